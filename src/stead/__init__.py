@@ -1,0 +1,1 @@
+"""stead: the StatefulSet of Kubernetes, in Python."""

@@ -1,0 +1,1 @@
+"""Verbs over kinds and store: the one door for users and controllers alike. Synchronous."""

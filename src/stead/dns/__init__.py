@@ -1,0 +1,1 @@
+"""Names: a question and the cache make an answer. No socket."""

@@ -1,0 +1,1 @@
+"""What each kind is, as data: names, defaults, validation, columns. Imports machinery."""

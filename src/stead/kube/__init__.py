@@ -1,0 +1,1 @@
+"""A real cluster seen from here: kubeconfig and HTTP."""

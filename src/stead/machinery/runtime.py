@@ -1,0 +1,223 @@
+"""The runtime port: what the kubelet asks of whatever runs containers, and what that reports back.
+
+CRI's nouns: a sandbox is a pod's surroundings (names, addresses), a container runs in it. A runtime is a mailbox:
+actions go in and never block, events come out when they are ready. Every action may be repeated safely; the identity
+of a start is (pod uid, container, attempt).
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
+
+from stead.machinery.keys import Key
+from stead.machinery.objects import Json
+from stead.machinery.times import Now
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A host path seen inside the container. `source` is absolute; a file or a directory."""
+
+    source: str
+    target: str
+    is_read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunSandbox:
+    """Make the pod's surroundings: host name, address, DNS, logs. Answered by SandboxRunning or SandboxFailed."""
+
+    pod: Key
+    uid: str
+    hostname: str
+    domain: str = ""  # `<subdomain>.<ns>.svc.<cluster domain>`, "" without a subdomain
+    nameservers: tuple[str, ...] = ()  # () is the runtime's own cluster DNS
+    searches: tuple[str, ...] = ()
+    dns_options: tuple[str, ...] = ()
+    host_aliases: tuple[tuple[str, str], ...] = ()  # (ip, host name)
+    is_host_network: bool = False
+    annotations: Json = field(default_factory=dict)  # simulated containers read their script here
+
+
+@dataclass(frozen=True, slots=True)
+class PullImage:
+    """Have the image ready. `policy` is Always, IfNotPresent or Never. Answered by ImageReady or ImageFailed."""
+
+    pod: Key
+    uid: str
+    container: str
+    image: str
+    policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartContainer:
+    """Start one attempt of one container. Answered by ContainerStarted or, at last, ContainerExited.
+
+    `environment` is final (all sources resolved, `$(VAR)` expanded by the kubelet) except POD_IP-like downward values,
+    which the kubelet knows once the sandbox runs. `command` and `arguments` override the image's, as in Kubernetes.
+    """
+
+    pod: Key
+    uid: str
+    container: str
+    attempt: int
+    image: str
+    command: tuple[str, ...] | None = None
+    arguments: tuple[str, ...] | None = None
+    environment: tuple[tuple[str, str], ...] = ()
+    working_directory: str = ""
+    mounts: tuple[Mount, ...] = ()
+    run_as_user: int | None = None
+    run_as_group: int | None = None
+    is_root_read_only: bool = False
+    memory_limit_bytes: int | None = None
+    cpu_limit_millis: int | None = None
+    has_tty: bool = False
+    has_stdin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StopContainer:
+    """Stop signal (the image's, else SIGTERM), then SIGKILL after `grace_seconds`. Answered by ContainerExited."""
+
+    pod: Key
+    uid: str
+    container: str
+    grace_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunProbe:
+    """Try `handler` (exec, httpGet, tcpSocket or grpc, as in a Probe) once. Answered by Probed.
+
+    `probe` names what asks: `startup`, `liveness`, `readiness`, or a hook, `postStart` and `preStop`.
+    Named ports are already numbers.
+    """
+
+    pod: Key
+    uid: str
+    container: str
+    attempt: int
+    probe: str
+    handler: Json
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveSandbox:
+    """Take everything of the pod away (its logs too). Answered by SandboxRemoved."""
+
+    pod: Key
+    uid: str
+
+
+RuntimeAction: TypeAlias = RunSandbox | PullImage | StartContainer | StopContainer | RunProbe | RemoveSandbox
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxRunning:
+    pod: Key
+    uid: str
+    ips: tuple[str, ...]
+    note: str = ""  # what the tier cannot do, for people
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxFailed:
+    pod: Key
+    uid: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxRemoved:
+    pod: Key
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageReady:
+    """`image_id` is what really runs. `alias` is the reference that stood in for the asked one, "" if none did."""
+
+    pod: Key
+    uid: str
+    container: str
+    image_id: str
+    alias: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFailed:
+    """`reason` is ErrImagePull, ErrImageNeverPull or InvalidImageName."""
+
+    pod: Key
+    uid: str
+    container: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerStarted:
+    pod: Key
+    uid: str
+    container: str
+    attempt: int
+    container_id: str  # `stead://<hex>`
+    image_id: str
+    started: float  # wall seconds
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerExited:
+    """`reason` is Completed, Error, OOMKilled, StartError or ContainerStatusUnknown."""
+
+    pod: Key
+    uid: str
+    container: str
+    attempt: int
+    container_id: str
+    exit_code: int
+    reason: Literal["Completed", "Error", "OOMKilled", "StartError", "ContainerStatusUnknown"]
+    started: float
+    finished: float
+    signal: int = 0
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    pod: Key
+    uid: str
+    container: str
+    attempt: int
+    probe: str
+    is_success: bool
+    message: str = ""
+
+
+RuntimeEvent: TypeAlias = (
+    SandboxRunning
+    | SandboxFailed
+    | SandboxRemoved
+    | ImageReady
+    | ImageFailed
+    | ContainerStarted
+    | ContainerExited
+    | Probed
+)
+
+
+class Runtime(Protocol):
+    """A mailbox in front of whatever runs containers. Two real plugs: `runtimes/simulated`, `runtimes/native`."""
+
+    name: str
+
+    def send(self, action: RuntimeAction, now: Now) -> None:
+        """Take an action; never waits."""
+
+    def take(self, now: Now) -> list[RuntimeEvent]:
+        """What has happened since the last call."""
+
+    def next_wake(self) -> float | None:
+        """Monotonic seconds at which `take` will have something, where the runtime knows (simulated), else None."""

@@ -1,0 +1,1 @@
+"""What runs containers: a script in virtual time, or Linux namespaces."""

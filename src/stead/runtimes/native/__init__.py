@@ -1,0 +1,1 @@
+"""Containers as Linux namespaces, with nothing installed."""

@@ -1,0 +1,1 @@
+"""Sockets: HTTP, TLS, DNS packets and streams become values and go back."""

@@ -1,0 +1,1 @@
+"""The log of everything that was written, in one SQLite file, and cursors over it."""

@@ -1,0 +1,1 @@
+"""What tests of stead and tests with stead are written in."""
