@@ -57,7 +57,7 @@ class PodView:
         if min_ready_seconds <= 0:
             return True
         since = ready.get("lastTransitionTime")
-        return bool(since) and times.from_text(since) + min_ready_seconds <= wall
+        return bool(since) and times.from_text(str(since)) + min_ready_seconds <= wall
 
     def claim_names(self) -> list[str]:
         """Names of the claims its volumes use."""

@@ -50,7 +50,7 @@ class Cache:
     def get(self, key: Key) -> Json | None:
         return self._kinds.get(key.kind, {}).get(key.namespace, {}).get(key.name)
 
-    def list(self, kind: str, namespace: str | None = None) -> Iterator[Json]:
+    def all(self, kind: str, namespace: str | None = None) -> Iterator[Json]:
         """Every object of a kind, of one namespace or (None) of all."""
         spaces = self._kinds.get(kind, {})
         if namespace is not None:
