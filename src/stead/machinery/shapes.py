@@ -1,0 +1,41 @@
+"""What a value at some place of an object is: enough to merge it, to own parts of it and to tell unknown fields.
+
+A `Shape` belongs to a place (a field), not to a type: two fields of one type may merge differently. Shapes of built-in
+kinds come from the facts in `kinds/types`, those of custom kinds from their schema; both are lazy, for types recur.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Sort = Literal["struct", "map", "list", "scalar", "any"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One place.
+
+    sort             struct: fixed fields; map: string keys to `element`; list of `element`; scalar; any: opaque JSON
+    type             the Go type of the value without list or map marks (`core.v1.Container`, `string`), "" if custom
+    fields           of a struct; a lazy mapping
+    element          of a list or map
+    list_type        `atomic` (also where nothing is said), `set` or `map` with `map_keys` (server-side apply)
+    is_atomic        a struct or map owned as a whole (server-side apply)
+    patch_strategy   of {merge, replace, retainKeys} (strategic merge patch)
+    patch_merge_key  the key that tells the items of a merged list apart, "" for a list of scalars
+    defaults         of map keys that may be left out (`protocol`: `TCP`), for `list_type` map
+    """
+
+    sort: Sort
+    type: str = ""
+    fields: Mapping[str, "Shape"] = field(default_factory=dict)
+    element: "Shape | None" = None
+    list_type: str = "atomic"
+    map_keys: tuple[str, ...] = ()
+    is_atomic: bool = False
+    patch_strategy: frozenset[str] = frozenset()
+    patch_merge_key: str = ""
+    defaults: Mapping[str, object] = field(default_factory=dict)
+
+
+ANYTHING = Shape("any")
