@@ -1,0 +1,70 @@
+"""What each key last did and why it waits: the memory behind `stead explain`, `stead simulate` and the dashboard."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from stead.machinery.keys import Key
+from stead.machinery.plan import Action, Outcome, Waiting
+from stead.machinery.times import Now
+
+KEPT_ROUNDS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One key reconciled once: what was done, what became of it, what it waits for."""
+
+    at: Now
+    controller: str
+    key: Key
+    deeds: tuple[tuple[Action, Outcome], ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    is_failed: bool = False
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing was done and nothing new is to be told."""
+        return not self.deeds and not self.is_failed
+
+
+class Journal:
+    """The latest rounds that did something, and the present waits of every key with the time each began."""
+
+    def __init__(self) -> None:
+        self.rounds: deque[Round] = deque(maxlen=KEPT_ROUNDS)
+        self._waits: dict[tuple[str, Key], dict[Waiting, float]] = {}
+
+    def record(self, round_: Round) -> None:
+        if not round_.is_quiet:
+            self.rounds.append(round_)
+        place = (round_.controller, round_.key)
+        before = self._waits.get(place, {})
+        if round_.waiting:
+            self._waits[place] = {wait: before.get(wait, round_.at.wall) for wait in round_.waiting}
+        elif before:
+            del self._waits[place]
+
+    def forget(self, key: Key) -> None:
+        """The object is gone: nothing of it waits any more."""
+        for place in [place for place in self._waits if place[1] == key]:
+            del self._waits[place]
+
+    def waits(self, key: Key) -> list[tuple[str, Waiting, float]]:
+        """(controller, wait, wall seconds since when) of one key."""
+        return [
+            (controller, wait, since)
+            for (controller, place), waits in self._waits.items()
+            if place == key
+            for wait, since in waits.items()
+        ]
+
+    def all_waits(self) -> Iterator[tuple[str, Key, Waiting, float]]:
+        for (controller, key), waits in self._waits.items():
+            for wait, since in waits.items():
+                yield controller, key, wait, since
+
+    def about(self, keys: Iterable[Key]) -> list[Round]:
+        """The remembered rounds of some keys, oldest first."""
+        wanted = set(keys)
+        return [round_ for round_ in self.rounds if round_.key in wanted]

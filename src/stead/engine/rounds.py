@@ -1,0 +1,126 @@
+"""Rounds: an event wakes keys, a key is observed and reconciled, its plan goes out, its outcomes come back.
+
+The engine knows neither the API nor a runtime: `Door` is handed in and carries out one action. Nor does it know the
+time: whoever turns it brings `now`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
+
+from stead.engine.journal import Journal, Round
+from stead.engine.queue import Queue
+from stead.machinery.cache import Cache
+from stead.machinery.keys import Key
+from stead.machinery.plan import Action, AnyController, Create, Delete, Done, Fence, Outcome, Patch, Plan, Update
+from stead.machinery.times import Now
+from stead.machinery.watch import WatchEvent
+
+Door: TypeAlias = Callable[[AnyController, Action, Now], Outcome]
+
+
+class Turn(NamedTuple):
+    """One controller's work on one key. The place of the controller in the list stands for it: ints hash at once."""
+
+    controller: int
+    key: Key
+
+
+class Engine:
+    """Every controller, one cache and one queue. `is_lagging(key)` says that a key must rest (remote mode, Q-7)."""
+
+    def __init__(self, controllers: Sequence[AnyController], cache: Cache, door: Door) -> None:
+        self.controllers = tuple(controllers)
+        self.cache = cache
+        self.journal = Journal()
+        self._door = door
+        self._queue: Queue[Turn] = Queue()
+
+    def feed(self, event: WatchEvent) -> None:
+        """Fold one event into the cache and wake whom it concerns."""
+        self.cache.apply(event)
+        for place, controller in enumerate(self.controllers):
+            for key in controller.wants(event, self.cache):
+                self._queue.add(Turn(place, key))
+        if event.type == "DELETED":
+            self.journal.forget(event.key)
+
+    def wake(self, controller: str, key: Key) -> None:
+        """One key of one controller is due."""
+        for place, found in enumerate(self.controllers):
+            if found.name == controller:
+                self._queue.add(Turn(place, key))
+
+    def due(self) -> int:
+        """How many keys are ready."""
+        return len(self._queue)
+
+    def next_wake(self) -> float | None:
+        return self._queue.next_wake()
+
+    def turn(self, now: Now) -> Round | None:
+        """One round of the key that has been due longest; None when nothing is due."""
+        turn = self._queue.take(now.mono)
+        if turn is None:
+            return None
+        controller = self.controllers[turn.controller]
+        observed = controller.observe(self.cache, turn.key)
+        if observed is None:
+            self._queue.succeed(turn)
+            self.journal.forget(turn.key)
+            return Round(now, controller.name, turn.key)
+        plan = controller.reconcile(observed, now)
+        work = _Work(self._door, controller, observed, now)
+        work.carry_out(plan)
+        is_failed = plan.is_failed or work.is_failed
+        self._settle(turn, plan, now, is_failed=is_failed)
+        round_ = Round(now, controller.name, turn.key, tuple(work.deeds), plan.waiting, is_failed)
+        self.journal.record(round_)
+        return round_
+
+    def _settle(self, turn: Turn, plan: Plan, now: Now, *, is_failed: bool) -> None:
+        if is_failed:
+            self._queue.fail(turn, now.mono)
+            return
+        self._queue.succeed(turn)
+        if plan.wake_after_seconds is not None:
+            self._queue.add_at(turn, now.mono + plan.wake_after_seconds)
+
+
+class _Work:
+    """The carrying out of one plan."""
+
+    def __init__(self, door: Door, controller: AnyController, observed: object, now: Now) -> None:
+        self._door = door
+        self._controller = controller
+        self._observed = observed
+        self._now = now
+        self._skip: set[Key] = set()
+        self.deeds: list[tuple[Action, Outcome]] = []
+        self.is_failed = False
+
+    def carry_out(self, plan: Plan) -> None:
+        for action in plan.actions:
+            if isinstance(action, Fence):
+                if self.is_failed:
+                    break
+            elif not (self._skip and _target(action) in self._skip):
+                self._do(action)
+        for action in plan.always:
+            self._do(action)
+
+    def _do(self, action: Action) -> None:
+        outcome = self._door(self._controller, action, self._now)
+        self.deeds.append((action, outcome))
+        reaction = self._controller.react(self._observed, action, outcome, self._now)
+        is_failure = reaction.is_failure
+        self.is_failed |= not isinstance(outcome, Done) if is_failure is None else is_failure
+        self._skip |= reaction.skip
+        for follow_up in reaction.actions:
+            self.deeds.append((follow_up, self._door(self._controller, follow_up, self._now)))
+
+
+def _target(action: Action) -> Key | None:
+    if isinstance(action, Create | Update):
+        meta = action.obj["metadata"]
+        return Key(action.obj["kind"], meta.get("namespace", ""), meta.get("name", ""))
+    return action.key if isinstance(action, Patch | Delete) else None
