@@ -33,35 +33,35 @@ class Journal:
 
     def __init__(self) -> None:
         self.rounds: deque[Round] = deque(maxlen=KEPT_ROUNDS)
-        self._waits: dict[tuple[str, Key], dict[Waiting, float]] = {}
+        self._waits: dict[Key, dict[str, dict[Waiting, float]]] = {}
 
     def record(self, round_: Round) -> None:
         if not round_.is_quiet:
             self.rounds.append(round_)
-        place = (round_.controller, round_.key)
-        before = self._waits.get(place, {})
+        waits = self._waits.get(round_.key, {})
+        before = waits.pop(round_.controller, {})
         if round_.waiting:
-            self._waits[place] = {wait: before.get(wait, round_.at.wall) for wait in round_.waiting}
-        elif before:
-            del self._waits[place]
+            waits[round_.controller] = {wait: before.get(wait, round_.at.wall) for wait in round_.waiting}
+        if waits:
+            self._waits[round_.key] = waits
+        else:
+            self._waits.pop(round_.key, None)
 
     def forget(self, key: Key) -> None:
         """The object is gone: nothing of it waits any more."""
-        for place in [place for place in self._waits if place[1] == key]:
-            del self._waits[place]
+        self._waits.pop(key, None)
 
     def waits(self, key: Key) -> list[tuple[str, Waiting, float]]:
         """(controller, wait, wall seconds since when) of one key."""
         return [
             (controller, wait, since)
-            for (controller, place), waits in self._waits.items()
-            if place == key
+            for controller, waits in self._waits.get(key, {}).items()
             for wait, since in waits.items()
         ]
 
     def all_waits(self) -> Iterator[tuple[str, Key, Waiting, float]]:
-        for (controller, key), waits in self._waits.items():
-            for wait, since in waits.items():
+        for key in self._waits:
+            for controller, wait, since in self.waits(key):
                 yield controller, key, wait, since
 
     def about(self, keys: Iterable[Key]) -> list[Round]:

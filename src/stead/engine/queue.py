@@ -38,7 +38,7 @@ class Queue(Generic[ItemT]):
     def fail(self, item: ItemT, mono: float) -> float:
         """`item` failed: it is due again after its back-off. Answers that wait in seconds."""
         failures = self._failures[item] = self._failures.get(item, 0) + 1
-        wait = min(BASE_SECONDS * 2 ** min(failures - 1, 30), MOST_SECONDS)
+        wait = min(BASE_SECONDS * 2.0 ** min(failures - 1, 30), MOST_SECONDS)
         self._next_retry = max(self._next_retry, mono - BURST / RETRIES_PER_SECOND) + 1 / RETRIES_PER_SECOND
         wait = max(wait, self._next_retry - mono)
         self.add_at(item, mono + wait)

@@ -26,7 +26,7 @@ class Turn(NamedTuple):
 
 
 class Engine:
-    """Every controller, one cache and one queue. `is_lagging(key)` says that a key must rest (remote mode, Q-7)."""
+    """Every controller, one cache, one queue and one journal."""
 
     def __init__(self, controllers: Sequence[AnyController], cache: Cache, door: Door) -> None:
         self.controllers = tuple(controllers)

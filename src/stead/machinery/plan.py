@@ -185,3 +185,10 @@ class Controller(Protocol[ObservedT]):
 
 
 AnyController: TypeAlias = Controller[Any]
+
+
+class Calm:
+    """A controller to whom the outcomes of its actions say nothing."""
+
+    def react(self, observed: Any, action: Action, outcome: Outcome, now: Now) -> Reaction:
+        return NO_REACTION

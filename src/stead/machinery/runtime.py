@@ -111,7 +111,18 @@ class RemoveSandbox:
     uid: str
 
 
-RuntimeAction: TypeAlias = RunSandbox | PullImage | StartContainer | StopContainer | RunProbe | RemoveSandbox
+PodAction: TypeAlias = RunSandbox | PullImage | StartContainer | StopContainer | RunProbe | RemoveSandbox
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveVolume:
+    """Delete a provisioned volume's directory for good. Answered by VolumeRemoved."""
+
+    volume: str
+    path: str
+
+
+RuntimeAction: TypeAlias = PodAction | RemoveVolume
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +207,7 @@ class Probed:
     message: str = ""
 
 
-RuntimeEvent: TypeAlias = (
+PodEvent: TypeAlias = (
     SandboxRunning
     | SandboxFailed
     | SandboxRemoved
@@ -206,6 +217,17 @@ RuntimeEvent: TypeAlias = (
     | ContainerExited
     | Probed
 )
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeRemoved:
+    """`error` is "" when nothing of the directory is left."""
+
+    volume: str
+    error: str = ""
+
+
+RuntimeEvent: TypeAlias = PodEvent | VolumeRemoved
 
 
 class Runtime(Protocol):

@@ -1,0 +1,92 @@
+"""Events told by controllers: the same one told again is counted on the object it made the first time."""
+
+from typing import NamedTuple
+
+from stead.api.server import Api
+from stead.machinery import meta
+from stead.machinery.errors import ApiError
+from stead.machinery.keys import Key
+from stead.machinery.objects import Json
+from stead.machinery.plan import Emit
+from stead.machinery.times import Now
+
+COMPONENTS = {
+    "statefulset": "statefulset-controller",
+    "kubelet": "kubelet",
+    "scheduler": "default-scheduler",
+    "binder": "persistentvolume-controller",
+    "provisioner": "stead.dev/directory",
+    "endpoints": "endpoint-slice-controller",
+    "garbage": "garbage-collector-controller",
+    "namespace": "namespace-controller",
+    "node": "node-controller",
+}
+KEPT = 4096  # events whose next telling is counted; upstream's correlator keeps as many
+
+
+class _Same(NamedTuple):
+    """What makes two tellings the same event."""
+
+    component: str
+    uid: str
+    type: str
+    reason: str
+    message: str
+
+
+class Recorder:
+    """Writes events through the API, in its own memory of what was told before."""
+
+    def __init__(self, api: Api, node: str) -> None:
+        self._api = api
+        self._node = node
+        self._told: dict[_Same, tuple[Key, int]] = {}
+
+    def tell(self, controller: str, emit: Emit, now: Now) -> None:
+        """Create the event, or count it up; an event that cannot be written is lost, as upstream's are."""
+        component = COMPONENTS.get(controller, f"{controller}-controller")
+        same = _Same(component, meta.uid(emit.about), emit.type, emit.reason, emit.message)
+        try:
+            self._told[same] = self._written(same, emit, now)
+        except ApiError:
+            self._told.pop(same, None)
+        if len(self._told) > KEPT:
+            del self._told[next(iter(self._told))]
+
+    def _written(self, same: _Same, emit: Emit, now: Now) -> tuple[Key, int]:
+        key, count = self._told.pop(same, (None, 0))
+        if key is not None and self._api.get(key) is not None:
+            self._api.merge_patch(key, {"count": count + 1, "lastTimestamp": now.text}, now)
+            return key, count + 1
+        event = self._event(same.component, emit, now)
+        self._api.create(event, now)
+        return Key("Event", event["metadata"]["namespace"], event["metadata"]["name"]), 1
+
+    def _event(self, component: str, emit: Emit, now: Now) -> Json:
+        about = emit.about
+        space = meta.namespace(about)
+        involved = {
+            "kind": about["kind"],
+            "namespace": space,
+            "name": meta.name(about),
+            "uid": meta.uid(about),
+            "apiVersion": about["apiVersion"],
+            "resourceVersion": meta.resource_version(about),
+        }
+        source = {"component": component, **({"host": self._node} if component == "kubelet" else {})}
+        stamp = f"{int(now.wall * 1e9):x}{len(self._told):x}"
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": f"{meta.name(about)}.{stamp}", "namespace": space or "default"},
+            "involvedObject": {name: value for name, value in involved.items() if value},
+            "reason": emit.reason,
+            "message": emit.message[:1024],
+            "source": source,
+            "firstTimestamp": now.text,
+            "lastTimestamp": now.text,
+            "count": 1,
+            "type": emit.type,
+            "reportingComponent": component,
+            "reportingInstance": self._node if component == "kubelet" else "",
+        }

@@ -1,0 +1,172 @@
+"""Where the rooms meet: one store, one API, one engine, one runtime, and three verbs.
+
+`handle` answers requests, `step` does what is due, `next_wake` says when to come back. The kernel never waits, never
+reads a clock and throws no dice of its own; the shells around it do.
+"""
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import assert_never
+
+from stead.api.request import Request, Response, Stream
+from stead.api.server import Api
+from stead.cluster.events import Recorder
+from stead.controllers.kubelet import sandbox
+from stead.engine.journal import Journal, Round
+from stead.engine.rounds import Engine
+from stead.kinds.registry import Registry
+from stead.machinery.cache import Cache, Index
+from stead.machinery.errors import ApiError
+from stead.machinery.keys import Key
+from stead.machinery.objects import Json
+from stead.machinery.plan import (
+    Action,
+    AnyController,
+    Bind,
+    Create,
+    Delete,
+    Done,
+    Emit,
+    Outcome,
+    Patch,
+    Refused,
+    Update,
+)
+from stead.machinery.runtime import (
+    PullImage,
+    RemoveSandbox,
+    RunProbe,
+    RunSandbox,
+    Runtime,
+    RuntimeAction,
+    RuntimeEvent,
+    StartContainer,
+    StopContainer,
+)
+from stead.machinery.times import Now
+from stead.machinery.watch import WatchEvent
+from stead.store.cursor import Cursor
+from stead.store.log import Store
+
+TURNS_A_STEP = 128  # so that a step stays a few milliseconds long and requests get their turn
+
+
+class Cluster:
+    """`refuse(controller, action)` may answer an Outcome instead of the API: how a simulation breaks things."""
+
+    def __init__(
+        self,
+        store: Store,
+        api: Api,
+        *,
+        controllers: Sequence[AnyController],
+        indexes: Sequence[Index] = (),
+        runtime: Runtime,
+        node: str,
+    ) -> None:
+        self.store = store
+        self.api = api
+        self.runtime = runtime
+        self.refuse: Callable[[AnyController, Action], Outcome | None] = _never
+        self.engine = Engine(controllers, Cache(indexes), self._door)
+        self._recorder = Recorder(api, node)
+        self._cursor = Cursor(store, store.revision)
+        self._told: list[tuple[RuntimeAction, Now]] = []
+        for kind in store.kinds():
+            for row in store.rows(kind):
+                self.engine.feed(WatchEvent("ADDED", row.key, row.obj, None, row.revision))
+
+    @property
+    def cache(self) -> Cache:
+        return self.engine.cache
+
+    @property
+    def journal(self) -> Journal:
+        return self.engine.journal
+
+    def handle(self, requests: Sequence[Request], now: Now) -> list[Response | Stream]:
+        """Answer what arrived together, in one transaction; nothing may be sent before this returns."""
+        with self.store.transaction():
+            return [self.api.handle(request, now) for request in requests]
+
+    def step(self, now: Now) -> list[Round]:
+        """Take in what happened, then let a bounded number of due keys have their round, in one transaction."""
+        self._take_in(now)
+        rounds: list[Round] = []
+        with self.store.transaction():
+            for _ in range(min(self.engine.due() or 1, TURNS_A_STEP)):
+                round_ = self.engine.turn(now)
+                if round_ is None:
+                    break
+                rounds.append(round_)
+        self._send()
+        self._take_in(now)
+        return rounds
+
+    def next_wake(self) -> float | None:
+        """Monotonic seconds when `step` will have work: minus infinity is now, None is not before something happens."""
+        wakes = [wake for wake in (self.engine.next_wake(), self.runtime.next_wake()) if wake is not None]
+        return min(wakes) if wakes else None
+
+    def _take_in(self, now: Now) -> None:
+        for event in self.runtime.take(now):
+            self._fold(event, now)
+        for change in self._cursor.pull(limit=None):
+            self.engine.feed(change.event)
+
+    def _fold(self, what: RuntimeAction | RuntimeEvent, now: Now) -> None:
+        """Fold what the runtime was told, or reported, into the pod's private Sandbox object."""
+        key = Key("Sandbox", "", what.uid)
+        old = self.cache.get(key)
+        new = sandbox.fold(old, what, now)
+        if new is None and old is not None:
+            self.engine.feed(WatchEvent("DELETED", key, old, old, 0))
+        elif new is not None and new is not old:
+            self.engine.feed(WatchEvent("MODIFIED" if old else "ADDED", key, new, old, 0))
+
+    def _send(self) -> None:
+        """Give the runtime its actions, now that the writes they rest on are committed."""
+        for action, now in self._told:
+            self.runtime.send(action, now)
+        self._told.clear()
+
+    def _door(self, controller: AnyController, action: Action, now: Now) -> Outcome:
+        outcome = self.refuse(controller, action)
+        if outcome is not None:
+            return outcome
+        try:
+            return Done(self._do(controller, action, now))
+        except ApiError as error:
+            return Refused(error.reason, error.message, error.retry_after_seconds)
+
+    def _do(self, controller: AnyController, action: Action, now: Now) -> Json | None:
+        api = self.api
+        match action:
+            case Create():
+                return api.create(action.obj, now)
+            case Update():
+                return api.update(action.obj, now, subresource=action.subresource)
+            case Patch():
+                preconditions = {"uid": action.uid, "if_revision": action.if_revision}
+                return api.merge_patch(action.key, action.body, now, subresource=action.subresource, **preconditions)
+            case Delete():
+                grace = action.grace_seconds
+                return api.delete(action.key, now, uid=action.uid, grace_seconds=grace, policy=action.policy)
+            case Bind():
+                api.bind(action.pod, action.uid, action.node, now)
+            case Emit():
+                self._recorder.tell(controller.name, action, now)
+            case RunSandbox() | PullImage() | StartContainer() | StopContainer() | RunProbe() | RemoveSandbox():
+                self._fold(action, now)
+                self._told.append((action, now))
+            case _:
+                assert_never(action)
+        return None
+
+
+def make_api(store: Store, chance: Random, *, cluster_domain: str, service_cidr: str) -> Api:
+    return Api(store, Registry(), chance, cluster_domain=cluster_domain, service_cidr=service_cidr)
+
+
+def _never(controller: AnyController, action: Action) -> Outcome | None:
+    return None
