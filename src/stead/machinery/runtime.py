@@ -15,11 +15,45 @@ from stead.machinery.times import Now
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A host path seen inside the container. `source` is absolute; a file or a directory."""
+    """A place seen inside the container: a file or a directory.
+
+    `source` is an absolute host path, or `volume:NAME[/sub]`, a directory the runtime keeps under the pod's own
+    directory (a `VolumeFiles` or `EmptyDir` of the sandbox). `host_type` is a hostPath's type (`DirectoryOrCreate`,
+    `FileOrCreate`, `Directory`, `File`, `Socket`, ...), "" checks nothing. `within` is set for a subPath: the volume
+    `source` is a part of; directories missing below it are made, and no link may lead out of it.
+    """
 
     source: str
     target: str
     is_read_only: bool = False
+    host_type: str = ""
+    within: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a volume: a relative path, its bytes and its permission bits."""
+
+    path: str
+    data: bytes
+    mode: int = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeFiles:
+    """A directory of the pod with exactly these files: configMap, secret, downwardAPI and projected volumes."""
+
+    name: str
+    files: tuple[File, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyDir:
+    """An empty directory of the pod that its containers fill, gone with the sandbox."""
+
+    name: str
+    is_memory: bool = False
+    size_limit_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +70,9 @@ class RunSandbox:
     host_aliases: tuple[tuple[str, str], ...] = ()  # (ip, host name)
     is_host_network: bool = False
     annotations: Json = field(default_factory=dict)  # simulated containers read their script here
+    volumes: tuple[VolumeFiles | EmptyDir, ...] = ()
+    fs_group: int | None = None  # the group that owns what is in the pod's volumes
+    uses_host_dns: bool = False  # dnsPolicy Default: the node's resolv.conf
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +141,15 @@ class RunProbe:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateVolume:
+    """Let a running pod see these files from now on (a ConfigMap changed). Not answered."""
+
+    pod: Key
+    uid: str
+    volume: VolumeFiles
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveSandbox:
     """Take everything of the pod away (its logs too). Answered by SandboxRemoved."""
 
@@ -131,10 +177,13 @@ class SandboxRunning:
     uid: str
     ips: tuple[str, ...]
     note: str = ""  # what the tier cannot do, for people
+    is_new: bool = False  # made just now: nothing that an earlier sandbox of this pod ran is alive
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxFailed:
+    """The sandbox could not be made, or one that ran is gone with all its containers (a reboot)."""
+
     pod: Key
     uid: str
     message: str
@@ -148,13 +197,18 @@ class SandboxRemoved:
 
 @dataclass(frozen=True, slots=True)
 class ImageReady:
-    """`image_id` is what really runs. `alias` is the reference that stood in for the asked one, "" if none did."""
+    """`image_id` is what really runs. `alias` is the reference that stood in for the asked one, "" if none did.
+
+    `pulled_seconds` is what a pull took, None where the image was there already.
+    """
 
     pod: Key
     uid: str
     container: str
     image_id: str
     alias: str = ""
+    pulled_seconds: float | None = None
+    size_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +285,13 @@ RuntimeEvent: TypeAlias = PodEvent | VolumeRemoved
 
 
 class Runtime(Protocol):
-    """A mailbox in front of whatever runs containers. Two real plugs: `runtimes/simulated`, `runtimes/native`."""
+    """A mailbox in front of whatever runs containers. Two real plugs: `runtimes/simulated`, `runtimes/native`.
+
+    A runtime that finds pods still alive (stead was killed) reports each of them with its first `take`, before
+    anything is sent: SandboxRunning first, then ContainerStarted or ContainerExited for the last attempt of each
+    container. So the first round already knows what lives, and adopts it. A repeated RunSandbox or StartContainer is
+    answered as the first was. Events about one pod come in the order in which things happened.
+    """
 
     name: str
 
