@@ -128,7 +128,7 @@ class RunProbe:
     """Try `handler` (exec, httpGet, tcpSocket or grpc, as in a Probe) once. Answered by Probed.
 
     `probe` names what asks: `startup`, `liveness`, `readiness`, or a hook, `postStart` and `preStop`.
-    Named ports are already numbers.
+    Named ports are already numbers. The thresholds are not the runtime's business: they come back into the record.
     """
 
     pod: Key
@@ -138,6 +138,8 @@ class RunProbe:
     probe: str
     handler: Json
     timeout_seconds: float
+    success_threshold: int = 1
+    failure_threshold: int = 1
 
 
 @dataclass(frozen=True, slots=True)
