@@ -153,11 +153,9 @@ def _bind(claim: Json, volume: Json) -> Plan:
         actions.append(Patch(volume_key, {"status": {"phase": "Bound"}}, subresource="status"))
     if dig(claim, "spec", "volumeName") != volume_key.name or BIND_COMPLETED not in meta.annotations(claim):
         by_us = {} if dig(claim, "spec", "volumeName") else marks
-        body = {
-            "metadata": {"annotations": {BIND_COMPLETED: "yes", **by_us}},
-            "spec": {"volumeName": volume_key.name},
-        }
-        actions.append(Patch(claim_key, body, uid=meta.uid(claim)))
+        annotations = {"annotations": {BIND_COMPLETED: "yes", **by_us}}
+        chosen = {"metadata": annotations, "spec": {"volumeName": volume_key.name}}
+        actions.append(Patch(claim_key, chosen, uid=meta.uid(claim)))
     status = {
         "phase": "Bound",
         "accessModes": dig(volume, "spec", "accessModes", default=[]),

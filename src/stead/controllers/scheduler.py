@@ -130,7 +130,7 @@ def _covers(toleration: Json, taint: Json) -> bool:
         return False
     if toleration.get("operator", "Equal") == "Exists":
         return toleration.get("key") in (None, "", taint["key"])
-    return toleration.get("key") == taint["key"] and toleration.get("value", "") == taint.get("value", "")
+    return bool(toleration.get("key") == taint["key"]) and toleration.get("value", "") == taint.get("value", "")
 
 
 def _any_term(terms: list[Json], node: Json) -> bool:
@@ -179,7 +179,7 @@ def _claims_block(claims: tuple[Claim, ...]) -> str:
 
 
 def _is_bound(claim: Claim) -> bool:
-    return dig(claim.obj, "status", "phase") == "Bound"
+    return bool(dig(claim.obj, "status", "phase") == "Bound")
 
 
 # --- answers
