@@ -1,0 +1,86 @@
+"""Who asks: a verified client certificate, a bearer token, or nobody (401). Anonymous requests are refused.
+
+A certificate goes before a token, as upstream tries them. Tokens are looked up by digest, so that comparing them tells
+nothing by its timing.
+"""
+
+import base64
+import binascii
+import hashlib
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from stead.api.request import ADMIN, User
+from stead.serve.tls import write_private
+
+EVERYONE = "system:authenticated"
+WEBSOCKET_TOKEN = "base64url.bearer.authorization.k8s.io."
+
+Headers = Mapping[str, str]
+Certificate = Mapping[str, Any]
+
+
+class Authenticator:
+    """`authenticate` for `serve/http`. `verify` judges tokens that are not in the list (service accounts)."""
+
+    def __init__(self, tokens: Mapping[str, User], verify: Callable[[str], User | None] | None = None) -> None:
+        self._users = {_digest(token): user for token, user in tokens.items()}
+        self._verify = verify
+
+    def __call__(self, headers: Headers, certificate: Certificate | None) -> User | None:
+        if certificate is not None:
+            user = certified_user(certificate)
+            if user is not None:
+                return user
+        token = bearer_token(headers)
+        if not token:
+            return None
+        known = self._users.get(_digest(token))
+        return self._verify(token) if known is None and self._verify is not None else known
+
+
+def everyone_is_admin(headers: Headers, certificate: Certificate | None) -> User:
+    """For plain HTTP on loopback: clients drop their credentials there (wire.md 3.1)."""
+    return ADMIN
+
+
+def certified_user(certificate: Certificate) -> User | None:
+    """CN and O of a certificate as `ssl.getpeercert` tells it, None without a CN."""
+    parts = [pair for relative in certificate.get("subject", ()) for pair in relative]
+    names = [value for kind, value in parts if kind == "commonName"]
+    groups = [value for kind, value in parts if kind == "organizationName"]
+    return User(names[-1], (*groups, EVERYONE)) if names and names[-1] else None
+
+
+def bearer_token(headers: Headers) -> str:
+    """The token of the Authorization header, else of the WebSocket subprotocol browsers use, else ""."""
+    scheme, _, token = headers.get("authorization", "").strip().partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    offered = (word.strip() for word in headers.get("sec-websocket-protocol", "").split(","))
+    return next((_unpacked(word) for word in offered if word.startswith(WEBSOCKET_TOKEN)), "")
+
+
+def admin_token(path: Path) -> str:
+    """The token kept in `path`, made when there is none. Raises OSError."""
+    if path.is_file():
+        token = path.read_text().strip()
+        if token:
+            return token
+    token = secrets.token_urlsafe(32)
+    write_private(path, token.encode() + b"\n")
+    return token
+
+
+def _unpacked(word: str) -> str:
+    packed = word.removeprefix(WEBSOCKET_TOKEN)
+    try:
+        return base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()

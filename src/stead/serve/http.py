@@ -1,0 +1,189 @@
+"""The HTTP server: who is connected, which requests arrived together, which watches are open.
+
+Requests of one loop turn are handed over as one batch and answered after the batch's commit (architecture, section 10:
+group commit). Nothing here knows a verb or a kind.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from stead.api.request import Request, Response, Stream, User
+from stead.machinery.errors import ApiError
+from stead.machinery.times import Now
+from stead.serve import message
+from stead.serve.connection import Connection
+from stead.serve.conversation import Conversation
+from stead.serve.limits import Limits
+from stead.serve.watches import Watches
+
+log = logging.getLogger(__name__)
+
+HandleBatch = Callable[[list[Request]], Sequence[Response | Stream]]
+Authenticate = Callable[[Mapping[str, str], Mapping[str, Any] | None], User | None]
+
+
+class SideDoor(Protocol):
+    """Requests whose bytes go straight to a runtime (`serve/streams`)."""
+
+    def opens_for(self, request: Request) -> bool: ...
+
+    async def serve(self, conversation: Conversation) -> None:
+        """Speak with the client until one of both ends it. An ApiError before the first byte is answered as it is."""
+
+
+class HttpServer:
+    """Serves until `close`.
+
+    handle_batch  synchronous: requests that arrived together in, as many outcomes out, committed
+    authenticate  (headers with lower-case names, `ssl.getpeercert()` of a verified client or None) -> who, None: 401
+    side_door     log, exec, attach, port-forward, or None
+    now           wall and monotonic seconds
+    """
+
+    def __init__(
+        self,
+        handle_batch: HandleBatch,
+        authenticate: Authenticate,
+        side_door: SideDoor | None,
+        now: Callable[[], Now],
+        limits: Limits | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.identify = authenticate
+        self._handle_batch = handle_batch
+        self._side_door = side_door
+        self._now = now
+        self._loop = asyncio.get_running_loop()
+        self.watches = Watches(self._loop, now)
+        self.time = self._loop.time
+        self._connections: dict[Connection, None] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._batch: list[tuple[Connection, Request]] = []
+        self._sweep: asyncio.TimerHandle | None = None
+        self._sweep_at = 0.0
+        self._servers: list[asyncio.Server] = []
+
+    async def listen(self, tls: ssl.SSLContext | None, host: str, port: int) -> int:
+        """Listen on one address; answers the port (the one chosen, for port 0). Raises OSError where it is taken."""
+        server = await self._loop.create_server(
+            lambda: Connection(self), host, port, ssl=tls, backlog=1024, ssl_handshake_timeout=10 if tls else None
+        )
+        self._servers.append(server)
+        return int(server.sockets[0].getsockname()[1])
+
+    def ring(self) -> None:
+        """The log has moved: open watches are asked in this loop turn."""
+        self.watches.ring()
+
+    @property
+    def open_connections(self) -> int:
+        return len(self._connections)
+
+    async def close(self, grace_seconds: float = 2.0) -> None:
+        """Take no more; end the watches; let answers leave; after `grace_seconds` cut what is left."""
+        for server in self._servers:
+            server.close()
+        self.watches.end_all()
+        for task in tuple(self._tasks):
+            task.cancel()
+        for connection in tuple(self._connections):
+            connection.close_if_idle()
+        deadline = self._loop.time() + grace_seconds
+        while self._connections and self._loop.time() < deadline:
+            await asyncio.sleep(0.01)
+        for connection in tuple(self._connections):
+            connection.break_off()
+        if self._sweep is not None:
+            self._sweep.cancel()
+
+    # what connections ask of their house
+
+    def wall(self) -> float:
+        return self._now().wall
+
+    def soon(self, call: Callable[[], None]) -> None:
+        self._loop.call_soon(call)
+
+    def joined(self, connection: Connection) -> bool:
+        if len(self._connections) >= self.limits.connections:
+            return False
+        self._connections[connection] = None
+        return True
+
+    def left(self, connection: Connection) -> None:
+        self._connections.pop(connection, None)
+
+    def submit(self, connection: Connection, request: Request) -> None:
+        if not self._batch:
+            self._loop.call_soon(self._run_batch)
+        self._batch.append((connection, request))
+
+    def converse(self, connection: Connection, request: Request, is_upgrade: bool) -> Conversation | None:
+        """Hand the request to the side door, if it is one for it."""
+        door = self._side_door
+        if door is None or not door.opens_for(request):
+            return None
+        conversation = Conversation(connection, request, is_upgrade)
+        task = self._loop.create_task(_speak(door, conversation))
+        conversation.run(task)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return conversation
+
+    def expect_by(self, deadline: float) -> None:
+        """Look at the deadlines no later than this. Deadlines mostly move on, so that the alarm is rarely set anew."""
+        if self._sweep is not None and self._sweep_at <= deadline:
+            return
+        if self._sweep is not None:
+            self._sweep.cancel()
+        self._sweep_at = deadline
+        self._sweep = self._loop.call_at(deadline, self._look_at_deadlines)
+
+    # inside
+
+    def _run_batch(self) -> None:
+        taken, self._batch = self._batch[: self.limits.batch], self._batch[self.limits.batch :]
+        if self._batch:
+            self._loop.call_soon(self._run_batch)
+        requests = [request for _, request in taken]
+        try:
+            outcomes = self._handle_batch(requests)
+        except Exception:
+            log.exception("a batch of %d requests broke", len(requests))
+            outcomes = [message.broken_inside()] * len(requests)
+        for (connection, _), outcome in zip(taken, outcomes, strict=True):
+            connection.answer(outcome)
+
+    def _look_at_deadlines(self) -> None:
+        self._sweep = None
+        now = self._loop.time()
+        for connection in tuple(self._connections):
+            if connection.deadline is not None and connection.deadline <= now:
+                connection.overdue()
+        waiting = [connection.deadline for connection in self._connections if connection.deadline is not None]
+        if waiting:
+            self.expect_by(max(min(waiting), now + 0.05))
+
+
+async def _speak(door: SideDoor, conversation: Conversation) -> None:
+    try:
+        await door.serve(conversation)
+    except ApiError as error:
+        _refuse(conversation, message.refusal(error))
+    except ConnectionError:
+        conversation.break_off()
+    except Exception:
+        log.exception("a conversation broke: %s %s", conversation.request.method, conversation.request.path)
+        _refuse(conversation, message.broken_inside())
+    finally:
+        conversation.break_off()
+
+
+def _refuse(conversation: Conversation, response: Response) -> None:
+    if conversation.is_begun:
+        conversation.break_off()
+    else:
+        conversation.answer(response)

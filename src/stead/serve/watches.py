@@ -1,0 +1,159 @@
+"""Open watches: who is asked when the log has moved, and how much is written at once.
+
+A watch is a cursor that is pulled, so a reader who does not read is simply not pulled: nothing queues up for it beyond
+one turn's bytes, and it is cut off when it has not read for `Limits.stalled_seconds` (architecture, section 7).
+"""
+
+import asyncio
+import heapq
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from typing import Protocol
+
+from stead.api.request import Stream
+from stead.machinery.times import Now
+
+log = logging.getLogger(__name__)
+
+TURN_BYTES = 256 * 1024  # one watch may fill no more of one loop turn than this
+
+
+class Reader(Protocol):
+    """The connection behind a watch."""
+
+    is_blocked: bool
+
+    def send_chunk(self, data: bytes) -> None: ...
+
+    def end_chunks(self) -> None: ...
+
+    def break_off(self) -> None: ...
+
+
+@dataclass(slots=True, eq=False)
+class Watch:
+    """One open stream. `rest` is what a turn left over; `wake` is when it sits in the alarm heap, if it does."""
+
+    stream: Stream
+    reader: Reader
+    rest: Iterator[bytes] | None = None
+    wake: float | None = None
+
+
+class Watches:
+    """All open watches of one server."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, now: Callable[[], Now]) -> None:
+        self._loop = loop
+        self._now = now
+        self._open: dict[Watch, None] = {}
+        self._alarms: list[tuple[float, int, Watch]] = []
+        self._serial = count()
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_rung = False
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def open(self, stream: Stream, reader: Reader) -> Watch:
+        watch = Watch(stream, reader)
+        self._open[watch] = None
+        self.pump(watch)
+        return watch
+
+    def forget(self, watch: Watch) -> None:
+        """The reader is gone."""
+        self._open.pop(watch, None)
+        watch.rest = None
+
+    def ring(self) -> None:
+        """The log has moved; many rings of one loop turn are one look."""
+        if not self._is_rung and self._open:
+            self._is_rung = True
+            self._loop.call_soon(self._look_at_all)
+
+    def end_all(self) -> None:
+        """The server goes away: every watch ends as a watch ends, not as a broken connection."""
+        for watch in tuple(self._open):
+            self.forget(watch)
+            watch.reader.end_chunks()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def pump(self, watch: Watch) -> None:
+        """Write what the stream has, as far as reader and turn allow."""
+        if watch not in self._open or watch.reader.is_blocked:
+            return
+        try:
+            data = self._pulled(watch)
+            is_done = watch.rest is None and watch.stream.is_done
+            wake = watch.stream.next_wake()
+        except Exception:
+            log.exception("a watch broke")
+            self.forget(watch)
+            watch.reader.break_off()
+            return
+        if data:
+            watch.reader.send_chunk(data)
+        if is_done:
+            self.forget(watch)
+            watch.reader.end_chunks()
+        elif watch.rest is not None:
+            self._loop.call_soon(self.pump, watch)
+        else:
+            self._set_alarm(watch, wake)
+
+    def _pulled(self, watch: Watch) -> bytes:
+        frames = watch.rest or watch.stream.frames(self._now())
+        watch.rest = None
+        taken: list[bytes] = []
+        size = 0
+        for frame in frames:
+            taken.append(frame)
+            size += len(frame)
+            if size >= TURN_BYTES:
+                watch.rest = frames
+                break
+        return taken[0] if len(taken) == 1 else b"".join(taken)
+
+    def _look_at_all(self) -> None:
+        self._is_rung = False
+        for watch in tuple(self._open):
+            if watch.rest is None:
+                self.pump(watch)
+
+    def _set_alarm(self, watch: Watch, wake: float | None) -> None:
+        """One heap entry a watch: a later wake waits for the earlier entry, which then moves it on."""
+        if wake is None or (watch.wake is not None and watch.wake <= wake):
+            return
+        watch.wake = wake
+        if len(self._alarms) > 2 * len(self._open) + 64:
+            self._drop_stale_alarms()
+        heapq.heappush(self._alarms, (wake, next(self._serial), watch))
+        if self._alarms[0][2] is watch:
+            self._arm()
+
+    def _drop_stale_alarms(self) -> None:
+        self._alarms = [alarm for alarm in self._alarms if alarm[2] in self._open]
+        heapq.heapify(self._alarms)
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        while self._alarms and self._alarms[0][2] not in self._open:
+            heapq.heappop(self._alarms)
+        if self._alarms:
+            delay = max(0.0, self._alarms[0][0] - self._now().mono)
+            self._timer = self._loop.call_later(delay, self._wake_due)
+
+    def _wake_due(self) -> None:
+        self._timer = None
+        due = self._now().mono + 0.001
+        while self._alarms and self._alarms[0][0] <= due:
+            watch = heapq.heappop(self._alarms)[2]
+            watch.wake = None
+            self.pump(watch)
+        self._arm()
