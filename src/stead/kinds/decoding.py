@@ -2,14 +2,15 @@
 
 Unknown fields and nulls vanish, empty values vanish where Go omits them, what Go always writes appears
 (`resources: {}`, `lastProbeTime: null`), quantities and times get their canonical text, fields stand in Go's order.
-One reader a type, made from the facts when the type is first met; a StatefulSet takes some 25 us.
+One reader a type, made from the facts when the type is first met; a StatefulSet takes some 15 us, 30 where
+it must be put in order.
 
 Where a value does not fit, the words are those of the real server: the innermost struct, the path from the root without
 indexes, the Go type. As there, names count letter by letter. Unlike there, the first misfit in the document is told
 even if a bad quantity or time comes later.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache, cached_property
 from typing import Any
 
@@ -20,6 +21,8 @@ from stead.kinds.scalars import DecodingError, Mismatch, Reader
 from stead.machinery.objects import Json
 
 __all__ = ["DecodingError", "canonical", "decode"]
+
+_TOO_DEEP = "exceeded max depth"
 
 
 def canonical(type_name: str, obj: Json) -> dict[str, Any]:
@@ -32,14 +35,18 @@ def canonical(type_name: str, obj: Json) -> dict[str, Any]:
         return read
     except Mismatch as wrong:
         raise DecodingError(wrong.told()) from None
+    except RecursionError:
+        raise DecodingError(_TOO_DEEP) from None
 
 
 def decode(type_name: str, data: bytes) -> dict[str, Any]:
     """JSON text as Go holds it in a `type_name`; raises DecodingError, also for text that is no JSON."""
     try:
         obj = msgspec.json.decode(data)
-    except msgspec.DecodeError as wrong:
+    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
         raise DecodingError(str(wrong)) from None
+    except RecursionError:
+        raise DecodingError(_TOO_DEEP) from None
     return canonical(type_name, obj)
 
 
@@ -51,21 +58,19 @@ class _Struct:
         self._name = type_name.rpartition(".")[2]
 
     @cached_property
-    def fields(self) -> dict[str, tuple[Reader, bool]]:
-        """By JSON name: the reader, and whether an empty value is left out."""
+    def fields(self) -> dict[str, tuple[int, Reader, bool]]:
+        """By JSON name: the place in Go's order, the reader, and whether an empty value is left out."""
         fields = types.fields_of(self._type_name)
-        return {name: (_reader(field.go_type), _leaves_out_empty(field)) for name, field in fields.items()}
+        return {
+            name: (at, _reader(field.go_type), _leaves_out_empty(field))
+            for at, (name, field) in enumerate(fields.items())
+        }
 
     @cached_property
-    def always(self) -> dict[str, Any]:
+    def always(self) -> list[tuple[str, Any]]:
         """What is written for fields that are not given, where something is."""
-        absent = {name: _when_absent(field) for name, field in types.fields_of(self._type_name).items()}
-        return {name: zero for name, zero in absent.items() if zero is not _NOTHING}
-
-    @cached_property
-    def rank(self) -> Callable[[str], int]:
-        """Where a field stands in Go's order."""
-        return {name: at for at, name in enumerate(types.fields_of(self._type_name))}.__getitem__
+        absent = [(name, _when_absent(field)) for name, field in types.fields_of(self._type_name).items()]
+        return [(name, zero) for name, zero in absent if zero is not _NOTHING]
 
     @cached_property
     def zero(self) -> dict[str, Any]:
@@ -75,11 +80,12 @@ class _Struct:
         if type(value) is not dict and not isinstance(value, Mapping):
             raise Mismatch(value, self._type_name)
         fields = self.fields
-        given = dict(self.always)
+        given: dict[str, Any] = {}
+        last, is_ordered = -1, True
         for key, item in value.items():
             if item is None or (field := fields.get(key)) is None:
                 continue
-            reader, leaves_out_empty = field
+            at, reader, leaves_out_empty = field
             try:
                 got = reader(item)
             except Mismatch as wrong:
@@ -87,7 +93,19 @@ class _Struct:
                 raise
             if got or not leaves_out_empty:
                 given[key] = got
-        return {name: given[name] for name in sorted(given, key=self.rank)}
+                is_ordered = is_ordered and at > last
+                last = at
+        return self._filled(given, is_ordered)
+
+    def _filled(self, given: dict[str, Any], is_ordered: bool) -> dict[str, Any]:
+        """With what Go always writes, and in its order; what was canonical before needs no sorting."""
+        for name, zero in self.always:
+            if name not in given:
+                given[name], is_ordered = zero, False
+        if is_ordered:
+            return given
+        fields = self.fields
+        return dict(sorted(given.items(), key=lambda entry: fields[entry[0]][0]))
 
 
 _NOTHING = object()

@@ -11,7 +11,6 @@ import zlib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -193,9 +192,3 @@ def _shape(go_type: str) -> Shape:
 
 def _is_atomic(type_name: str) -> bool:
     return _facts().types[type_name].struct_type == "atomic"
-
-
-def kinds_with(*fields: str) -> list[str]:
-    """Names of the types that have all of these fields, for tests and tools that walk over every kind."""
-    wanted: set[Any] = set(fields)
-    return [name for name in names() if wanted <= fields_of(name).keys()]

@@ -1,0 +1,58 @@
+"""What a body says that nobody reads: fields unknown at their place and fields given twice.
+
+Asked for by `fieldValidation`: Strict refuses them, Warn (the default) tells them in warnings. Reading by shape, it
+serves built-in and custom kinds alike; opaque values are not looked into.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from stead.kinds import types
+from stead.machinery.fields import shown
+from stead.machinery.shapes import Shape
+
+_TOLD_AT_MOST = 100
+
+
+def unknown_and_duplicate(place: str | Shape, data: bytes) -> list[str]:
+    """`unknown field "spec.nope"`, `duplicate field "data.k"`: in the order of the JSON text, each once.
+
+    `place` is a type's name (KeyError if nobody knows it) or a custom kind's shape. Text that is no JSON tells nothing
+    here, for decoding it has told already.
+    """
+    shape = types.shape_of(place) if isinstance(place, str) else place
+    try:
+        pairs = json.loads(data, object_pairs_hook=tuple)
+        return list(dict.fromkeys(_told(shape, pairs, "")))[:_TOLD_AT_MOST]
+    except (ValueError, RecursionError):
+        return []
+
+
+def refusal(told: list[str]) -> str:
+    """All that is told, as Strict refuses it."""
+    return f"strict decoding error: {', '.join(told)}"
+
+
+def _told(shape: Shape, value: Any, path: str) -> Iterator[str]:
+    """JSON objects come as tuples of pairs, so that what is given twice can be seen."""
+    if isinstance(value, tuple):
+        if shape.sort in ("struct", "map"):
+            yield from _told_of_object(shape, value, path)
+    elif isinstance(value, list) and shape.sort == "list" and shape.element:
+        for index, item in enumerate(value):
+            yield from _told(shape.element, item, f"{path}[{index}]")
+
+
+def _told_of_object(shape: Shape, pairs: tuple[tuple[str, Any], ...], path: str) -> Iterator[str]:
+    seen: set[str] = set()
+    for key, item in pairs:
+        place = f"{path}.{key}" if path else key
+        inner = shape.fields.get(key) if shape.sort == "struct" else shape.element
+        if inner is None:
+            yield f"unknown field {shown(place)}"
+            continue
+        if key in seen:
+            yield f"duplicate field {shown(place)}"
+        seen.add(key)
+        yield from _told(inner, item, place)
