@@ -43,6 +43,10 @@ def unchanged(obj: Json) -> Json:
     return obj
 
 
+def nothing_to_say(_: Json) -> Sequence[Json]:
+    return ()
+
+
 def nothing_wrong(*_: Json) -> Sequence[FieldError]:
     return ()
 
@@ -86,11 +90,16 @@ class Kind:
     validate_status: Callable[[Json, Json], Sequence[FieldError]] = nothing_wrong
     warnings: Callable[[Json, Json | None], Sequence[str]] = field(default=lambda new, old: ())
     columns: tuple[Column, ...] = ()
+    row_conditions: Callable[[Json], Sequence[Json]] = nothing_to_say  # what a table's row says of its object
     subresources: tuple[Subresource, ...] = ()
     selectable_fields: Mapping[str, Callable[[Json], str]] = field(default_factory=dict)
     allows_unconditional_update: bool = True
+    allows_create_on_update: bool = False  # a PUT to a name that is not there creates it
     deletion_grace_seconds: Callable[[Json, int | None], int | None] | None = None  # (obj, asked): None is no grace
     schema: Json | None = None  # a custom kind's structural schema
+    stored_as: str = ""  # the id of the kind whose objects these are under another name (events.k8s.io/v1)
+    to_stored: Callable[[Json], Json] = unchanged  # from this kind's fields to those of `stored_as`
+    from_stored: Callable[[Json], Json] = unchanged
 
     @property
     def api_version(self) -> str:

@@ -1,8 +1,11 @@
-"""Pod: the view, defaults, validation, columns and subresources."""
+"""Pod: the view and the kind. What it becomes, may not be and is shown as: `podlife`, `podrules`, `podtable`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from stead.kinds import podlife, podrules, podtable
+from stead.kinds.kind import Kind, Subresource
 from stead.machinery import meta, times
 from stead.machinery.objects import Json, dig
 
@@ -63,3 +66,53 @@ class PodView:
         """Names of the claims its volumes use."""
         volumes: list[Any] = dig(self.obj, "spec", "volumes", default=[])
         return [v["persistentVolumeClaim"]["claimName"] for v in volumes if v.get("persistentVolumeClaim")]
+
+
+def _flag(*path: str) -> Callable[[Json], str]:
+    return lambda obj: str(bool(dig(obj, *path, default=False))).lower()
+
+
+def _text(*path: str) -> Callable[[Json], str]:
+    return lambda obj: str(dig(obj, *path, default=""))
+
+
+POD = Kind(
+    id="Pod",
+    name="Pod",
+    plural="pods",
+    version="v1",
+    short_names=("po",),
+    categories=("all",),
+    type="core.v1.Pod",
+    has_generation=True,
+    default=podlife.default,
+    prepare_create=podlife.prepare_create,
+    prepare_update=podlife.prepare_update,
+    prepare_status=podlife.prepare_status,
+    validate_create=podrules.validate_create,
+    validate_update=podrules.validate_update,
+    validate_status=podrules.validate_status,
+    columns=podtable.COLUMNS,
+    row_conditions=podtable.row_conditions,
+    subresources=(
+        Subresource("attach", ("create", "get"), kind="PodAttachOptions"),
+        Subresource("binding", ("create",), kind="Binding"),
+        Subresource("eviction", ("create",), kind="Eviction", group="policy", version="v1"),
+        Subresource("exec", ("create", "get"), kind="PodExecOptions"),
+        Subresource("log", ("get",)),
+        Subresource("portforward", ("create", "get"), kind="PodPortForwardOptions"),
+        Subresource("status"),
+    ),
+    selectable_fields={
+        "spec.nodeName": _text("spec", "nodeName"),
+        "spec.restartPolicy": _text("spec", "restartPolicy"),
+        "spec.schedulerName": _text("spec", "schedulerName"),
+        "spec.serviceAccountName": _text("spec", "serviceAccountName"),
+        "spec.hostNetwork": _flag("spec", "hostNetwork"),
+        "status.phase": _text("status", "phase"),
+        "status.podIP": _text("status", "podIP"),
+        "status.podIPs": _text("status", "podIP"),
+        "status.nominatedNodeName": _text("status", "nominatedNodeName"),
+    },
+    deletion_grace_seconds=podlife.deletion_grace_seconds,
+)

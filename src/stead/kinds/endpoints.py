@@ -1,0 +1,57 @@
+"""Endpoints: the older form of a service's addresses, kept for those who still read it."""
+
+from collections.abc import Iterator, Sequence
+
+from stead.kinds import objectmeta
+from stead.kinds.columns import AGE, NAME
+from stead.kinds.defaulting import each, filled
+from stead.kinds.endpointrules import validate_subsets
+from stead.kinds.endpointslice import shortened
+from stead.kinds.kind import Column, Kind
+from stead.kinds.syntax import subdomain_faults
+from stead.machinery.fields import FieldError
+from stead.machinery.objects import Json
+from stead.machinery.times import Now
+
+
+def default(obj: Json) -> Json:
+    return each(obj, "subsets", lambda subset: each(subset, "ports", lambda port: filled(port, protocol="TCP")))
+
+
+def validate_create(obj: Json) -> Sequence[FieldError]:
+    return [*objectmeta.validate_create(obj, subdomain_faults), *validate_subsets(obj)]
+
+
+def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
+    return [*objectmeta.validate_update(new, old), *validate_subsets(new)]
+
+
+def _endpoints(obj: Json, now: Now) -> str:
+    return shortened([text for subset in obj.get("subsets") or [] for text in _of_subset(subset)], "<none>")
+
+
+def _of_subset(subset: Json) -> Iterator[str]:
+    """Every address with every port; an address alone where no port is told."""
+    addresses = [address["ip"] for address in subset.get("addresses") or []]
+    ports = subset.get("ports") or []
+    if not ports:
+        yield from addresses
+    for port in ports:
+        for address in addresses:
+            yield f"[{address}]:{port['port']}" if ":" in address else f"{address}:{port['port']}"
+
+
+ENDPOINTS = Kind(
+    id="Endpoints",
+    name="Endpoints",
+    plural="endpoints",
+    version="v1",
+    singular="endpoints",
+    short_names=("ep",),
+    type="core.v1.Endpoints",
+    default=default,
+    allows_create_on_update=True,
+    validate_create=validate_create,
+    validate_update=validate_update,
+    columns=(NAME, Column("Endpoints", _endpoints, description="Addresses with their ports."), AGE),
+)

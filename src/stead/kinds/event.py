@@ -1,0 +1,148 @@
+"""Event: something was done, or refused. Kept as v1, served as events.k8s.io/v1 too, under that group's names."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from stead.kinds import objectmeta
+from stead.kinds.columns import at, name_of, since
+from stead.kinds.kind import Column, Kind
+from stead.kinds.syntax import label_faults, subdomain_faults
+from stead.machinery import fields
+from stead.machinery.fields import FieldError
+from stead.machinery.objects import Json, dig
+from stead.machinery.times import Now
+
+# v1's name -> the name in events.k8s.io/v1
+_RENAMED = {
+    "involvedObject": "regarding",
+    "message": "note",
+    "source": "deprecatedSource",
+    "firstTimestamp": "deprecatedFirstTimestamp",
+    "lastTimestamp": "deprecatedLastTimestamp",
+    "count": "deprecatedCount",
+    "reportingComponent": "reportingController",
+}
+_RENAMED_BACK = {new: old for old, new in _RENAMED.items()}
+
+
+def to_events_group(obj: Json) -> Json:
+    """A stored event as events.k8s.io/v1 names its fields."""
+    renamed = {_RENAMED.get(key, key): value for key, value in obj.items()}
+    return {**renamed, "apiVersion": "events.k8s.io/v1"}
+
+
+def to_core(obj: Json) -> Json:
+    """An event of events.k8s.io/v1 as it is kept."""
+    renamed = {_RENAMED_BACK.get(key, key): value for key, value in obj.items()}
+    return {**renamed, "apiVersion": "v1"}
+
+
+def validate_create(obj: Json) -> Sequence[FieldError]:
+    """An event lies in the namespace of what it tells of; one of a cluster's object in `default`."""
+    errors: list[FieldError] = []
+    namespace = obj["metadata"].get("namespace", "")
+    regarded = dig(obj, "involvedObject", "namespace", default="")
+    if regarded and regarded != namespace:
+        told = "does not match event.namespace"
+        errors.append(fields.invalid("involvedObject.namespace", regarded, told))
+    errors += [fields.invalid("metadata.namespace", namespace, fault) for fault in label_faults(namespace)]
+    return [*errors, *objectmeta.validate_create(obj, subdomain_faults)]
+
+
+def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
+    return objectmeta.validate_update(new, old)
+
+
+def _last_seen(obj: Json, now: Now) -> str:
+    latest = dig(obj, "series", "lastObservedTime") or obj.get("lastTimestamp") or _first(obj)
+    return since(latest, now)
+
+
+def _first_seen(obj: Json, now: Now) -> str:
+    return since(_first(obj), now)
+
+
+def _first(obj: Json) -> Any:
+    return obj.get("firstTimestamp") or obj.get("eventTime")
+
+
+def _count(obj: Json, now: Now) -> int:
+    series = dig(obj, "series", "count")
+    return int(series or obj.get("count") or 1)
+
+
+def _object(obj: Json, now: Now) -> str:
+    regarded = obj.get("involvedObject") or {}
+    kind, name = str(regarded.get("kind", "")).lower(), str(regarded.get("name", ""))
+    return f"{kind}/{name}" if name else kind
+
+
+def _source(obj: Json, now: Now) -> str:
+    """`component, host`; the newer reporting fields where the older are empty."""
+    component = dig(obj, "source", "component") or obj.get("reportingComponent") or ""
+    host = dig(obj, "source", "host") or obj.get("reportingInstance") or ""
+    return f"{component}, {host}" if host else str(component)
+
+
+def _message(obj: Json, now: Now) -> str:
+    return str(obj.get("message", "")).strip()
+
+
+_COLUMNS = (
+    Column("Last Seen", _last_seen, description="When it was told last."),
+    Column("Type", at("type"), description="Normal or Warning."),
+    Column("Reason", at("reason"), description="What it is about, in one word."),
+    Column("Object", _object, description="What it tells of."),
+    Column("Subobject", at("involvedObject", "fieldPath"), priority=1, description="Which part of the object."),
+    Column("Source", _source, priority=1, description="Who tells it."),
+    Column("Message", _message, description="What happened."),
+    Column("First Seen", _first_seen, priority=1, description="When it was told first."),
+    Column("Count", _count, priority=1, description="How often it was told."),
+    Column("Name", name_of, format="name", priority=1, description="The event's own name."),
+)
+
+
+def _regarded(member: str) -> Any:
+    return lambda obj: str(dig(obj, "involvedObject", member, default=""))
+
+
+_REGARDED = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+_OWN_FIELDS = {
+    "reason": lambda obj: str(obj.get("reason", "")),
+    "reportingComponent": lambda obj: str(obj.get("reportingComponent", "")),
+    "source": lambda obj: str(dig(obj, "source", "component") or obj.get("reportingComponent", "")),
+    "type": lambda obj: str(obj.get("type", "")),
+}
+
+EVENT = Kind(
+    id="Event",
+    name="Event",
+    plural="events",
+    version="v1",
+    short_names=("ev",),
+    type="core.v1.Event",
+    allows_create_on_update=True,
+    validate_create=validate_create,
+    validate_update=validate_update,
+    columns=_COLUMNS,
+    selectable_fields={**{f"involvedObject.{member}": _regarded(member) for member in _REGARDED}, **_OWN_FIELDS},
+)
+
+# The functions of this kind see stored events, as `stored_as` says; names change only on the way in and out.
+EVENT_OF_ITS_GROUP = Kind(
+    id="Event.events.k8s.io",
+    name="Event",
+    plural="events",
+    version="v1",
+    group="events.k8s.io",
+    short_names=("ev",),
+    type="events.v1.Event",
+    allows_create_on_update=True,
+    validate_create=validate_create,
+    validate_update=validate_update,
+    columns=_COLUMNS,
+    selectable_fields={**{f"regarding.{member}": _regarded(member) for member in _REGARDED}, **_OWN_FIELDS},
+    stored_as="Event",
+    to_stored=to_core,
+    from_stored=to_events_group,
+)

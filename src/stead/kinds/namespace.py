@@ -1,0 +1,91 @@
+"""Namespace: a room for names, with a finalizer of its own so that it is emptied before it goes."""
+
+from collections.abc import Sequence
+
+from stead.kinds import objectmeta
+from stead.kinds.columns import AGE, NAME, at
+from stead.kinds.kind import Column, Kind, Subresource
+from stead.kinds.syntax import label_faults, qualified_name_faults
+from stead.machinery import fields, meta
+from stead.machinery.fields import FieldError
+from stead.machinery.objects import Json, dig, with_value
+
+NAME_LABEL = "kubernetes.io/metadata.name"
+FINALIZER = "kubernetes"
+
+
+def default(obj: Json) -> Json:
+    """Every namespace carries its own name as a label."""
+    name = meta.name(obj)
+    if not name or meta.labels(obj).get(NAME_LABEL) == name:
+        return obj
+    return with_value(obj, ("metadata", "labels"), {**meta.labels(obj), NAME_LABEL: name})
+
+
+def prepare_create(obj: Json) -> Json:
+    finalizers = dig(obj, "spec", "finalizers", default=[])
+    kept = finalizers if FINALIZER in finalizers else [*finalizers, FINALIZER]
+    return {**obj, "spec": {**(obj.get("spec") or {}), "finalizers": kept}, "status": {"phase": "Active"}}
+
+
+def prepare_update(new: Json, old: Json) -> Json:
+    """Spec finalizers are removed through /finalize alone."""
+    return {**new, "spec": old.get("spec") or {}, "status": old.get("status") or {}}
+
+
+def prepare_status(new: Json, old: Json) -> Json:
+    return {**new, "spec": old.get("spec") or {}}
+
+
+def validate_create(obj: Json) -> Sequence[FieldError]:
+    errors = objectmeta.validate_create(obj, label_faults)
+    for finalizer in dig(obj, "spec", "finalizers", default=[]):
+        errors += _finalizer_errors(finalizer)
+    return errors
+
+
+def _finalizer_errors(finalizer: str) -> list[FieldError]:
+    errors = [fields.invalid("spec.finalizers", finalizer, fault) for fault in qualified_name_faults(finalizer)]
+    if "/" not in finalizer and finalizer not in (FINALIZER, "orphan", "foregroundDeletion"):
+        told = "name is neither a standard finalizer name nor is it fully qualified"
+        errors.append(fields.invalid("spec.finalizers", finalizer, told))
+    return errors
+
+
+def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
+    return objectmeta.validate_update(new, old)
+
+
+def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
+    """A phase and a deletion go together."""
+    errors = objectmeta.validate_update(new, old)
+    phase = dig(new, "status", "phase", default="")
+    if meta.is_terminating(new) and phase != "Terminating":
+        told = "may only be 'Terminating' if `deletionTimestamp` is not empty"
+        errors.append(fields.invalid("status.Phase", phase, told))
+    if not meta.is_terminating(new) and phase != "Active":
+        told = "may only be 'Active' if `deletionTimestamp` is empty"
+        errors.append(fields.invalid("status.Phase", phase, told))
+    return errors
+
+
+NAMESPACE = Kind(
+    id="Namespace",
+    name="Namespace",
+    plural="namespaces",
+    version="v1",
+    is_namespaced=False,
+    short_names=("ns",),
+    verbs=("create", "delete", "get", "list", "patch", "update", "watch"),
+    type="core.v1.Namespace",
+    default=default,
+    prepare_create=prepare_create,
+    prepare_update=prepare_update,
+    prepare_status=prepare_status,
+    validate_create=validate_create,
+    validate_update=validate_update,
+    validate_status=validate_status,
+    columns=(NAME, Column("Status", at("status", "phase"), description="Active, or on its way out."), AGE),
+    subresources=(Subresource("finalize", ("update",)), Subresource("status")),
+    selectable_fields={"status.phase": lambda obj: str(dig(obj, "status", "phase", default=""))},
+)

@@ -1,0 +1,119 @@
+"""Node: where pods run, and what it says about itself."""
+
+from collections.abc import Sequence
+
+from stead.kinds import objectmeta
+from stead.kinds.columns import AGE, NAME, Cell, at, joined
+from stead.kinds.kind import Column, Kind, Subresource
+from stead.kinds.syntax import subdomain_faults
+from stead.machinery import fields, meta
+from stead.machinery.fields import FieldError
+from stead.machinery.objects import Json, dig, with_value
+from stead.machinery.times import Now
+
+_ROLE_PREFIX = "node-role.kubernetes.io/"
+_ROLE_LABEL = "kubernetes.io/role"
+_TAINT_EFFECTS = ["NoSchedule", "PreferNoSchedule", "NoExecute"]
+
+
+def default(obj: Json) -> Json:
+    """What can be used is all there is, unless said otherwise."""
+    status = obj.get("status") or {}
+    if status.get("allocatable") or not status.get("capacity"):
+        return obj
+    return with_value(obj, ("status", "allocatable"), status["capacity"])
+
+
+def prepare_update(new: Json, old: Json) -> Json:
+    return {**new, "status": old.get("status") or {}}
+
+
+def prepare_status(new: Json, old: Json) -> Json:
+    return {**new, "spec": old.get("spec") or {}}
+
+
+def validate_create(obj: Json) -> Sequence[FieldError]:
+    return [*objectmeta.validate_create(obj, subdomain_faults), *_taint_errors(obj)]
+
+
+def _taint_errors(obj: Json) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for index, taint in enumerate(dig(obj, "spec", "taints", default=[])):
+        effect = taint.get("effect", "")
+        if not effect:
+            errors.append(fields.required(f"spec.taints[{index}].effect"))
+        elif effect not in _TAINT_EFFECTS:
+            errors.append(fields.not_supported(f"spec.taints[{index}].effect", effect, _TAINT_EFFECTS))
+    return errors
+
+
+def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
+    """A provider's id is written once."""
+    errors = objectmeta.validate_update(new, old)
+    before = dig(old, "spec", "providerID", default="")
+    if before and dig(new, "spec", "providerID", default="") != before:
+        errors.append(
+            fields.forbidden("spec.providerID", 'node updates may not change providerID except from "" to valid')
+        )
+    return [*errors, *_taint_errors(new)]
+
+
+def _status(obj: Json, now: Now) -> str:
+    """`Ready`, `NotReady` or `Unknown`, and whether pods are kept away."""
+    ready = meta.condition(obj, "Ready")
+    words = ["Unknown" if ready is None else "Ready" if ready.get("status") == "True" else "NotReady"]
+    if dig(obj, "spec", "unschedulable", default=False):
+        words.append("SchedulingDisabled")
+    return joined(words)
+
+
+def _roles(obj: Json, now: Now) -> str:
+    labels = meta.labels(obj)
+    roles = {key.removeprefix(_ROLE_PREFIX) for key in labels if key.startswith(_ROLE_PREFIX)} - {""}
+    if labels.get(_ROLE_LABEL):
+        roles.add(labels[_ROLE_LABEL])
+    return joined(sorted(roles)) or "<none>"
+
+
+def _address(type_: str) -> Cell:
+    def cell(obj: Json, now: Now) -> str:
+        addresses = dig(obj, "status", "addresses", default=[])
+        return next((each["address"] for each in addresses if each["type"] == type_), "<none>")
+
+    return cell
+
+
+def _info(member: str) -> Cell:
+    return lambda obj, now: dig(obj, "status", "nodeInfo", member) or "<unknown>"
+
+
+NODE = Kind(
+    id="Node",
+    name="Node",
+    plural="nodes",
+    version="v1",
+    is_namespaced=False,
+    short_names=("no",),
+    type="core.v1.Node",
+    default=default,
+    prepare_update=prepare_update,
+    prepare_status=prepare_status,
+    validate_create=validate_create,
+    validate_update=validate_update,
+    columns=(
+        NAME,
+        Column("Status", _status, description="Whether it takes pods."),
+        Column("Roles", _roles, description="What it is used for."),
+        AGE,
+        Column("Version", at("status", "nodeInfo", "kubeletVersion"), description="Its kubelet's version."),
+        Column("Internal-IP", _address("InternalIP"), priority=1, description="Its address among nodes."),
+        Column("External-IP", _address("ExternalIP"), priority=1, description="Its address outside."),
+        Column("OS-Image", _info("osImage"), priority=1, description="Its operating system."),
+        Column("Kernel-Version", _info("kernelVersion"), priority=1, description="Its kernel."),
+        Column("Container-Runtime", _info("containerRuntimeVersion"), priority=1, description="Who runs containers."),
+    ),
+    subresources=(Subresource("status"),),
+    selectable_fields={
+        "spec.unschedulable": lambda obj: str(bool(dig(obj, "spec", "unschedulable", default=False))).lower(),
+    },
+)

@@ -1,0 +1,145 @@
+"""What every object's metadata may not be, on create and on update (U-4 in api.md)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from stead.kinds.syntax import Faults, label_faults, label_value_faults, qualified_name_faults
+from stead.machinery import fields
+from stead.machinery.fields import FieldError
+from stead.machinery.objects import Json
+
+_ANNOTATION_BYTES = 256 * 1024
+_STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
+_IMMUTABLE = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
+_IS_IMMUTABLE = "field is immutable"
+_REFUSED_OWNERS = {("v1", "Event")}
+
+
+def validate_create(obj: Json, name_faults: Faults, *, is_namespaced: bool = True) -> list[FieldError]:
+    """All of `metadata`; the namespace itself is the URL's business and checked by the api room."""
+    metadata = obj.get("metadata") or {}
+    return validate_metadata(metadata, name_faults, "metadata")
+
+
+def validate_metadata(metadata: Json, name_faults: Faults, path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    if generate_name := metadata.get("generateName"):
+        for fault in name_faults(_masked(generate_name)):
+            errors.append(fields.invalid(f"{path}.generateName", generate_name, fault))
+    name = metadata.get("name")
+    if not name:
+        errors.append(fields.required(f"{path}.name", "name or generateName is required"))
+    else:
+        errors += [fields.invalid(f"{path}.name", name, fault) for fault in name_faults(name)]
+    if (namespace := metadata.get("namespace")) is not None and namespace:
+        errors += [fields.invalid(f"{path}.namespace", namespace, fault) for fault in label_faults(namespace)]
+    return [*errors, *_accessories(metadata, path)]
+
+
+def validate_update(new: Json, old: Json) -> list[FieldError]:
+    """What may not change, then what may not be in the first place."""
+    now, before = new.get("metadata") or {}, old.get("metadata") or {}
+    errors: list[FieldError] = _new_finalizers_while_terminating(now, before)
+    for member in _IMMUTABLE:
+        if (now.get(member) or None) != (before.get(member) or None):
+            errors.append(fields.invalid(f"metadata.{member}", now.get(member), _IS_IMMUTABLE))
+    if now.get("generation", 0) < before.get("generation", 0):
+        errors.append(fields.invalid("metadata.generation", now.get("generation", 0), "must not be decremented"))
+    return [*errors, *_accessories(now, "metadata")]
+
+
+def label_errors(labels: Json, path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for key in sorted(labels):
+        errors += [fields.invalid(path, key, fault) for fault in qualified_name_faults(key)]
+        errors += [fields.invalid(path, labels[key], fault) for fault in label_value_faults(labels[key])]
+    return errors
+
+
+def annotation_errors(annotations: Json, path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for key in sorted(annotations):
+        errors += [fields.invalid(path, key, fault) for fault in qualified_name_faults(key.lower())]
+    if sum(len(key.encode()) + len(text.encode()) for key, text in annotations.items()) > _ANNOTATION_BYTES:
+        errors.append(fields.too_long(path, _ANNOTATION_BYTES))
+    return errors
+
+
+def _accessories(metadata: Json, path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    if metadata.get("generation", 0) < 0:
+        errors.append(_not_negative(f"{path}.generation", metadata["generation"]))
+    errors += label_errors(metadata.get("labels") or {}, f"{path}.labels")
+    errors += annotation_errors(metadata.get("annotations") or {}, f"{path}.annotations")
+    errors += owner_errors(metadata.get("ownerReferences") or [], f"{path}.ownerReferences")
+    return [*errors, *_finalizer_errors(metadata.get("finalizers") or [], f"{path}.finalizers")]
+
+
+def _not_negative(path: str, value: int) -> FieldError:
+    return fields.invalid(path, value, "must be greater than or equal to 0")
+
+
+def owner_errors(owners: Sequence[Json], path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    controller = ""
+    for owner in owners:
+        errors += _one_owner_errors(owner, path)
+        if not owner.get("controller"):
+            continue
+        if controller:
+            told = (
+                "Only one reference can have Controller set to true. "
+                f'Found "true" in references for {controller} and {owner.get("name", "")}'
+            )
+            errors.append(fields.invalid(path, list(owners), told))
+        controller = owner.get("name", "")
+    return errors
+
+
+def _one_owner_errors(owner: Json, path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    version = owner.get("apiVersion", "")
+    if not version.rpartition("/")[2]:
+        errors.append(fields.invalid(f"{path}.apiVersion", version, "version must not be empty"))
+    for member in ("kind", "name", "uid"):
+        if not owner.get(member):
+            errors.append(fields.invalid(f"{path}.{member}", owner.get(member, ""), f"{member} must not be empty"))
+    if (version, owner.get("kind")) in _REFUSED_OWNERS:
+        kind = owner.get("kind")
+        errors.append(fields.invalid(path, dict(owner), f"/{version}, Kind={kind} is disallowed from being an owner"))
+    return errors
+
+
+def _finalizer_errors(finalizers: Sequence[str], path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for index, finalizer in enumerate(finalizers):
+        errors += _one_finalizer_errors(finalizer, path, f"{path}[{index}]")
+    if "orphan" in finalizers and "foregroundDeletion" in finalizers:
+        told = "finalizer orphan and foregroundDeletion cannot be both set"
+        errors.append(fields.invalid(path, list(finalizers), told))
+    return errors
+
+
+def _one_finalizer_errors(finalizer: str, path: str, at: str) -> list[FieldError]:
+    errors = [fields.invalid(path, finalizer, fault) for fault in qualified_name_faults(finalizer)]
+    if "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
+        told = "name is neither a standard finalizer name nor is it fully qualified"
+        errors.append(fields.invalid(at, finalizer, told))
+    return errors
+
+
+def _new_finalizers_while_terminating(now: Json, before: Json) -> list[FieldError]:
+    if not before.get("deletionTimestamp"):
+        return []
+    known = before.get("finalizers") or []
+    extra = [name for name in now.get("finalizers") or [] if name not in known]
+    if not extra:
+        return []
+    listed: Any = "[]string{" + ", ".join(f'"{name}"' for name in sorted(extra)) + "}"
+    told = f"no new finalizers can be added if the object is being deleted, found new finalizers {listed}"
+    return [fields.forbidden("metadata.finalizers", told)]
+
+
+def _masked(generate_name: str) -> str:
+    """A generated name gets a suffix, so a dash at the end of its base is no fault."""
+    return f"{generate_name[:-1]}a" if generate_name.endswith("-") and len(generate_name) > 1 else generate_name

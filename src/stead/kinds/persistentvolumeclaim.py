@@ -1,0 +1,108 @@
+"""PersistentVolumeClaim: what a pod asks for in storage."""
+
+from collections.abc import Sequence
+
+from stead.kinds import objectmeta
+from stead.kinds.claimspec import validate_claim_spec, validate_claim_spec_update
+from stead.kinds.columns import AGE, NAME, access_modes, at
+from stead.kinds.kind import Column, Kind, Subresource
+from stead.kinds.syntax import subdomain_faults
+from stead.kinds.volumes import default_claim_spec
+from stead.machinery import meta
+from stead.machinery.fields import FieldError
+from stead.machinery.objects import Json, dig
+from stead.machinery.times import Now
+
+PROTECTION = "kubernetes.io/pvc-protection"
+PENDING = {"phase": "Pending"}
+
+
+def default(obj: Json) -> Json:
+    """D-6."""
+    status = obj.get("status") or {}
+    return {
+        **obj,
+        "spec": default_claim_spec(obj.get("spec") or {}),
+        "status": status if status.get("phase") else {**status, **PENDING},
+    }
+
+
+def protected(obj: Json, finalizer: str) -> Json:
+    """`obj` with the finalizer that keeps it while it is used."""
+    finalizers = meta.finalizers(obj)
+    if finalizer in finalizers:
+        return obj
+    return {**obj, "metadata": {**obj["metadata"], "finalizers": [*finalizers, finalizer]}}
+
+
+def prepare_create(obj: Json) -> Json:
+    """A new claim is Pending, and protected while pods use it (whoever sees that none does takes that off)."""
+    return {**protected(obj, PROTECTION), "status": PENDING}
+
+
+def prepare_update(new: Json, old: Json) -> Json:
+    return {**new, "status": old.get("status") or PENDING}
+
+
+def prepare_status(new: Json, old: Json) -> Json:
+    return {**new, "spec": old["spec"]}
+
+
+def validate_create(obj: Json) -> Sequence[FieldError]:
+    return [*objectmeta.validate_create(obj, subdomain_faults), *validate_claim_spec(obj["spec"], "spec")]
+
+
+def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
+    return [*objectmeta.validate_update(new, old), *validate_claim_spec_update(new, old)]
+
+
+def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
+    return objectmeta.validate_update(new, old)
+
+
+def _phase(obj: Json, now: Now) -> str:
+    return "Terminating" if meta.is_terminating(obj) else str(dig(obj, "status", "phase", default=""))
+
+
+def _capacity(obj: Json, now: Now) -> str:
+    """Told of a bound claim alone."""
+    bound = dig(obj, "spec", "volumeName", default="")
+    return str(dig(obj, "status", "capacity", "storage", default="")) if bound else ""
+
+
+def _modes(obj: Json, now: Now) -> str:
+    bound = dig(obj, "spec", "volumeName", default="")
+    return access_modes(dig(obj, "status", "accessModes", default=[])) if bound else ""
+
+
+PERSISTENT_VOLUME_CLAIM = Kind(
+    id="PersistentVolumeClaim",
+    name="PersistentVolumeClaim",
+    plural="persistentvolumeclaims",
+    version="v1",
+    short_names=("pvc",),
+    type="core.v1.PersistentVolumeClaim",
+    default=default,
+    prepare_create=prepare_create,
+    prepare_update=prepare_update,
+    prepare_status=prepare_status,
+    validate_create=validate_create,
+    validate_update=validate_update,
+    validate_status=validate_status,
+    columns=(
+        NAME,
+        Column("Status", _phase, description="Pending, Bound or Lost."),
+        Column("Volume", at("spec", "volumeName"), description="The volume it is bound to."),
+        Column("Capacity", _capacity, description="How much the volume holds."),
+        Column("Access Modes", _modes, description="How the volume may be mounted."),
+        Column("StorageClass", at("spec", "storageClassName"), description="The class it asks for."),
+        Column(
+            "VolumeAttributesClass",
+            at("spec", "volumeAttributesClassName", default="<unset>"),
+            description="The attributes it asks for.",
+        ),
+        AGE,
+        Column("VolumeMode", at("spec", "volumeMode", default="<unset>"), priority=1, description="Files or a block."),
+    ),
+    subresources=(Subresource("status"),),
+)

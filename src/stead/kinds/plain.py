@@ -1,0 +1,171 @@
+"""ConfigMap, Secret and ServiceAccount: kinds that hold something and do nothing."""
+
+import base64
+from collections.abc import Sequence
+
+from stead.kinds import objectmeta
+from stead.kinds.columns import AGE, NAME, at
+from stead.kinds.defaulting import filled
+from stead.kinds.kind import Column, Kind, Subresource
+from stead.kinds.syntax import config_key_faults, subdomain_faults
+from stead.machinery import fields
+from stead.machinery.fields import FieldError
+from stead.machinery.objects import Json, dig, without
+from stead.machinery.times import Now
+
+_LIMIT_BYTES = 1024 * 1024
+_IMMUTABLE_SET = "field is immutable when `immutable` is set"
+
+# --- what they become
+
+
+def default_secret(obj: Json) -> Json:
+    """Type `Opaque`; what came as plain text is kept encoded with the rest of the data."""
+    texts = obj.get("stringData") or {}
+    if texts:
+        encoded = {key: base64.b64encode(text.encode()).decode() for key, text in texts.items()}
+        obj = {**obj, "data": {**(obj.get("data") or {}), **encoded}}
+    return filled(without(obj, "stringData"), type="Opaque")
+
+
+# --- what they may not be
+
+
+def validate_config_map(obj: Json) -> Sequence[FieldError]:
+    return [*objectmeta.validate_create(obj, subdomain_faults), *_config_map_errors(obj)]
+
+
+def validate_config_map_update(new: Json, old: Json) -> Sequence[FieldError]:
+    errors = objectmeta.validate_update(new, old)
+    return [*errors, *_kept_immutable(new, old, ("data", "binaryData")), *_config_map_errors(new)]
+
+
+def validate_secret(obj: Json) -> Sequence[FieldError]:
+    return [*objectmeta.validate_create(obj, subdomain_faults), *_secret_errors(obj)]
+
+
+def validate_secret_update(new: Json, old: Json) -> Sequence[FieldError]:
+    errors = objectmeta.validate_update(new, old)
+    if new.get("type") != old.get("type"):
+        errors.append(fields.invalid("type", new.get("type"), "field is immutable"))
+    return [*errors, *_kept_immutable(new, old, ("data",)), *_secret_errors(new)]
+
+
+def validate_account(obj: Json) -> Sequence[FieldError]:
+    return objectmeta.validate_create(obj, subdomain_faults)
+
+
+def validate_account_update(new: Json, old: Json) -> Sequence[FieldError]:
+    return objectmeta.validate_update(new, old)
+
+
+def _kept_immutable(new: Json, old: Json, members: Sequence[str]) -> list[FieldError]:
+    if not old.get("immutable"):
+        return []
+    errors: list[FieldError] = []
+    if not new.get("immutable"):
+        errors.append(fields.forbidden("immutable", _IMMUTABLE_SET))
+    changed = [member for member in members if (new.get(member) or {}) != (old.get(member) or {})]
+    return [*errors, *(fields.forbidden(member, _IMMUTABLE_SET) for member in changed)]
+
+
+def _config_map_errors(obj: Json) -> list[FieldError]:
+    data, binary = obj.get("data") or {}, obj.get("binaryData") or {}
+    errors: list[FieldError] = []
+    for key in sorted(data):
+        errors += [fields.invalid(f"data[{key}]", key, fault) for fault in config_key_faults(key)]
+        if key in binary:
+            errors.append(fields.invalid(f"data[{key}]", key, "duplicate of key present in binaryData"))
+    for key in sorted(binary):
+        errors += [fields.invalid(f"binaryData[{key}]", key, fault) for fault in config_key_faults(key)]
+    if sum(len(text.encode()) for text in data.values()) + _bytes_of(binary) > _LIMIT_BYTES:
+        errors.append(fields.too_long("", _LIMIT_BYTES))
+    return errors
+
+
+# type -> keys that must be there
+_SECRET_KEYS = {
+    "kubernetes.io/dockercfg": (".dockercfg",),
+    "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
+    "kubernetes.io/ssh-auth": ("ssh-privatekey",),
+    "kubernetes.io/tls": ("tls.crt", "tls.key"),
+}
+
+
+def _secret_errors(obj: Json) -> list[FieldError]:
+    data = obj.get("data") or {}
+    errors: list[FieldError] = []
+    for key in sorted(data):
+        errors += [fields.invalid(f"data[{key}]", key, fault) for fault in config_key_faults(key)]
+    if _bytes_of(data) > _LIMIT_BYTES:
+        errors.append(fields.too_long("data", _LIMIT_BYTES))
+    return [*errors, *_secret_type_errors(obj, data)]
+
+
+def _secret_type_errors(obj: Json, data: Json) -> list[FieldError]:
+    type_ = obj.get("type", "")
+    if type_ == "kubernetes.io/service-account-token":
+        named = dig(obj, "metadata", "annotations", "kubernetes.io/service-account.name", default="")
+        return [] if named else [fields.required("metadata.annotations[kubernetes.io/service-account.name]")]
+    if type_ == "kubernetes.io/basic-auth" and not ("username" in data or "password" in data):
+        return [fields.required("data[username]"), fields.required("data[password]")]
+    return [fields.required(f"data[{key}]") for key in _SECRET_KEYS.get(type_, ()) if key not in data]
+
+
+def _bytes_of(data: Json) -> int:
+    """Bytes behind base64 texts, without decoding them."""
+    return sum(len(text) * 3 // 4 - text[-2:].count("=") for text in data.values())
+
+
+# --- how they are shown, what they are
+
+
+def _count(*members: str) -> Column:
+    def cell(obj: Json, now: Now) -> int:
+        return sum(len(obj.get(member) or {}) for member in members)
+
+    return Column("Data", cell, description="How many keys it holds.")
+
+
+CONFIG_MAP = Kind(
+    id="ConfigMap",
+    name="ConfigMap",
+    plural="configmaps",
+    version="v1",
+    short_names=("cm",),
+    type="core.v1.ConfigMap",
+    validate_create=validate_config_map,
+    validate_update=validate_config_map_update,
+    columns=(NAME, _count("data", "binaryData"), AGE),
+)
+
+SECRET = Kind(
+    id="Secret",
+    name="Secret",
+    plural="secrets",
+    version="v1",
+    type="core.v1.Secret",
+    default=default_secret,
+    validate_create=validate_secret,
+    validate_update=validate_secret_update,
+    columns=(NAME, Column("Type", at("type"), description="What its data means."), _count("data"), AGE),
+    selectable_fields={"type": lambda obj: obj.get("type", "")},
+)
+
+SERVICE_ACCOUNT = Kind(
+    id="ServiceAccount",
+    name="ServiceAccount",
+    plural="serviceaccounts",
+    version="v1",
+    short_names=("sa",),
+    type="core.v1.ServiceAccount",
+    allows_unconditional_update=False,
+    validate_create=validate_account,
+    validate_update=validate_account_update,
+    columns=(
+        NAME,
+        Column("Secrets", lambda obj, now: len(obj.get("secrets") or []), description="How many secrets it lists."),
+        AGE,
+    ),
+    subresources=(Subresource("token", ("create",), kind="TokenRequest", group="authentication.k8s.io", version="v1"),),
+)

@@ -1,0 +1,155 @@
+"""Service: a name for pods. Headless (`clusterIP: None`) it is the name under which each replica is found."""
+
+from dataclasses import dataclass
+
+from stead.kinds.columns import AGE, NAME, at, joined, labels_text
+from stead.kinds.defaulting import each, filled
+from stead.kinds.kind import Column, Kind, Subresource
+from stead.kinds.servicerules import validate_create, validate_update
+from stead.machinery import meta
+from stead.machinery.objects import Json, dig
+from stead.machinery.times import Now
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    """Typed read access over a Service that has its defaults."""
+
+    obj: Json
+
+    @property
+    def name(self) -> str:
+        return meta.name(self.obj)
+
+    @property
+    def is_headless(self) -> bool:
+        return self.cluster_ip == "None"
+
+    @property
+    def cluster_ip(self) -> str:
+        return str(dig(self.obj, "spec", "clusterIP", default=""))
+
+    @property
+    def selector(self) -> Json:
+        selector: Json = dig(self.obj, "spec", "selector", default={})
+        return selector
+
+    @property
+    def publishes_not_ready(self) -> bool:
+        return bool(dig(self.obj, "spec", "publishNotReadyAddresses", default=False))
+
+    @property
+    def ports(self) -> list[Json]:
+        ports: list[Json] = dig(self.obj, "spec", "ports", default=[])
+        return ports
+
+
+def default(obj: Json) -> Json:
+    """D-6. Addresses and families are the API's to give (admission), for they need to know which are taken."""
+    spec = filled(obj.get("spec") or {}, sessionAffinity="None", type="ClusterIP")
+    if spec["sessionAffinity"] == "ClientIP":
+        timeout = dig(spec, "sessionAffinityConfig", "clientIP", "timeoutSeconds", default=10800)
+        spec = {**spec, "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": timeout}}}
+    if spec["type"] != "ExternalName":
+        spec = filled(spec, internalTrafficPolicy="Cluster")
+    if spec["type"] in ("NodePort", "LoadBalancer"):
+        spec = filled(spec, externalTrafficPolicy="Cluster")
+    if spec["type"] == "LoadBalancer":
+        spec = filled(spec, allocateLoadBalancerNodePorts=True)
+    spec = each(spec, "ports", lambda port: _default_port(port))
+    return {**obj, "spec": spec}
+
+
+def _default_port(port: Json) -> Json:
+    target = port.get("targetPort")
+    meant = port.get("port", 0) if target in (None, 0, "") else target
+    return {**filled(port, protocol="TCP"), "targetPort": meant}
+
+
+def prepare_create(obj: Json) -> Json:
+    return {**obj, "status": {"loadBalancer": {}}}
+
+
+def prepare_update(new: Json, old: Json) -> Json:
+    """Addresses once given are kept by an update that does not speak of them."""
+    return {**new, "spec": _with_addresses(new["spec"], old["spec"]), "status": old.get("status") or {}}
+
+
+def _with_addresses(spec: Json, before: Json) -> Json:
+    if spec["type"] == "ExternalName" or before["type"] == "ExternalName":
+        return spec
+    kept = {}
+    if not spec.get("clusterIP") and not spec.get("clusterIPs"):
+        kept = {member: before[member] for member in ("clusterIP", "clusterIPs") if member in before}
+    elif spec.get("clusterIP") and not spec.get("clusterIPs"):
+        kept = {"clusterIPs": [spec["clusterIP"]]}
+    for member in ("ipFamilies", "ipFamilyPolicy"):
+        if not spec.get(member) and member in before:
+            kept[member] = before[member]
+    return {**spec, **kept}
+
+
+def prepare_status(new: Json, old: Json) -> Json:
+    return {**new, "spec": old["spec"]}
+
+
+def _external_ip(obj: Json, now: Now) -> str:
+    """What the outside calls it by; `<pending>` where a balancer has yet to answer."""
+    spec = obj["spec"]
+    given = spec.get("externalIPs") or []
+    if spec.get("type") == "ExternalName":
+        return str(spec.get("externalName", ""))
+    if spec.get("type") == "LoadBalancer":
+        ingress = dig(obj, "status", "loadBalancer", "ingress", default=[])
+        found = [each_.get("ip") or each_.get("hostname") or "" for each_ in ingress]
+        return joined([*found, *given]) or "<pending>"
+    return joined(given) or "<none>"
+
+
+def _cluster_ip(obj: Json, now: Now) -> str:
+    return str((dig(obj, "spec", "clusterIPs", default=[]) or [dig(obj, "spec", "clusterIP")])[0] or "<none>")
+
+
+def _ports(obj: Json, now: Now) -> str:
+    return joined(_port(port) for port in dig(obj, "spec", "ports", default=[])) or "<none>"
+
+
+def _port(port: Json) -> str:
+    node = f":{port['nodePort']}" if port.get("nodePort") else ""
+    return f"{port['port']}{node}/{port.get('protocol', 'TCP')}"
+
+
+def _selector(obj: Json, now: Now) -> str:
+    return labels_text(dig(obj, "spec", "selector", default={}))
+
+
+SERVICE = Kind(
+    id="Service",
+    name="Service",
+    plural="services",
+    version="v1",
+    short_names=("svc",),
+    categories=("all",),
+    type="core.v1.Service",
+    default=default,
+    prepare_create=prepare_create,
+    prepare_update=prepare_update,
+    prepare_status=prepare_status,
+    validate_create=validate_create,
+    validate_update=validate_update,
+    allows_create_on_update=True,
+    columns=(
+        NAME,
+        Column("Type", at("spec", "type"), description="How it is reached."),
+        Column("Cluster-IP", _cluster_ip, description="Its address in the cluster; None where headless."),
+        Column("External-IP", _external_ip, description="Its address outside."),
+        Column("Port(s)", _ports, description="Ports it answers on."),
+        AGE,
+        Column("Selector", _selector, priority=1, description="Labels of the pods behind it."),
+    ),
+    subresources=(Subresource("status"),),
+    selectable_fields={
+        "spec.clusterIP": lambda obj: str(dig(obj, "spec", "clusterIP", default="")),
+        "spec.type": lambda obj: str(dig(obj, "spec", "type", default="")),
+    },
+)

@@ -1,0 +1,181 @@
+"""What a name, a key or an address may look like, told in the words clients match on.
+
+Every function takes a text and answers what is wrong with it: a list of messages, empty where nothing is.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable
+
+from stead.machinery import labels
+
+Faults = Callable[[str], list[str]]
+qualified_name_faults: Faults = labels.key_errors  # a name with an optional DNS prefix and a slash
+label_value_faults: Faults = labels.value_errors
+
+_LABEL_RE = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN_RE = rf"{_LABEL_RE}(\.{_LABEL_RE})*"
+_DNS_1035_RE = "[a-z]([-a-z0-9]*[a-z0-9])?"
+_CONFIG_KEY_RE = "[-._a-zA-Z0-9]+"
+_ENV_NAME_RE = "[-._a-zA-Z][-._a-zA-Z0-9]*"
+_PRINTABLE_ENV_RE = "[ -<>-~]+"
+_HTTP_HEADER_RE = "[-A-Za-z0-9]+"
+_HTTP_PATH_RE = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
+_PERCENT_RE = "[0-9]+%"
+_C_NAME_RE = "[A-Za-z_][A-Za-z0-9_]*"
+_WILDCARD_RE = rf"\*\.{_SUBDOMAIN_RE}"
+
+
+def regex_fault(text: str, regex: str, *examples: str) -> str:
+    """A rule with its examples and the expression behind it."""
+    shown = " or ".join(f"'{example}', " for example in examples)
+    hint = f"e.g. {shown}" if examples else ""
+    return f"{text} ({hint}regex used for validation is '{regex}')"
+
+
+def too_long_fault(limit: int) -> str:
+    return f"must be no more than {limit} characters"
+
+
+NOT_EMPTY = "must be non-empty"
+LABEL_FAULT = regex_fault(
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
+    "and must start and end with an alphanumeric character",
+    _LABEL_RE,
+    "my-name",
+    "123-abc",
+)
+SUBDOMAIN_FAULT = regex_fault(
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
+    "and must start and end with an alphanumeric character",
+    _SUBDOMAIN_RE,
+    "example.com",
+)
+_DNS_1035_FAULT = regex_fault(
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', "
+    "start with an alphabetic character, and end with an alphanumeric character",
+    _DNS_1035_RE,
+    "my-name",
+    "abc-123",
+)
+_CONFIG_KEY_FAULT = regex_fault(
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
+    _CONFIG_KEY_RE,
+    "key.name",
+    "KEY_NAME",
+    "key-name",
+)
+_HTTP_HEADER_FAULT = regex_fault(
+    "a valid HTTP header must consist of alphanumeric characters or '-'", _HTTP_HEADER_RE, "X-Header-Name"
+)
+_PRINTABLE_ENV_FAULT = (
+    "a valid environment variable name must consist only of printable ASCII characters other than '='"
+)
+_ENV_NAME_FAULT = regex_fault(
+    "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', "
+    "and must not start with a digit",
+    _ENV_NAME_RE,
+    "my.env-name",
+    "MY_ENV.NAME",
+    "MyEnvName1",
+)
+PERCENT_FAULT = regex_fault(
+    "a valid percent string must be a numeric string followed by an ending '%'", _PERCENT_RE, "1%", "93%"
+)
+IP_FAULT = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+
+
+def _matches(regex: str, text: str) -> bool:
+    return re.fullmatch(regex, text) is not None
+
+
+def label_faults(text: str) -> list[str]:
+    """A DNS label (RFC 1123): 63 characters, no dots."""
+    faults = [too_long_fault(63)] if len(text) > 63 else []
+    return faults if _matches(_LABEL_RE, text) else [*faults, LABEL_FAULT]
+
+
+def subdomain_faults(text: str) -> list[str]:
+    """DNS labels with dots between them (RFC 1123): 253 characters in all."""
+    faults = [too_long_fault(253)] if len(text) > 253 else []
+    return faults if _matches(_SUBDOMAIN_RE, text) else [*faults, SUBDOMAIN_FAULT]
+
+
+def dns_1035_faults(text: str) -> list[str]:
+    """A DNS label that begins with a letter."""
+    faults = [too_long_fault(63)] if len(text) > 63 else []
+    return faults if _matches(_DNS_1035_RE, text) else [*faults, _DNS_1035_FAULT]
+
+
+def path_segment_faults(text: str) -> list[str]:
+    """Whatever can stand as one step of a URL."""
+    if text in (".", ".."):
+        return [f"may not be '{text}'"]
+    return [f"may not contain '{sign}'" for sign in ("/", "%") if sign in text]
+
+
+def config_key_faults(text: str) -> list[str]:
+    """A key of a ConfigMap or Secret: it becomes a file's name."""
+    faults = [too_long_fault(253)] if len(text) > 253 else []
+    if not _matches(_CONFIG_KEY_RE, text):
+        faults.append(_CONFIG_KEY_FAULT)
+    return [*faults, *_dot_faults(text)]
+
+
+def _dot_faults(text: str) -> list[str]:
+    if text == ".":
+        return ["must not be '.'"]
+    if text == "..":
+        return ["must not be '..'"]
+    return ["must not start with '..'"] if text.startswith("..") else []
+
+
+def env_name_faults(text: str) -> list[str]:
+    """A variable's name: any printable ASCII but `=` (since 1.32 the relaxed rule is the rule)."""
+    return [] if _matches(_PRINTABLE_ENV_RE, text) else [_PRINTABLE_ENV_FAULT]
+
+
+def c_like_env_name_faults(text: str) -> list[str]:
+    faults = [] if _matches(_ENV_NAME_RE, text) else [_ENV_NAME_FAULT]
+    return [*faults, *_dot_faults(text)]
+
+
+def port_name_faults(text: str) -> list[str]:
+    """An IANA service name: 15 characters, a letter among them, no two hyphens in a row."""
+    faults = []
+    if len(text) > 15:
+        faults.append(too_long_fault(15))
+    if not _matches("[-a-z0-9]*", text):
+        faults.append("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
+    if not re.search("[a-z]", text):
+        faults.append("must contain at least one letter (a-z)")
+    if "--" in text:
+        faults.append("must not contain consecutive hyphens")
+    if text and "-" in (text[0], text[-1]):
+        faults.append("must not begin or end with a hyphen")
+    return faults
+
+
+def port_faults(number: int) -> list[str]:
+    return [] if 1 <= number <= 65535 else ["must be between 1 and 65535, inclusive"]
+
+
+def http_header_faults(text: str) -> list[str]:
+    return [] if _matches(_HTTP_HEADER_RE, text) else [_HTTP_HEADER_FAULT]
+
+
+def ip_faults(text: str) -> list[str]:
+    return [] if is_ip(text) else [IP_FAULT]
+
+
+def is_ip(text: str, version: int = 0) -> bool:
+    """Whether a text is an address, of IP version 4 or 6 where one is asked for."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return version in (0, address.version) and "%" not in text
+
+
+def absolute_path_faults(text: str) -> list[str]:
+    return [] if text.startswith("/") else ["must be an absolute path"]
