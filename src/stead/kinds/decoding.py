@@ -22,7 +22,7 @@ from stead.machinery.objects import Json
 
 __all__ = ["DecodingError", "canonical", "decode"]
 
-_TOO_DEEP = "exceeded max depth"
+TOO_DEEP = "exceeded max depth"
 
 
 def canonical(type_name: str, obj: Json) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def canonical(type_name: str, obj: Json) -> dict[str, Any]:
     except Mismatch as wrong:
         raise DecodingError(wrong.told()) from None
     except RecursionError:
-        raise DecodingError(_TOO_DEEP) from None
+        raise DecodingError(TOO_DEEP) from None
 
 
 def decode(type_name: str, data: bytes) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def decode(type_name: str, data: bytes) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
         raise DecodingError(str(wrong)) from None
     except RecursionError:
-        raise DecodingError(_TOO_DEEP) from None
+        raise DecodingError(TOO_DEEP) from None
     return canonical(type_name, obj)
 
 

@@ -90,6 +90,18 @@ def names() -> Iterator[str]:
     return iter(_facts().types)
 
 
+def type_of(api_version: str, kind: str) -> str:
+    """The type behind `apps/v1` and `StatefulSet`; raises KeyError.
+
+    DeleteOptions and the other words of the protocol come under any group's version.
+    """
+    group, _, version = api_version.rpartition("/")
+    for name in (f"{group.partition('.')[0] or 'core'}.{version}.{kind}", f"meta.v1.{kind}"):
+        if is_struct(name):
+            return name
+    raise KeyError(api_version, kind)
+
+
 def is_struct(go_type: str) -> bool:
     return go_type in _facts().types
 
