@@ -48,5 +48,13 @@ class Config:
         return self.data / "store.db"
 
     @property
+    def state_path(self) -> Path:
+        return self.data / "running.json"
+
+    @property
+    def volumes_path(self) -> Path:
+        return self.data / "volumes"
+
+    @property
     def kubeconfig_path(self) -> Path:
         return self.data / "kubeconfig"

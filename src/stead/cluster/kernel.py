@@ -5,7 +5,6 @@ reads a clock and throws no dice of its own; the shells around it do.
 """
 
 from collections.abc import Callable, Sequence
-from random import Random
 from typing import assert_never
 
 from stead.api.request import Request, Response, Stream
@@ -14,11 +13,11 @@ from stead.cluster.events import Recorder
 from stead.controllers.kubelet import sandbox
 from stead.engine.journal import Journal, Round
 from stead.engine.rounds import Engine
-from stead.kinds.registry import Registry
+from stead.machinery import times
 from stead.machinery.cache import Cache, Index
 from stead.machinery.errors import ApiError
 from stead.machinery.keys import Key
-from stead.machinery.objects import Json
+from stead.machinery.objects import Json, encode
 from stead.machinery.plan import (
     Action,
     AnyController,
@@ -31,6 +30,7 @@ from stead.machinery.plan import (
     Patch,
     Refused,
     Update,
+    Waiting,
 )
 from stead.machinery.runtime import (
     PullImage,
@@ -87,7 +87,7 @@ class Cluster:
     def handle(self, requests: Sequence[Request], now: Now) -> list[Response | Stream]:
         """Answer what arrived together, in one transaction; nothing may be sent before this returns."""
         with self.store.transaction():
-            return [self.api.handle(request, now) for request in requests]
+            return [self._answer(request, now) for request in requests]
 
     def step(self, now: Now) -> list[Round]:
         """Take in what happened, then let a bounded number of due keys have their round, in one transaction."""
@@ -107,6 +107,11 @@ class Cluster:
         """Monotonic seconds when `step` will have work: minus infinity is now, None is not before something happens."""
         wakes = [wake for wake in (self.engine.next_wake(), self.runtime.next_wake()) if wake is not None]
         return min(wakes) if wakes else None
+
+    def _answer(self, request: Request, now: Now) -> Response | Stream:
+        if request.path == "/stead/waits" and "system:masters" in request.user.groups:
+            return Response(200, encode({"waits": [_wait_told(*wait) for wait in self.journal.all_waits()]}))
+        return self.api.handle(request, now)
 
     def _take_in(self, now: Now) -> None:
         for event in self.runtime.take(now):
@@ -164,8 +169,19 @@ class Cluster:
         return None
 
 
-def make_api(store: Store, chance: Random, *, cluster_domain: str, service_cidr: str) -> Api:
-    return Api(store, Registry(), chance, cluster_domain=cluster_domain, service_cidr=service_cidr)
+def _wait_told(controller: str, key: Key, wait: Waiting, since: float) -> Json:
+    about = wait.about or key
+    return {
+        "controller": controller,
+        "kind": key.kind,
+        "namespace": key.namespace,
+        "name": key.name,
+        "text": wait.text,
+        "rule": wait.rule,
+        "about": {"kind": about.kind, "name": about.name},
+        "since": times.from_text(wait.since) if wait.since else since,
+        "remedy": wait.remedy,
+    }
 
 
 def _never(controller: AnyController, action: Action) -> Outcome | None:

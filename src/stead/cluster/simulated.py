@@ -7,11 +7,11 @@ from stead.api.request import Request, Response
 from stead.cluster import assembly, bootstrap
 from stead.cluster.config import Config
 from stead.cluster.kernel import Cluster
+from stead.cluster.settled import is_settled
 from stead.engine.journal import Round
 from stead.kinds.pod import PodView
-from stead.machinery.errors import ApiError
 from stead.machinery.keys import Key
-from stead.machinery.objects import Json, decode, encode
+from stead.machinery.objects import Json, encode
 from stead.machinery.times import Now
 from stead.runtimes.simulated import SimulatedRuntime
 from stead.store.log import Store
@@ -132,7 +132,7 @@ class Simulation:
         self.run_until(self.is_settled, seconds=seconds, wish="every StatefulSet settled")
 
     def is_settled(self) -> bool:
-        return self.cluster.engine.due() == 0 and all(map(_is_settled, self.cluster.cache.all("StatefulSet")))
+        return self.cluster.engine.due() == 0 and all(map(is_settled, self.cluster.cache.all("StatefulSet")))
 
     # --- what goes wrong
 
@@ -158,20 +158,3 @@ class Simulation:
     def _waits(self) -> str:
         waits = [f"{controller} {key}: {wait}" for controller, key, wait, _ in self.cluster.journal.all_waits()]
         return "; waiting:\n  " + "\n  ".join(waits) if waits else "; nobody waits for anything"
-
-
-def _is_settled(obj: Json) -> bool:
-    spec, status = obj["spec"], obj.get("status", {})
-    if status.get("observedGeneration", 0) < obj["metadata"].get("generation", 0):
-        return False
-    wanted = spec.get("replicas", 1)
-    partition = ((spec.get("updateStrategy") or {}).get("rollingUpdate") or {}).get("partition", 0)
-    is_rolled = (
-        spec["updateStrategy"]["type"] == "OnDelete"
-        or status.get("updatedReplicas", 0) >= wanted - partition
-        or status.get("currentRevision") == status.get("updateRevision")
-    )
-    return is_rolled and status.get("replicas") == status.get("availableReplicas", 0) == wanted
-
-
-__all__ = ["ApiError", "NotSettled", "Simulation", "decode"]

@@ -284,6 +284,23 @@ class Store:
         return [_change(*row) for row in rows]
 
 
+def examine(path: str) -> str:
+    """What is wrong with the store at `path`, "" if nothing (or nothing is there). Reads only."""
+    if not Path(path).exists():
+        return ""
+    try:
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+            told = [str(row[0]) for row in db.execute("PRAGMA quick_check(5)")]
+            (orphans,) = db.execute(
+                "SELECT count(*) FROM head LEFT JOIN log USING (revision) WHERE body IS NULL"
+            ).fetchone()
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    if orphans:
+        told.append(f"{orphans} objects have lost their state")
+    return "; ".join(word for word in told if word != "ok")
+
+
 def _change(revision: int, type_: int, kind: str, namespace: str, name: str, body: bytes, old: bytes | None) -> Change:
     before = decode(old) if old is not None else None
     return Change(WatchEvent(TYPES[type_], Key(kind, namespace, name), decode(body), before, revision), body)

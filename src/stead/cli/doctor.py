@@ -1,0 +1,47 @@
+"""`stead doctor`: what this machine allows, what that means, and what to do."""
+
+import argparse
+import socket
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.table import Table
+
+from stead.cli.options import add_data, data_directory
+from stead.cluster import live
+from stead.runtimes.native import probe
+from stead.store import log
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    parser.add_argument("--port", type=int, default=6443, help="the API's port to look at (6443)")
+    parser.set_defaults(run=run)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("", "what", "what that means", "what to do"):
+        table.add_column(column, overflow="fold")
+    for what, allowed, meaning, remedy in [*probe.facts(), *_own(parsed)]:
+        table.add_row("[green]yes[/]" if allowed else "[yellow]no[/]", what, meaning, "" if allowed else remedy)
+    Console().print(table)
+    return 0
+
+
+def _own(parsed: argparse.Namespace) -> Iterator[tuple[str, bool, str, str]]:
+    """What is asked of the machine by stead itself: its port and its store."""
+    data = data_directory(parsed)
+    is_running = live.read_state(data) is not None
+    is_free = _is_free(parsed.port)
+    meaning = f"the API listens on 127.0.0.1:{parsed.port}" if is_free or is_running else "something else listens there"
+    yield f"port {parsed.port}", is_free or is_running, meaning, "stead up --port 0 picks a free one"
+    told = log.examine(str(data / "store.db")) if not is_running else ""
+    remedy = "restore a copy of it, or start anew with --data DIR; the damaged file is never overwritten"
+    yield f"store in {data}", not told, told or "whole", remedy
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe_socket:
+        probe_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return probe_socket.connect_ex(("127.0.0.1", port)) != 0

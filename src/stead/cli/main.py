@@ -1,0 +1,53 @@
+"""The command `stead`. Nothing of stead is imported here but the asked command's module, so that help is instant."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+
+COMMANDS = {
+    "up": "start stead, apply manifests, show how they come to life",
+    "down": "stop the stead that runs in the background",
+    "status": "what runs, and what it waits for",
+    "doctor": "what this machine allows, what that means, and what to do",
+    "explain": "why is it not there yet? (sts/web, pod/web-1, pvc/www-web-0)",
+    "dns": "ask the cluster's DNS from outside",
+    "simulate": "the same manifests in virtual time: the log of rounds",
+}
+EPILOG = (
+    "The data directory is --data, else $STEAD_HOME, else ~/.stead. kubectl finds the cluster by <data>/kubeconfig."
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; answers its exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser(next((word for word in words if word in COMMANDS), ""))
+    parsed = parser.parse_args(words)
+    if not getattr(parsed, "run", None):
+        parser.print_help()
+        return 2
+    try:
+        return int(parsed.run(parsed))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 141
+
+
+def _parser(wanted: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="stead", description="The StatefulSet of Kubernetes, on this machine.", epilog=EPILOG
+    )
+    parser.add_argument("--version", action="version", version=f"stead {version('stead')} (Kubernetes 1.36)")
+    commands = parser.add_subparsers(metavar="COMMAND", title="commands")
+    for name, told in COMMANDS.items():
+        command = commands.add_parser(name, help=told, description=told)
+        if name == wanted:
+            import_module(f"stead.cli.{name}").add_arguments(command)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""`stead status`: what runs, and what it waits for."""
+
+import argparse
+import time
+
+from stead.cli import running
+from stead.cli.options import add_data, complain, data_directory
+from stead.kube.client import ClientError
+from stead.machinery import times
+from stead.machinery.objects import Json, dig
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    parser.set_defaults(run=run)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    data = data_directory(parsed)
+    try:
+        state = running.state(data)
+        client = running.client(data)
+        sets = client.get("/apis/apps/v1/statefulsets")["items"]
+        waits = client.get("/stead/waits")["waits"]
+    except (running.NotRunning, ClientError) as error:
+        return complain(error)
+    print(f"stead is up at {state['url']} (pid {state['pid']}, {state['runtime']}, data in {data})")
+    for one in sets:
+        print(f"  {_line(one)}")
+    for wait in waits:
+        age = times.short_duration(time.time() - wait["since"])
+        print(f"  {wait['kind'].lower()}/{wait['name']} waits since {age}: {wait['text']}")
+    return 0
+
+
+def _line(obj: Json) -> str:
+    meta, status = obj["metadata"], obj.get("status", {})
+    ready, wanted = status.get("readyReplicas", 0), dig(obj, "spec", "replicas", default=1)
+    updated = status.get("updatedReplicas", 0)
+    rolled = "" if status.get("currentRevision") == status.get("updateRevision") else f", {updated} updated"
+    return f"statefulset {meta['namespace']}/{meta['name']}: {ready}/{wanted} Ready{rolled}"

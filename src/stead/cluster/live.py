@@ -1,0 +1,194 @@
+"""The live shell: the same kernel with a real clock, sockets, processes and a data directory."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import SystemRandom
+
+from stead.api.request import Request, Response, Stream
+from stead.cluster import assembly, bootstrap, machine
+from stead.cluster.config import Config
+from stead.cluster.kernel import Cluster
+from stead.engine.journal import Round
+from stead.kube import kubeconfig
+from stead.machinery.objects import Json, decode, encode
+from stead.machinery.times import Now
+from stead.runtimes.native.runtime import NativeRuntime
+from stead.runtimes.simulated import SimulatedRuntime
+from stead.serve import authentication, tls
+from stead.serve.http import HttpServer
+from stead.serve.streams import StreamDoor
+from stead.serve.udp import DnsServer
+from stead.store.log import Store
+
+
+class StartError(Exception):
+    """stead cannot start; the message says why and what to do."""
+
+
+def now() -> Now:
+    return Now(time.time(), time.monotonic())
+
+
+class Live:
+    """One running stead. `watchers` are told the rounds of every step, after its commit."""
+
+    def __init__(self, config: Config, watchers: Sequence[Callable[[list[Round]], None]] = ()) -> None:
+        self.config = config
+        self.watchers = list(watchers)
+        self.port = 0
+        self.dns_port = 0
+        self.cluster: Cluster
+        self.runtime: NativeRuntime | SimulatedRuntime
+        self._loop = asyncio.get_running_loop()
+        self._server: HttpServer
+        self._dns: DnsServer | None = None
+        self._turn_at: asyncio.TimerHandle | asyncio.Handle | None = None
+        self._closing = False
+
+    # --- life
+
+    async def start(self) -> None:
+        """Everything up and listening; raises StartError, StoreInUse or StoreDamaged with nothing left behind."""
+        config = self.config
+        config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._store = Store(str(config.store_path), is_durable=config.is_durable)
+        certificates = tls.certificates(config.data / "pki", tls.server_names(config.cluster_domain), time.time())
+        token = authentication.admin_token(config.data / "token")
+        self.runtime = await self._start_runtime()
+        authority = certificates.authority.read_text()
+        self.cluster = assembly.cluster(
+            config, self._store, self.runtime, SystemRandom(), facts=machine.facts(config), authority=authority
+        )
+        bootstrap.install(self.cluster, config, now())
+        users = authentication.Authenticator({token: authentication.ADMIN})
+        self._server = HttpServer(self._handle, users, self._side_door(), now)
+        self.port = await self._listen(tls.server_context(certificates))
+        self._write_kubeconfig(certificates, token)
+        await self._start_dns()
+        self._write_state()
+        self._turn()
+
+    async def close(self, *, stops_pods: bool) -> None:
+        """Stop serving. With `stops_pods`, their containers get their grace first; else they run on without us."""
+        self._closing = True
+        if self._turn_at is not None:
+            self._turn_at.cancel()
+        await self._server.close()
+        if self._dns is not None:
+            self._dns.close()
+        if isinstance(self.runtime, NativeRuntime):
+            if stops_pods:
+                await self.runtime.stop_all(None)
+            await self.runtime.close()
+        self._store.close()
+        self.config.state_path.unlink(missing_ok=True)
+
+    @property
+    def url(self) -> str:
+        return f"https://{self.config.host}:{self.port}"
+
+    def request(self, method: str, path: str, body: Json | None = None, media: str = "application/json") -> Response:
+        """One request from inside, as the administrator, committed before this returns. Not for watches."""
+        raw, _, query = path.partition("?")
+        pairs = tuple((k, v) for k, _, v in (pair.partition("=") for pair in query.split("&") if pair))
+        headers = {"content-type": media, "accept": "application/json", "user-agent": "stead"}
+        request = Request(method, raw, pairs, headers, encode(body) if body is not None else b"")
+        (answer,) = self._handle([request])
+        assert isinstance(answer, Response)
+        return answer
+
+    # --- turning
+
+    def _handle(self, requests: list[Request]) -> list[Response | Stream]:
+        answers = self.cluster.handle(requests, now())
+        self._server.ring()
+        self._bell()
+        return answers
+
+    def _bell(self) -> None:
+        """Something happened: turn in this loop turn."""
+        if not self._closing:
+            if self._turn_at is not None:
+                self._turn_at.cancel()
+            self._turn_at = self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """One step of the kernel, then sleep until the next is due."""
+        self._turn_at = None
+        rounds = self.cluster.step(now())
+        self._server.ring()
+        for watcher in self.watchers:
+            watcher(rounds)
+        wake = self.cluster.next_wake()
+        if wake is None or self._closing:
+            return
+        delay = wake - time.monotonic()
+        self._turn_at = self._loop.call_later(delay, self._turn) if delay > 0 else self._loop.call_soon(self._turn)
+
+    # --- parts
+
+    async def _start_runtime(self) -> NativeRuntime | SimulatedRuntime:
+        config = self.config
+        if config.runtime == "simulated":
+            return SimulatedRuntime(SystemRandom())
+        tier = None if config.runtime == "native" else config.runtime
+        runtime = NativeRuntime(
+            config.data, tier=tier, pod_cidr=config.pod_cidr, domain=config.cluster_domain, bell=self._bell
+        )
+        await runtime.start()
+        return runtime
+
+    def _side_door(self) -> StreamDoor | None:
+        return StreamDoor(self.cluster.api, self.runtime) if isinstance(self.runtime, NativeRuntime) else None
+
+    async def _listen(self, context: object) -> int:
+        config = self.config
+        try:
+            return await self._server.listen(context, config.host, config.port)  # type: ignore[arg-type]
+        except OSError as error:
+            why = f"{config.host}:{config.port} is taken" if error.errno == 98 else f"{error.strerror}"
+            remedy = "choose another with --port, or --port 0 for any free one"
+            raise StartError(f"cannot listen on {config.host}:{config.port}: {why}; {remedy}") from error
+
+    def _write_kubeconfig(self, certificates: tls.Certificates, token: str) -> None:
+        access = kubeconfig.Access(
+            server=self.url,
+            authority=certificates.authority.read_bytes(),
+            client_certificate=certificates.admin_certificate.read_bytes(),
+            client_key=certificates.admin_key.read_bytes(),
+            token=token,
+        )
+        kubeconfig.write(self.config.kubeconfig_path, access)
+
+    async def _start_dns(self) -> None:
+        """Cluster DNS: for pods on the node's own address, for people on a loopback port."""
+
+    def _write_state(self) -> None:
+        """Who runs here, for the other commands."""
+        state = {
+            "pid": os.getpid(),
+            "started": _started(os.getpid()),
+            "port": self.port,
+            "dns_port": self.dns_port,
+            "url": self.url,
+            "runtime": self.runtime.name,
+        }
+        self.config.state_path.write_bytes(encode(state))
+
+
+def read_state(data: Path) -> Json | None:
+    """What a running stead wrote about itself, or None where none runs."""
+    try:
+        state: Json = decode((data / "running.json").read_bytes())
+        is_running = _started(int(state["pid"])) == state["started"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return state if is_running else None
+
+
+def _started(pid: int) -> str:
+    """When a process began, in the kernel's ticks: a pid alone may have been given away again. Raises OSError."""
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]

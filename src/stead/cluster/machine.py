@@ -1,0 +1,45 @@
+"""What this machine is: read once at the start, told in the Node object."""
+
+import os
+import platform
+from importlib.metadata import version
+
+from stead.cluster.config import Config
+from stead.controllers.nodes import Facts
+
+KUBERNETES = "v1.36.2"
+
+
+def facts(config: Config) -> Facts:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    capacity = {"cpu": str(os.cpu_count() or 1), "memory": f"{memory // 1024}Ki", "pods": "110"}
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    info = {
+        "architecture": machine,
+        "bootID": _line("/proc/sys/kernel/random/boot_id"),
+        "containerRuntimeVersion": f"stead://{version('stead')}",
+        "kernelVersion": platform.release(),
+        "kubeProxyVersion": "",
+        "kubeletVersion": f"{KUBERNETES}+stead",
+        "machineID": _line("/etc/machine-id"),
+        "operatingSystem": "linux",
+        "osImage": _os_name(),
+        "systemUUID": "",
+    }
+    labels = {"kubernetes.io/arch": machine, "stead.dev/runtime": config.runtime}
+    return Facts(config.node, config.host, capacity, info, labels, pod_cidr=config.pod_cidr)
+
+
+def _line(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.readline().strip()
+    except OSError:
+        return ""
+
+
+def _os_name() -> str:
+    try:
+        return platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
+    except OSError:
+        return platform.system()
