@@ -17,7 +17,6 @@ CONTROLLERS = (
     "root-ca",
     "podgc",
     "protection",
-    "disruption",
 )
 
 

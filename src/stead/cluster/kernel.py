@@ -33,15 +33,19 @@ from stead.machinery.plan import (
     Waiting,
 )
 from stead.machinery.runtime import (
+    PodAction,
+    PodEvent,
     PullImage,
     RemoveSandbox,
+    RemoveVolume,
     RunProbe,
     RunSandbox,
     Runtime,
     RuntimeAction,
-    RuntimeEvent,
     StartContainer,
     StopContainer,
+    UpdateVolume,
+    VolumeRemoved,
 )
 from stead.machinery.times import Now
 from stead.machinery.watch import WatchEvent
@@ -75,6 +79,9 @@ class Cluster:
         for kind in store.kinds():
             for row in store.rows(kind):
                 self.engine.feed(WatchEvent("ADDED", row.key, row.obj, None, row.revision))
+        for controller in controllers:
+            for key in getattr(controller, "starts", ()):
+                self.engine.wake(controller.name, key)
 
     @property
     def cache(self) -> Cache:
@@ -115,11 +122,19 @@ class Cluster:
 
     def _take_in(self, now: Now) -> None:
         for event in self.runtime.take(now):
-            self._fold(event, now)
+            if isinstance(event, VolumeRemoved):
+                self._note_removed(event)
+            else:
+                self._fold(event, now)
         for change in self._cursor.pull(limit=None):
             self.engine.feed(change.event)
 
-    def _fold(self, what: RuntimeAction | RuntimeEvent, now: Now) -> None:
+    def _note_removed(self, event: VolumeRemoved) -> None:
+        key = Key("RemovedVolume", "", event.volume)
+        told = {"metadata": {"name": event.volume}, "error": event.error}
+        self.engine.feed(WatchEvent("ADDED", key, told, None, 0))
+
+    def _fold(self, what: PodAction | PodEvent, now: Now) -> None:
         """Fold what the runtime was told, or reported, into the pod's private Sandbox object."""
         key = Key("Sandbox", "", what.uid)
         old = self.cache.get(key)
@@ -161,7 +176,17 @@ class Cluster:
                 api.bind(action.pod, action.uid, action.node, now)
             case Emit():
                 self._recorder.tell(controller.name, action, now)
-            case RunSandbox() | PullImage() | StartContainer() | StopContainer() | RunProbe() | RemoveSandbox():
+            case RemoveVolume():
+                self._told.append((action, now))
+            case (
+                RunSandbox()
+                | PullImage()
+                | StartContainer()
+                | StopContainer()
+                | RunProbe()
+                | UpdateVolume()
+                | RemoveSandbox()
+            ):
                 self._fold(action, now)
                 self._told.append((action, now))
             case _:

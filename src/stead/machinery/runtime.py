@@ -159,7 +159,7 @@ class RemoveSandbox:
     uid: str
 
 
-PodAction: TypeAlias = RunSandbox | PullImage | StartContainer | StopContainer | RunProbe | RemoveSandbox
+PodAction: TypeAlias = RunSandbox | PullImage | StartContainer | StopContainer | RunProbe | UpdateVolume | RemoveSandbox
 
 
 @dataclass(frozen=True, slots=True)
