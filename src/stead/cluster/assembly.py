@@ -1,0 +1,75 @@
+"""The list of controllers of this stead, their indexes, and the kernel around them."""
+
+from collections.abc import Callable
+from random import Random
+
+from stead.api.server import Api
+from stead.cluster.config import Config
+from stead.cluster.kernel import Cluster
+from stead.controllers import garbage, protection, scheduler
+from stead.controllers.accounts import RootCertificates, ServiceAccounts
+from stead.controllers.binder import Binder
+from stead.controllers.endpoints import Endpoints, Selecting
+from stead.controllers.kubelet.observed import Residents
+from stead.controllers.kubelet.reconcile import Kubelet
+from stead.controllers.kubelet.settings import Settings
+from stead.controllers.namespaces import Namespaces
+from stead.controllers.nodes import Facts, Nodes
+from stead.controllers.podgc import PodGarbage
+from stead.controllers.provisioner import Provisioner
+from stead.controllers.statefulset.controller import StatefulSetController
+from stead.controllers.statefulset.profile import PROFILES
+from stead.controllers.statefulset.slots import Slots
+from stead.dns.names import NameIndex
+from stead.kinds.registry import BUILT_IN
+from stead.machinery.cache import Index
+from stead.machinery.plan import AnyController
+from stead.machinery.runtime import Runtime
+from stead.store.log import Store
+
+
+def cluster(
+    config: Config,
+    store: Store,
+    runtime: Runtime,
+    chance: Random,
+    *,
+    facts: Facts | None = None,
+    authority: str = "",
+) -> Cluster:
+    """The kernel with the controllers that `config` names. `authority` is the CA in PEM, `facts` what the node is."""
+    api = Api(store, BUILT_IN, chance, cluster_domain=config.cluster_domain, service_cidr=config.service_cidr)
+    makers = _makers(config, facts or Facts(config.node), authority)
+    controllers = [make() for name, make in makers.items() if name in config.controllers]
+    return Cluster(store, api, controllers=controllers, indexes=_indexes(config), runtime=runtime, node=config.node)
+
+
+def _makers(config: Config, facts: Facts, authority: str) -> dict[str, Callable[[], AnyController]]:
+    """By name, in the order in which keys of one event are served."""
+    return {
+        "statefulset": lambda: StatefulSetController(PROFILES[config.profile]),
+        "kubelet": lambda: Kubelet(config.node, Settings(config.cluster_domain)),
+        "scheduler": scheduler.Scheduler,
+        "binder": Binder,
+        "provisioner": lambda: Provisioner(str(config.volumes_path)),
+        "endpoints": Endpoints,
+        "garbage": garbage.Garbage,
+        "namespace": Namespaces,
+        "node": lambda: Nodes(facts),
+        "serviceaccount": ServiceAccounts,
+        "root-ca": lambda: RootCertificates(authority),
+        "podgc": PodGarbage,
+        "protection": protection.Protection,
+    }
+
+
+def _indexes(config: Config) -> list[Index]:
+    return [
+        Slots(PROFILES[config.profile]),
+        Residents(),
+        garbage.Uids(),
+        scheduler.Unscheduled(),
+        Selecting(),
+        protection.Users(),
+        NameIndex(),
+    ]
