@@ -16,7 +16,9 @@ from stead.kinds import types
 from stead.kinds.decoding import DecodingError, canonical
 from stead.kinds.protobuf import MAGIC, decode
 
-SETS = [v["statefulset"] for v in json.loads((Path(__file__).parents[1] / "data" / "revisions.json").read_text())]
+DATA = Path(__file__).parents[1] / "data"
+SETS = [vector["statefulset"] for vector in json.loads((DATA / "revisions.json").read_text())]
+FROM_KUBECTL = json.loads((DATA / "protobuf.json").read_text())  # what `kubectl create` 1.32 sends, caught on its way
 SCHEMA = "apiextensions.v1.JSONSchemaProps"
 
 
@@ -128,6 +130,12 @@ def body_of(type_name: str, obj: dict[str, Any]) -> bytes:
 def test_stateful_sets_come_back(given_set: dict[str, Any]) -> None:
     obj = canonical("apps.v1.StatefulSet", given_set)
     assert decode(body_of("apps.v1.StatefulSet", obj)) == ("apps/v1", "StatefulSet", obj)
+
+
+@pytest.mark.parametrize("caught", FROM_KUBECTL, ids=lambda caught: caught["object"]["kind"])
+def test_bodies_of_kubectl(caught: dict[str, Any]) -> None:
+    obj = caught["object"]
+    assert decode(b64decode(caught["body"])) == (obj["apiVersion"], obj["kind"], obj)
 
 
 def test_a_config_map_byte_by_byte() -> None:
