@@ -35,16 +35,9 @@ from stead.machinery.plan import (
 from stead.machinery.runtime import (
     PodAction,
     PodEvent,
-    PullImage,
-    RemoveSandbox,
     RemoveVolume,
-    RunProbe,
-    RunSandbox,
     Runtime,
     RuntimeAction,
-    StartContainer,
-    StopContainer,
-    UpdateVolume,
     VolumeRemoved,
 )
 from stead.machinery.times import Now
@@ -161,6 +154,10 @@ class Cluster:
 
     def _do(self, controller: AnyController, action: Action, now: Now) -> Json | None:
         api = self.api
+        if isinstance(action, PodAction):
+            self._fold(action, now)
+            self._told.append((action, now))
+            return None
         match action:
             case Create():
                 return api.create(action.obj, now)
@@ -177,17 +174,6 @@ class Cluster:
             case Emit():
                 self._recorder.tell(controller.name, action, now)
             case RemoveVolume():
-                self._told.append((action, now))
-            case (
-                RunSandbox()
-                | PullImage()
-                | StartContainer()
-                | StopContainer()
-                | RunProbe()
-                | UpdateVolume()
-                | RemoveSandbox()
-            ):
-                self._fold(action, now)
                 self._told.append((action, now))
             case _:
                 assert_never(action)
