@@ -1,0 +1,114 @@
+"""Why a pod is not Ready, as far as the objects around it tell: claims, class, node, containers."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from stead.controllers.statefulset import identity
+from stead.controllers.statefulset.observed import Observed
+from stead.controllers.statefulset.roster import Slot
+from stead.machinery import meta
+from stead.machinery.keys import Key
+from stead.machinery.objects import Json, dig
+
+
+class Cause(NamedTuple):
+    """A half sentence that goes after "web-1 is not Ready: ", and what a person can do, "" if nothing."""
+
+    text: str
+    remedy: str = ""
+
+
+_REMEDIES = {
+    "CrashLoopBackOff": "see what it says: kubectl logs {pod} -c {container} --previous",
+    "ErrImagePull": "correct the image, or make it available to the node",
+    "ImagePullBackOff": "correct the image, or make it available to the node",
+    "InvalidImageName": "correct the image's name",
+    "ErrImageNeverPull": "bring the image to the node, or change imagePullPolicy",
+    "CreateContainerConfigError": "create the ConfigMap, Secret or key that it names",
+    "RunContainerError": "correct the container's command",
+}
+
+
+def of(observed: Observed, slot: Slot) -> Cause:
+    """The first cause found, from the outside in."""
+    for look in _LOOKS:
+        cause = next(look(observed, slot), None)
+        if cause is not None:
+            return cause
+    return Cause(f"it is {slot.phase or 'not seen by any node yet'}")
+
+
+def dead_node(observed: Observed, pod: Json) -> str:
+    """The pod's node, if that is gone or not Ready and so nobody can confirm anything about the pod."""
+    name = str(dig(pod, "spec", "nodeName", default=""))
+    if not name or "Node" not in observed.cache.kinds():
+        return ""
+    node = observed.cache.get(Key("Node", "", name))
+    return "" if node is not None and meta.has_condition(node, "Ready") else name
+
+
+def _of_claims(observed: Observed, slot: Slot) -> Iterator[Cause]:
+    if slot.phase == "Running":
+        return
+    for template in observed.spec.claim_templates:
+        name = identity.claim_name(observed.spec, template, slot.ordinal)
+        claim = observed.claim(name)
+        if claim is None:
+            yield Cause(f"its claim {name} does not exist yet")
+        elif meta.is_terminating(claim):
+            yield Cause(f"its claim {name} is being deleted")
+        elif dig(claim, "status", "phase") != "Bound":
+            yield _unbound(observed, name, claim)
+
+
+def _unbound(observed: Observed, name: str, claim: Json) -> Cause:
+    wanted = dig(claim, "spec", "storageClassName")
+    if not wanted:
+        fitting = "create a PersistentVolume that fits it, or name a storageClassName"
+        return Cause(f"its claim {name} is not bound and names no StorageClass", fitting)
+    if observed.cache.get(Key("StorageClass", "", wanted)) is None:
+        remedy = f'create the StorageClass "{wanted}", or a PersistentVolume of that class'
+        return Cause(f'its claim {name} is not bound: there is no StorageClass "{wanted}"', remedy)
+    return Cause(f'its claim {name} is not bound yet (StorageClass "{wanted}")', f"kubectl describe pvc {name}")
+
+
+def _of_scheduling(observed: Observed, slot: Slot) -> Iterator[Cause]:
+    scheduled = meta.condition(slot.pod, "PodScheduled")
+    if scheduled is not None and scheduled.get("status") == "False":
+        yield Cause(f"it has no node: {scheduled.get('message') or scheduled.get('reason', '')}".rstrip(": "))
+
+
+def _of_node(observed: Observed, slot: Slot) -> Iterator[Cause]:
+    node = dead_node(observed, slot.pod)
+    if node:
+        yield Cause(f"its node {node} is not Ready", f"bring node {node} back")
+
+
+def _of_containers(observed: Observed, slot: Slot) -> Iterator[Cause]:
+    status = slot.pod.get("status") or {}
+    found = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    for container in found:
+        name = container.get("name", "")
+        waiting = dig(container, "state", "waiting")
+        if waiting and waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
+            reason, message = waiting["reason"], waiting.get("message")
+            remedy = _REMEDIES.get(reason, "").format(pod=slot.name, container=name)
+            yield Cause(f"container {name} waits: {reason}{f' ({message})' if message else ''}", remedy)
+    for container in status.get("containerStatuses") or ():
+        name = container.get("name", "")
+        if dig(container, "state", "running") and not container.get("ready"):
+            remedy = f"kubectl describe pod {slot.name} shows what its readiness probe says"
+            yield Cause(f"container {name} runs and is not ready", remedy)
+        elif dig(container, "state", "terminated"):
+            ended = container["state"]["terminated"]
+            yield Cause(f"container {name} ended: {ended.get('reason', '')}, exit code {ended.get('exitCode', 0)}")
+        elif dig(container, "state", "waiting"):
+            yield Cause(f"container {name} is being made")
+
+
+_LOOKS: tuple[Callable[[Observed, Slot], Iterator[Cause]], ...] = (
+    _of_claims,
+    _of_scheduling,
+    _of_node,
+    _of_containers,
+)

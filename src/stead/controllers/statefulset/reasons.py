@@ -1,0 +1,206 @@
+"""Every wait in plain words: which rule, for whom, since when, and what would end it.
+
+Kubernetes keeps all of this to itself; `stead explain` prints what is made here.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from stead.controllers.statefulset import causes, identity
+from stead.controllers.statefulset.observed import Observed
+from stead.controllers.statefulset.revisions import KIND as REVISION
+from stead.controllers.statefulset.revisions import History
+from stead.controllers.statefulset.roster import Slot
+from stead.machinery import meta
+from stead.machinery.keys import Key
+from stead.machinery.objects import Json
+from stead.machinery.plan import Waiting
+
+_MOST_NAMED = 5
+_LONGEST_LABEL = 63
+
+
+def not_there_yet(observed: Observed, slot: Slot, history: History, rule: str = "") -> Waiting:
+    """Why a replica that exists holds others up (PR-1, PR-4 to PR-6, RU-2, RU-11)."""
+    about = observed.pod_key(slot.name)
+    if slot.is_terminating:
+        return _terminating(observed, slot, rule or "PR-4")
+    if slot.is_terminal:
+        why = str(slot.pod["status"].get("reason") or "")
+        ended = f"{slot.name} ended ({slot.phase}{': ' + why if why else ''}) and is replaced"
+        return Waiting(ended, "PR-1", about, _since(slot))
+    if slot.is_ready:
+        seconds = observed.spec.min_ready_seconds
+        return Waiting(f"{slot.name} must stay Ready for {seconds} s", rule or "PR-6", about, _since(slot))
+    return _not_ready(observed, slot, history, rule)
+
+
+def _not_ready(observed: Observed, slot: Slot, history: History, rule: str) -> Waiting:
+    cause, about = causes.of(observed, slot), observed.pod_key(slot.name)
+    if observed.is_ordered and slot.revision != history.update.name and observed.spec.wants(slot.ordinal):
+        text = f"{slot.name} is not Ready ({cause.text}) and is still at {slot.revision or 'no revision'}"
+        text += f"; an ordered set does not replace it with {history.update.name} by itself"
+        return Waiting(text, "RU-11", about, _since(slot), f"kubectl delete pod {slot.name}")
+    return Waiting(f"{slot.name} is not Ready: {cause.text}", rule or "PR-5", about, _since(slot), cause.remedy)
+
+
+def _terminating(observed: Observed, slot: Slot, rule: str) -> Waiting:
+    since = str(slot.pod["metadata"]["deletionTimestamp"])
+    node = causes.dead_node(observed, slot.pod)
+    text, remedy = f"{slot.name} is terminating", ""
+    if node:
+        text += f", and its node {node} is not there to confirm its end"
+        remedy = f"bring node {node} back or delete its Node object; only if nothing of {slot.name} can still run: "
+        remedy += f"kubectl delete pod {slot.name} --grace-period=0 --force"
+    elif meta.finalizers(slot.pod):
+        text += f" and held by {', '.join(meta.finalizers(slot.pod))}"
+        remedy = "whoever set the finalizer must remove it"
+    return Waiting(text, rule, observed.pod_key(slot.name), since, remedy)
+
+
+def to_be_created(observed: Observed, ordinal: int, revision: str) -> Waiting:
+    """A gap about to be filled, or that cannot be (CL-4, CL-6, ID-11)."""
+    name = identity.pod_name(observed.spec, ordinal)
+    about = observed.pod_key(name)
+    if len(revision) > _LONGEST_LABEL:
+        text = f"{name} cannot be created: the name of its revision, {revision}, is too long for a label"
+        return Waiting(text, "ID-11", about, remedy="use a set name of at most 52 characters")
+    bearer = observed.family.pods.get(name)
+    if bearer is None:
+        return Waiting(f"{name} to be created", "PR-2", about)
+    return _taken(observed, name, bearer)
+
+
+def _taken(observed: Observed, name: str, bearer: Json) -> Waiting:
+    owner = meta.controller_of(bearer)
+    since = str(bearer["metadata"].get("creationTimestamp") or "")
+    about = observed.pod_key(name)
+    if owner is None:
+        why = "is terminating" if meta.is_terminating(bearer) else "has labels that the selector does not match"
+        remedy = (
+            "" if meta.is_terminating(bearer) else f"delete that pod, or give it the labels of {observed.spec.name}"
+        )
+        return Waiting(f"the name {name} is taken by a pod that {why}", "CL-6", about, since, remedy)
+    if owner["uid"] == observed.spec.uid:
+        return Waiting(f"{name} no longer matches the selector and is let go", "CL-6", about, since, "delete that pod")
+    by = f"{owner['kind']} {owner['name']}"
+    text = f"the name {name} is taken by a pod that {by} controls"
+    if owner["name"] == observed.spec.name:
+        text += ", an earlier one of this name"
+    return Waiting(text, "CL-4", about, since, f"delete pod {name} if its owner is gone")
+
+
+def stale_claim(observed: Observed, ordinal: int, claim: Json) -> Waiting:
+    pod, name = identity.pod_name(observed.spec, ordinal), meta.name(claim)
+    text = f"{pod} is not created: its claim {name} still belongs to an earlier {pod} and is about to be removed"
+    about = Key("PersistentVolumeClaim", observed.spec.namespace, name)
+    remedy = f"if it stays: kubectl delete pvc {name}, or take its owner references off to keep the data"
+    return Waiting(text, "PVC-8", about, _deleted(claim), remedy)
+
+
+def terminating_claim(observed: Observed, ordinal: int, claim: Json) -> Waiting:
+    pod, name = identity.pod_name(observed.spec, ordinal), meta.name(claim)
+    text = f"{pod} waits: its claim {name} is being deleted"
+    held = ", ".join(meta.finalizers(claim))
+    remedy = f"held by {held}; a new claim follows once it is gone" if held else ""
+    about = Key("PersistentVolumeClaim", observed.spec.namespace, name)
+    return Waiting(text, "PVC-4", about, _deleted(claim), remedy)
+
+
+def odd_name(observed: Observed, slot: Slot) -> Waiting:
+    text = f"{slot.name} holds the place of {identity.pod_name(observed.spec, slot.ordinal)} and cannot be renamed"
+    return Waiting(text, "ID-3", observed.pod_key(slot.name), _since(slot), f"kubectl delete pod {slot.name}")
+
+
+def going(observed: Observed, slot: Slot, rule: str) -> Waiting:
+    """A condemned replica on its way."""
+    if slot.is_terminating:
+        return _terminating(observed, slot, rule)
+    return Waiting(f"{slot.name} is scaled away", rule, observed.pod_key(slot.name))
+
+
+def two_sick(observed: Observed, slot: Slot, first: Slot) -> Waiting:
+    """SD-4: one unhealthy condemned pod may go, of two neither does."""
+    text = f"{slot.name} should go but is not Ready, and {first.name} below it is not Ready either"
+    remedy = f"delete one of them: kubectl delete pod {slot.name}"
+    return Waiting(text, "SD-4", observed.pod_key(slot.name), _since(slot), remedy)
+
+
+def rolled(observed: Observed, slot: Slot, history: History) -> Waiting:
+    text = f"{slot.name} is replaced to come back at {history.update.name}"
+    return Waiting(text, "RU-2", observed.pod_key(slot.name))
+
+
+def over_budget(observed: Observed, most: int, unavailable: int) -> Waiting:
+    text = f"{unavailable} replicas are unavailable and maxUnavailable allows {most}"
+    return Waiting(text, "RU-5", observed.key, remedy="see why they are not Ready, or raise maxUnavailable")
+
+
+def staying_old(observed: Observed, history: History) -> tuple[Waiting, ...]:
+    """Pods that stay at an old revision because the strategy says so (RU-1, RU-3)."""
+    spec, update = observed.spec, history.update.name
+    high = spec.last if spec.is_on_delete else min(spec.last, spec.first + spec.partition - 1)
+    old = {name: live for name, live in observed.roster.live.items() if name != update}
+    count = sum(live.count(spec.first, high) for live in old.values())
+    if not count:
+        return ()
+    named = sorted(o for live in old.values() for o in live.between(spec.first, high, _MOST_NAMED))[:_MOST_NAMED]
+    pods = _listed([identity.pod_name(spec, ordinal) for ordinal in named], count)
+    stay = "stays" if count == 1 else "stay"
+    if spec.is_on_delete:
+        text = f"{pods} {stay} at the old revision until deleted (OnDelete)"
+        return (Waiting(text, "RU-1", observed.key, remedy=f"kubectl delete pod {identity.pod_name(spec, named[0])}"),)
+    text = f"{pods} {stay} at the old revision: partition is {spec.partition}"
+    return (Waiting(text, "RU-3", observed.key, remedy="lower updateStrategy.rollingUpdate.partition"),)
+
+
+def orphan_revisions(observed: Observed) -> Waiting:
+    text = "revisions that belong to nobody match, and a set that is being deleted adopts nothing"
+    names = [revision.name for revision in observed.orphan_revisions()]
+    about = Key(REVISION, observed.spec.namespace, names[0])
+    return Waiting(text, "CL-7", about, remedy=f"kubectl delete controllerrevision {' '.join(names)}")
+
+
+def standing(observed: Observed, history: History) -> tuple[Waiting, ...]:
+    """What holds nothing up in this round and still keeps the set from being whole."""
+    if observed.spec.is_terminating:
+        since = str(observed.obj["metadata"]["deletionTimestamp"])
+        return (Waiting("the set is being deleted; its pods are only counted", "SY-4", observed.key, since),)
+    return (*_unready_parallel(observed, history), *_without_service(observed))
+
+
+def _unready_parallel(observed: Observed, history: History) -> Iterator[Waiting]:
+    """A parallel set waits for nobody, but its user does (PR-11)."""
+    if observed.is_ordered:
+        return
+    spec, roster = observed.spec, observed.roster
+    for ordinal in islice(roster.unready.between(spec.first, spec.last), _MOST_NAMED):
+        yield not_there_yet(observed, roster.at[ordinal], history)
+    more = roster.unready.count(spec.first, spec.last) - _MOST_NAMED
+    if more > 0:
+        yield Waiting(f"{more} more replicas are not Ready", "PR-11", observed.key)
+
+
+def _without_service(observed: Observed) -> Iterator[Waiting]:
+    name, cache = observed.spec.service_name, observed.cache
+    about = Key("Service", observed.spec.namespace, name)
+    if name and "Service" in cache.kinds() and cache.get(about) is None:
+        text = f'there is no Service "{name}" (serviceName), so the pods have no names in DNS'
+        yield Waiting(text, "3.2", about, remedy=f'create a headless Service "{name}" that selects the pods')
+
+
+def _listed(names: list[str], count: int) -> str:
+    more = count - len(names)
+    if more:
+        return f"{', '.join(names)} and {more} more"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _since(slot: Slot) -> str:
+    """Since when the pod is as Ready as it is, else since it is there."""
+    ready = meta.condition(slot.pod, "Ready") or {}
+    return str(ready.get("lastTransitionTime") or slot.pod["metadata"].get("creationTimestamp") or "")
+
+
+def _deleted(claim: Json) -> str:
+    return str(claim["metadata"].get("deletionTimestamp") or "")
