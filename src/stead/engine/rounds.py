@@ -106,7 +106,8 @@ class _Work:
             elif not (self._skip and _target(action) in self._skip):
                 self._do(action)
         for action in plan.always:
-            self._do(action)
+            if not (self._skip and _target(action) in self._skip):
+                self._do(action)
 
     def _do(self, action: Action) -> None:
         outcome = self._door(self._controller, action, self._now)

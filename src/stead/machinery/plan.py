@@ -152,8 +152,8 @@ ObservedT = TypeVar("ObservedT")
 class Reaction:
     """What follows from one action's outcome.
 
-    `actions` are carried out now (events, mostly). Actions of the plan on a key in `skip` are dropped (a pod whose
-    claim could not be created). `is_failure` overrides whether a refusal counts as one (a pod already gone does not).
+    `actions` are carried out now (events, mostly). Actions of the plan on a key in `skip`, those of `always` too, are
+    dropped (a pod whose claim could not be created; a status that a refused deletion made untrue). `is_failure` overrides whether a refusal counts as one (a pod already gone does not).
     """
 
     actions: tuple[Action, ...] = ()
