@@ -1,0 +1,232 @@
+"""What becomes of each action: one coroutine a kind of action, and the table that finds it.
+
+A deed reports an event whatever happens; trouble that belongs to the pod is an event, never an exception.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from stead.machinery.runtime import (
+    ContainerExited,
+    EmptyDir,
+    ImageFailed,
+    ImageReady,
+    Probed,
+    PullImage,
+    RemoveSandbox,
+    RemoveVolume,
+    RunProbe,
+    RunSandbox,
+    SandboxFailed,
+    SandboxRemoved,
+    StartContainer,
+    StopContainer,
+    UpdateVolume,
+    VolumeFiles,
+    VolumeRemoved,
+)
+from stead.runtimes.images import Image, ImageTrouble
+from stead.runtimes.native import files, handlers, probe, sandbox, starting, volumes, wire
+from stead.runtimes.native.addresses import AddressesExhausted
+from stead.runtimes.native.channel import Refusal
+from stead.runtimes.native.keeping import KeeperTrouble
+from stead.runtimes.native.node import Node
+from stead.runtimes.native.sandbox import Sandbox
+from stead.runtimes.native.volumes import VolumeTrouble
+
+_START_FAILED = 128
+_KILLED = 128 + signal.SIGKILL
+_KEPT_ATTEMPTS = 1
+
+
+async def run_sandbox(node: Node, action: RunSandbox) -> None:
+    async with node.lock(action.uid):
+        known = node.pods.get(action.uid)
+        if known is not None and known.is_alive:
+            node.report(known.running_event())
+            return
+        try:
+            pod = await _make_sandbox(node, action)
+        except (OSError, Refusal, KeeperTrouble, AddressesExhausted) as error:
+            node.report(SandboxFailed(action.pod, action.uid, str(error)))
+            return
+        node.report(pod.running_event(is_new=True))
+
+
+async def _make_sandbox(node: Node, action: RunSandbox) -> Sandbox:
+    directory = node.pod_directory(action.uid)
+    sandbox.kill_leftovers(directory)
+    ip = _address(node, action)
+    note = probe.note_of(node.tier, action.is_host_network)
+    pod = Sandbox(action.pod, action.uid, directory, ip, action.hostname, note, node.report)
+    _furnish(node, action, pod)
+    sandbox.remember(pod)
+    keeper = await node.keeper()
+    ours, theirs = wire.pair()
+    order = {
+        "uid": action.uid,
+        "directory": directory,
+        "hostname": action.hostname,
+        "ip": ip,
+        "prefix": node.addresses.prefix,
+        "gateway": node.addresses.gateway,
+        "cable": "v" + action.uid.replace("-", "")[-12:],
+        "is_host_network": action.is_host_network,
+    }
+    with theirs:
+        await keeper.ask("run", (theirs.fileno(),), pod=order)
+    await pod.converse(ours)
+    node.pods[action.uid] = pod
+    return pod
+
+
+def _address(node: Node, action: RunSandbox) -> str:
+    if action.is_host_network:
+        return probe.host_address() if node.tier == "root" else node.addresses.gateway
+    return node.addresses.take(action.uid)
+
+
+def _furnish(node: Node, action: RunSandbox, pod: Sandbox) -> None:
+    """The pod's directory: its files for /etc and its volumes."""
+    etc = os.path.join(pod.directory, "etc")
+    os.makedirs(etc, exist_ok=True)
+    cluster_dns = node.addresses.gateway
+    resolving = _host_resolv_conf() if action.uses_host_dns else files.resolv_conf(action, cluster_dns)
+    texts = {"hosts": files.hosts(action, pod.ip), "resolv.conf": resolving, "hostname": action.hostname + "\n"}
+    for name, text in texts.items():
+        sandbox.write(os.path.join(etc, name), text)
+        os.chmod(os.path.join(etc, name), 0o644)
+    os.makedirs(os.path.join(pod.directory, "volumes"), exist_ok=True)
+    for volume in action.volumes:
+        _furnish_volume(pod, volume, action.fs_group)
+
+
+def _furnish_volume(pod: Sandbox, volume: VolumeFiles | EmptyDir, group: int | None) -> None:
+    volumes.make(os.path.join(pod.directory, "volumes"), volume, group)
+
+
+def _host_resolv_conf() -> str:
+    with contextlib.suppress(OSError), open("/etc/resolv.conf") as file:
+        return file.read()
+    return ""
+
+
+async def pull_image(node: Node, action: PullImage) -> None:
+    identity = (action.pod, action.uid, action.container)
+    try:
+        begin = time.monotonic()
+        found = await asyncio.to_thread(node.images.pull, action.image, action.policy)
+    except ImageTrouble as error:
+        node.report(ImageFailed(*identity, error.reason, str(error)))
+        return
+    seconds = time.monotonic() - begin if found.is_pulled else None
+    if isinstance(found.image, Image):
+        node.report(ImageReady(*identity, found.image.identity, found.alias, seconds, found.image.size_bytes))
+    else:
+        node.report(ImageReady(*identity, found.image, found.alias, seconds))
+
+
+async def start_container(node: Node, action: StartContainer) -> None:
+    async with node.lock(action.uid):
+        try:
+            await _start(node, action)
+        except (starting.StartTrouble, OSError, Refusal, ImageTrouble, VolumeTrouble) as error:
+            node.report(_not_started(action, str(error)))
+
+
+async def _start(node: Node, action: StartContainer) -> None:
+    shim = await node.shim_of(action.uid)
+    pod = node.pods[action.uid]
+    image = node.image(action.image, pod, action.container)
+    order = starting.order(action, image, node.starting_pod(pod))
+    _make_room(pod, action)
+    await shim.ask("start", **order)
+
+
+def _make_room(pod: Sandbox, action: StartContainer) -> None:
+    """Directories for this attempt; of earlier ones only the last log stays."""
+    home = starting.container_directory(pod.directory, action.container)
+    log = starting.log_path(pod.directory, action.container, action.attempt)
+    os.makedirs(os.path.join(home, str(action.attempt)), exist_ok=True)
+    os.makedirs(os.path.dirname(log), exist_ok=True)
+    for name in os.listdir(home):
+        if name.isdigit() and int(name) < action.attempt:
+            sandbox.remove_tree(os.path.join(home, name))
+    for name in os.listdir(os.path.dirname(log)):
+        number = name.partition(".")[0]
+        if number.isdigit() and int(number) < action.attempt - _KEPT_ATTEMPTS:
+            os.unlink(os.path.join(os.path.dirname(log), name))
+
+
+def _not_started(action: StartContainer, message: str) -> ContainerExited:
+    now = time.time()
+    identity = (action.pod, action.uid, action.container, action.attempt)
+    return ContainerExited(*identity, "", _START_FAILED, "StartError", now, now, message=message)
+
+
+async def stop_container(node: Node, action: StopContainer) -> None:
+    pod = node.pods.get(action.uid)
+    told = pod.containers.get(action.container) if pod is not None else None
+    if pod is None or told is None:
+        now = time.time()
+        identity = (action.pod, action.uid, action.container)
+        node.report(ContainerExited(*identity, 0, "", _KILLED, "ContainerStatusUnknown", now, now))
+        return
+    if not told["is_running"]:
+        node.report(pod.container_event(told))
+        return
+    with contextlib.suppress(Refusal):  # a shim that is gone has its end told already
+        shim = await node.shim_of(action.uid)
+        await shim.ask("stop", container=action.container, grace_seconds=action.grace_seconds)
+
+
+async def run_probe(node: Node, action: RunProbe) -> None:
+    is_success, message = await handlers.run(node, action)
+    identity = (action.pod, action.uid, action.container, action.attempt)
+    node.report(Probed(*identity, action.probe, is_success, message))
+
+
+async def update_volume(node: Node, action: UpdateVolume) -> None:
+    pod = node.pods.get(action.uid)
+    if pod is not None:
+        with contextlib.suppress(OSError):
+            _furnish_volume(pod, action.volume, None)
+
+
+async def remove_sandbox(node: Node, action: RemoveSandbox) -> None:
+    async with node.lock(action.uid):
+        pod = node.pods.pop(action.uid, None)
+        if pod is not None:
+            await node.end(pod)
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(node.discard, node.pod_directory(action.uid))
+        node.addresses.release(action.uid)
+        node.report(SandboxRemoved(action.pod, action.uid))
+
+
+async def remove_volume(node: Node, action: RemoveVolume) -> None:
+    error = ""
+    try:
+        if os.path.lexists(action.path):
+            await asyncio.to_thread(shutil.rmtree, action.path)
+    except OSError as trouble:
+        error = str(trouble)
+    node.report(VolumeRemoved(action.volume, error))
+
+
+DEEDS: dict[type, Callable[[Node, Any], Awaitable[None]]] = {
+    RunSandbox: run_sandbox,
+    PullImage: pull_image,
+    StartContainer: start_container,
+    StopContainer: stop_container,
+    RunProbe: run_probe,
+    UpdateVolume: update_volume,
+    RemoveSandbox: remove_sandbox,
+    RemoveVolume: remove_volume,
+}

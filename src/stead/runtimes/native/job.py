@@ -1,0 +1,267 @@
+"""One attempt of one container as its shim sees it: process, pipes, log, limits; and the programs run beside it."""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+from stead.runtimes.logs import LogWriter
+from stead.runtimes.native import cgroups, container, linux, plain
+from stead.runtimes.native.loop import Loop
+from stead.runtimes.native.wire import Message
+
+_CHUNK = 1 << 16
+
+
+def _nothing() -> None:
+    return None
+
+
+class Job:
+    """`message` is the order to start: container, attempt, identifiers, and `spec` for the first process."""
+
+    def __init__(self, message: Message, directory: str):
+        self._order = message
+        self.spec: dict[str, Any] = message["spec"]
+        self.attempt: int = message["attempt"]
+        self.pid = 0
+        self.is_running = True
+        self.has_exited = False
+        self.terminal: int | None = None
+        self.on_drained: Callable[[], None] = _nothing
+        self._stdin: int | None = None
+        self._sources: dict[int, bytes] = {}
+        self._sinks: dict[bytes, list[int]] = {b"stdout": [], b"stderr": []}
+        self._log = LogWriter(message["log"])
+        self._groups: list[str] = []
+        self._outcome: Message = {}
+        self._started = time.time()
+
+    def told(self) -> Message:
+        """What others may know of this attempt."""
+        known = {name: self._order[name] for name in ("container", "attempt", "container_id", "image_id")}
+        return {**known, "is_running": self.is_running, "started": self._started, "pid": self.pid, **self._outcome}
+
+    @property
+    def is_drained(self) -> bool:
+        return not self._sources
+
+    # beginning
+
+    def start(self, loop: Loop) -> None:
+        """Fork the first process; a failure before its exec is an exit with reason StartError."""
+        spec = self.spec
+        if spec["memory_bytes"] is not None or spec["cpu_millis"] is not None:
+            self._groups = cgroups.make(spec["cgroup"], spec["memory_bytes"], spec["cpu_millis"])
+        spec["cgroups"] = self._groups
+        theirs, ours = self._terminal() if spec["has_tty"] else self._pipes()
+        trouble, trouble_end = os.pipe()
+        self.pid = linux.fork_into(_NAMESPACES[spec["tier"]])
+        if not self.pid:
+            container.first_process(spec, theirs, trouble_end)
+        for fd in {*theirs, trouble_end}:
+            os.close(fd)
+        for fd, stream in ours:
+            self._listen(fd, stream, loop)
+        words = _read_all(trouble).decode(errors="replace")
+        if words:
+            self._not_started(words, loop)
+
+    def _pipes(self) -> tuple[tuple[int, int, int], list[tuple[int, bytes]]]:
+        out, out_end = os.pipe()
+        err, err_end = os.pipe()
+        if self.spec["has_stdin"]:
+            stdin_end, self._stdin = os.pipe()
+            os.set_blocking(self._stdin, False)
+        else:
+            stdin_end = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        return (stdin_end, out_end, err_end), [(out, b"stdout"), (err, b"stderr")]
+
+    def _terminal(self) -> tuple[tuple[int, int, int], list[tuple[int, bytes]]]:
+        self.terminal, end = os.openpty()
+        self._stdin = self.terminal
+        os.set_blocking(self.terminal, False)
+        return (end, end, end), [(self.terminal, b"stdout")]
+
+    def _not_started(self, words: str, loop: Loop) -> None:
+        os.waitpid(self.pid, 0)
+        code, _, text = words.partition(" ")
+        self.has_exited = True
+        self._outcome = {"exit_code": int(code), "signal": 0, "reason": "StartError", "message": text}
+        self.finish(loop)
+
+    # pumping
+
+    def _listen(self, fd: int, stream: bytes, loop: Loop) -> None:
+        self._sources[fd] = stream
+        loop.watch(fd, lambda: self._pump(fd, loop))
+
+    def _pump(self, fd: int, loop: Loop) -> None:
+        try:
+            data = os.read(fd, _CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:  # a terminal whose last process has gone
+            data = b""
+        if data:
+            self._log.write(self._sources[fd], data)
+            self._copy(self._sources[fd], data)
+            return
+        self._let_go(fd, loop)
+        if self.is_drained:
+            self.on_drained()
+
+    def _let_go(self, fd: int, loop: Loop) -> None:
+        self._sources.pop(fd)
+        loop.forget(fd)
+        if fd != self.terminal:
+            os.close(fd)
+
+    def _copy(self, stream: bytes, data: bytes) -> None:
+        """To whoever is attached; who reads too slowly misses some, the container never waits."""
+        for sink in list(self._sinks[stream]):
+            try:
+                os.write(sink, data)
+            except BlockingIOError:
+                continue
+            except OSError:
+                self._sinks[stream].remove(sink)
+                os.close(sink)
+
+    def attach(self, files: list[int], has_stdin: bool, loop: Loop) -> None:
+        """`files` are (stdin, stdout, stderr) ends: output from now on, input for a container that reads any."""
+        stdin, out, err = files
+        for fd, stream in ((out, b"stdout"), (err, b"stderr")):
+            os.set_blocking(fd, False)
+            self._sinks[stream].append(fd)
+        if has_stdin and self._stdin is not None:
+            Feed(stdin, self._stdin, loop)
+        else:
+            os.close(stdin)
+
+    # ending
+
+    def stop(self, grace_seconds: float, loop: Loop) -> None:
+        """The stop signal now, SIGKILL to everything when the grace is over."""
+        if grace_seconds > 0:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, self._order["stop_signal"])
+        loop.after(grace_seconds, self._kill)
+
+    def _kill(self) -> None:
+        if not self.has_exited:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+    def exited(self, status: int) -> None:
+        """The first process is reaped; without a process namespace, what it left behind is killed too."""
+        self.has_exited = True
+        code = os.waitstatus_to_exitcode(status)
+        reason = "Completed" if code == 0 else "Error"
+        if cgroups.was_out_of_memory(self._groups):
+            reason = "OOMKilled"
+        number = -code if code < 0 else 0
+        self._outcome = {
+            "exit_code": 128 - code if code < 0 else code,
+            "signal": number,
+            "reason": reason,
+            "message": "",
+        }
+        if self.spec["tier"] == "plain":
+            plain.kill(self.pid)
+
+    def finish(self, loop: Loop) -> None:
+        """Close everything; from now on the attempt is only remembered."""
+        self.is_running = False
+        self._outcome["finished"] = time.time()
+        for fd in list(self._sources):
+            self._let_go(fd, loop)
+        self._log.close()
+        ends = {fd for sinks in self._sinks.values() for fd in sinks} | {self._stdin, self.terminal}
+        for end in ends - {None}:
+            loop.forget(end)
+            os.close(end)
+        self._sinks, self._stdin, self.terminal = {b"stdout": [], b"stderr": []}, None, None
+        cgroups.remove(self._groups)
+
+
+_NAMESPACES = {
+    "root": linux.NEW_MOUNTS | linux.NEW_PIDS,
+    "user": linux.NEW_MOUNTS | linux.NEW_PIDS,
+    "plain": 0,
+}
+
+
+class Feed:
+    """Carries an attached client's input to a container, and waits for the slower of the two without blocking."""
+
+    def __init__(self, source: int, target: int, loop: Loop):
+        self._source, self._target, self._loop = source, target, loop
+        self._pending = b""
+        os.set_blocking(source, False)
+        loop.watch(source, self._read)
+
+    def _read(self) -> None:
+        try:
+            self._pending = os.read(self._source, _CHUNK)
+        except BlockingIOError:
+            return
+        self._loop.forget(self._source)
+        if not self._pending:
+            os.close(self._source)
+            return
+        self._write()
+
+    def _write(self) -> None:
+        try:
+            self._pending = self._pending[os.write(self._target, self._pending) :]
+        except BlockingIOError:
+            pass
+        except OSError:
+            os.close(self._source)
+            return
+        if self._pending:
+            self._loop.after(0.01, self._write)
+        else:
+            self._loop.watch(self._source, self._read)
+
+
+class Program:
+    """One program run beside a container's first process: `identity` is the order's number on `channel`."""
+
+    def __init__(self, identity: int, channel: int):
+        self.identity = identity
+        self.channel = channel
+
+    def start(self, job: Job, message: Message, files: list[int]) -> tuple[int, str]:
+        """Fork it; answers its pid and, where it did not come to its exec, `<exit code> <why>`."""
+        has_tty = message["spec"]["has_tty"]
+        stdio = (files[0], files[0], files[0]) if has_tty else (files[0], files[1], files[2])
+        spec = {**job.spec, **message["spec"]}
+        if has_tty:
+            spec["environment"] = {"TERM": "xterm", **spec["environment"]}
+        if spec["tier"] == "plain":
+            spec["arguments"] = [plain.rewritten(text, spec["mounts"]) for text in spec["arguments"]]
+        trouble, trouble_end = os.pipe()
+        init = None if spec["tier"] == "plain" else os.pidfd_open(job.pid)
+        pid = os.fork()
+        if not pid:
+            if init is None:
+                container.beside(spec, stdio, trouble_end)
+            container.joining_process(spec, init, stdio, trouble_end)
+        os.close(trouble_end)
+        words = _read_all(trouble).decode(errors="replace")
+        if init is None:
+            return pid, words
+        os.close(init)
+        os.waitpid(pid, 0)
+        head, gap, rest = words.partition("\n")
+        return (int(head), rest) if gap else (0, words)
+
+
+def _read_all(fd: int) -> bytes:
+    """Everything up to the end, and close."""
+    with open(fd, "rb") as file:
+        return file.read()

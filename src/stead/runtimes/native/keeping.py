@@ -1,0 +1,88 @@
+"""Finding the keeper, or starting one."""
+
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from stead.runtimes.native import keeper, wire
+from stead.runtimes.native.channel import Channel, Refusal
+from stead.runtimes.native.descriptors import readable
+from stead.runtimes.native.recipes import interpreter
+from stead.runtimes.native.wire import Message
+
+_BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from stead.runtimes.native.keeper import main; main(sys.argv[2])"
+_START_SECONDS = 10.0
+
+
+class KeeperTrouble(Exception):
+    """No keeper could be reached or started; the message says why."""
+
+
+async def reach(settings: Message, on_end: Callable[[], None]) -> Channel:
+    """A conversation with this directory's keeper, started where none lives. Raises KeeperTrouble."""
+    found = await _find(settings, on_end)
+    if found is None:
+        await _start(settings)
+        found = await _find(settings, on_end)
+    if found is None:
+        raise KeeperTrouble("the keeper was started and does not answer")
+    return found
+
+
+async def _find(settings: Message, on_end: Callable[[], None]) -> Channel | None:
+    """The living keeper; one of another making is sent away, its pods stay."""
+    try:
+        link = wire.connect(f"{settings['directory']}/keeper.sock")
+    except OSError:
+        return None
+    channel = Channel(link, lambda message: None, on_end)
+    try:
+        told = await channel.ask("hello")
+        if (told["protocol"], told["tier"]) == (keeper.PROTOCOL, settings["tier"]):
+            return channel
+        with contextlib.suppress(Refusal):
+            await channel.ask("quit")
+    except Refusal:
+        pass
+    channel.close()
+    return None
+
+
+async def _start(settings: Message) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    source = str(Path(keeper.__file__).parents[3])
+    argument = json.dumps({**settings, "ready": writer})
+    log = os.open(f"{settings['directory']}/keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        child = subprocess.Popen(
+            [interpreter(), "-I", "-S", "-c", _BOOT, source, argument],
+            pass_fds=(writer,),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"},
+        )
+    finally:
+        os.close(writer)
+        os.close(log)
+    try:
+        await _await_ready(reader, f"{settings['directory']}/keeper.log")
+    finally:
+        os.close(reader)
+        child.wait()  # it has forked itself away long since
+
+
+async def _await_ready(reader: int, log: str) -> None:
+    try:
+        await asyncio.wait_for(readable(reader), _START_SECONDS)
+    except TimeoutError as error:
+        raise KeeperTrouble(f"the keeper did not start within {_START_SECONDS:.0f} s; see {log}") from error
+    told = os.read(reader, 4096).decode(errors="replace")
+    if told != "ready":
+        raise KeeperTrouble(told or f"the keeper ended before it began; see {log}")

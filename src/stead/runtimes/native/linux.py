@@ -1,0 +1,121 @@
+"""The system calls that Python 3.11 does not offer, through ctypes; for single-threaded programs.
+
+Everything here raises OSError with the errno of the call.
+"""
+
+import ctypes
+import fcntl
+import os
+import signal
+import termios
+
+NEW_MOUNTS, NEW_UTS, NEW_IPC, NEW_USER, NEW_PIDS, NEW_NET = 1 << 17, 1 << 26, 1 << 27, 1 << 28, 1 << 29, 1 << 30
+SAME_PARENT = 0x8000  # clone: the child becomes a child of our own parent
+
+READ_ONLY, NO_SUID, NO_DEVICES, NO_EXEC, REMOUNT, BIND, RECURSIVE, PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
+_DETACH = 2
+
+_SET_PARENT_DEATH_SIGNAL, _SET_DUMPABLE, _SET_NAME, _DROP_BOUNDING, _SET_SUBREAPER = 1, 4, 15, 24, 36
+_NUMBERS = {"x86_64": (56, 155), "aarch64": (220, 41), "riscv64": (220, 41)}
+
+# What an ordinary container of the common engines may do; everything else leaves the bounding set.
+_KEPT_CAPABILITIES = frozenset((0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31))
+
+_libc = ctypes.PyDLL(None, use_errno=True)
+
+
+def _checked(result: int, what: str) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+    return result
+
+
+def _number(index: int) -> int:
+    machine = os.uname().machine
+    if machine not in _NUMBERS:
+        raise OSError(f"native pods are not known on {machine}")
+    return _NUMBERS[machine][index]
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return None if text is None else os.fsencode(text)
+
+
+def mount(source: str | None, target: str, kind: str | None = None, flags: int = 0, options: str | None = None) -> None:
+    result = _libc.mount(_bytes(source), _bytes(target), _bytes(kind), ctypes.c_ulong(flags), _bytes(options))
+    _checked(result, f"mount {source or kind} on {target}")
+
+
+def unmount(target: str) -> None:
+    """Detach what is mounted on `target`, even while it is in use."""
+    _checked(_libc.umount2(_bytes(target), _DETACH), f"unmount {target}")
+
+
+def unshare(namespaces: int) -> None:
+    _checked(_libc.unshare(namespaces), "unshare")
+
+
+def join(namespace_fd: int, namespaces: int) -> None:
+    """Enter the namespaces behind a namespace file or a pidfd."""
+    _checked(_libc.setns(namespace_fd, namespaces), "setns")
+
+
+def fork_into(flags: int) -> int:
+    """`os.fork`, the child in new namespaces (or with SAME_PARENT). No fork hooks run."""
+    zero = ctypes.c_ulong(0)
+    number = ctypes.c_long(_number(0))
+    return _checked(_libc.syscall(number, ctypes.c_ulong(flags | signal.SIGCHLD), zero, zero, zero, zero), "clone")
+
+
+def pivot_here() -> None:
+    """Make the current directory the root and let the old root go."""
+    _checked(_libc.syscall(ctypes.c_long(_number(1)), b".", b"."), "pivot_root")
+    unmount(".")
+    os.chdir("/")
+
+
+def die_with_parent() -> None:
+    _checked(_libc.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0), "prctl")
+
+
+def adopt_orphans() -> None:
+    """Descendants whose parent dies become our children."""
+    _checked(_libc.prctl(_SET_SUBREAPER, 1, 0, 0, 0), "prctl")
+
+
+def be_readable() -> None:
+    """Let processes of the same user look into our /proc entry, although our credentials changed."""
+    _checked(_libc.prctl(_SET_DUMPABLE, 1, 0, 0, 0), "prctl")
+
+
+def set_process_name(name: str) -> None:
+    _libc.prctl(_SET_NAME, name.encode()[:15], 0, 0, 0)
+
+
+def drop_rare_capabilities() -> None:
+    """Leave in the bounding set what containers usually have; where we may not, nothing is dropped."""
+    for capability in range(41):
+        if capability not in _KEPT_CAPABILITIES:
+            _libc.prctl(_DROP_BOUNDING, capability, 0, 0, 0)
+
+
+def become_root_of_new_user_namespace(namespaces: int, uid: int = 0, gid: int = 0) -> None:
+    """Unshare a user namespace (and `namespaces` owned by it) in which we, alone, are `uid` and `gid`."""
+    outer_uid, outer_gid = os.geteuid(), os.getegid()
+    unshare(NEW_USER | namespaces)
+    maps = (("setgroups", "deny"), ("uid_map", f"{uid} {outer_uid} 1"), ("gid_map", f"{gid} {outer_gid} 1"))
+    for name, text in maps:
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+
+
+def start_time(pid: int) -> int:
+    """When a process started, in ticks since boot: with its pid, its name for ever. Raises OSError when it is gone."""
+    with open(f"/proc/{pid}/stat") as file:
+        return int(file.read().rpartition(")")[2].split()[19])
+
+
+def take_terminal(terminal: int) -> None:
+    """Make an open terminal the one that controls our session."""
+    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)

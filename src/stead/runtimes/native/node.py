@@ -1,0 +1,158 @@
+"""What the runtime holds: its directory, addresses, images, pods, and the conversation with the keeper."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from stead.machinery.runtime import RuntimeEvent
+from stead.runtimes.images import Image, ImageStore
+from stead.runtimes.native import keeping, probe, recipes, sandbox, starting, wire
+from stead.runtimes.native.addresses import Addresses
+from stead.runtimes.native.channel import Channel, Refusal
+from stead.runtimes.native.sandbox import Sandbox
+
+_LEAVING_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`tier` is root, user or plain, "" for the best this machine allows."""
+
+    pod_cidr: str = "10.244.0.0/24"
+    tier: str = ""
+    hidden: tuple[str, ...] = ()  # host directories that no container may see, beside the runtime's own
+
+
+class Node:
+    """One node: everything of it lies below `directory`. Raises ValueError for settings that cannot be."""
+
+    def __init__(self, directory: Path, report: Callable[[RuntimeEvent], None], settings: Settings):
+        self.directory = str(directory.resolve())
+        self.report = report
+        self.tier = settings.tier or probe.best_tier(recipes.interpreter())
+        is_plain = self.tier == "plain"
+        self.addresses = Addresses(probe.loopback_cidr(settings.pod_cidr) if is_plain else settings.pod_cidr)
+        for name in ("pods", "removed"):
+            os.makedirs(os.path.join(self.directory, name), mode=0o700, exist_ok=True)
+        self.images = ImageStore(Path(self.directory) / "images")
+        self.pods: dict[str, Sandbox] = {}
+        self._hidden = (self.directory, *settings.hidden)
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._keeper: Channel | None = None
+        self._keeper_lock = asyncio.Lock()
+
+    # the keeper
+
+    async def keeper(self) -> Channel:
+        """The conversation with the keeper, taken up again where it broke. Raises KeeperTrouble."""
+        async with self._keeper_lock:
+            if self._keeper is None or not self._keeper.is_open:
+                self._keeper = await keeping.reach(self._keeper_settings(), lambda: None)
+            return self._keeper
+
+    def _keeper_settings(self) -> wire.Message:
+        return {
+            "directory": self.directory,
+            "tier": self.tier,
+            "address": self.addresses.gateway,
+            "prefix": self.addresses.prefix,
+        }
+
+    async def dismiss_keeper(self) -> None:
+        """Send the keeper away; the node's network goes with the last pod."""
+        with contextlib.suppress(Refusal, keeping.KeeperTrouble):
+            await (await self.keeper()).ask("quit")
+
+    def hang_up(self) -> None:
+        """Leave keeper and pods alone."""
+        for pod in self.pods.values():
+            pod.is_leaving = True
+            if pod.channel is not None:
+                pod.channel.close()
+        if self._keeper is not None:
+            self._keeper.close()
+
+    # pods
+
+    def lock(self, uid: str) -> asyncio.Lock:
+        """Held by what must happen in order for one pod."""
+        return self._locks.setdefault(uid, asyncio.Lock())
+
+    def pod_directory(self, uid: str) -> str:
+        assert "/" not in uid and uid not in ("", ".", "..")
+        return os.path.join(self.directory, "pods", uid)
+
+    async def shim_of(self, uid: str) -> Channel:
+        """The conversation with a living pod; raises Refusal."""
+        pod = self.pods.get(uid)
+        if pod is None or pod.channel is None or not pod.is_alive:
+            raise Refusal("the pod's sandbox is not running")
+        return pod.channel
+
+    def place(self, pod: Sandbox, directory: str) -> recipes.Place:
+        return recipes.Place(self.tier, pod.ip, directory, probe.lowest_port())
+
+    def starting_pod(self, pod: Sandbox) -> starting.Pod:
+        layers = str(self.images.layers)
+        return starting.Pod(pod.directory, pod.hostname, pod.ip, self.tier, layers, self._hidden)
+
+    def image(self, reference: str, pod: Sandbox, container: str) -> Image:
+        """The image that runs for `reference`; raises ImageTrouble."""
+        found = self.images.resolve(reference)
+        if isinstance(found.image, Image):
+            return found.image
+        directory = starting.container_directory(pod.directory, container)
+        os.makedirs(directory, exist_ok=True)
+        return recipes.cook(found.image, self.place(pod, directory))
+
+    # coming back
+
+    async def recover(self) -> None:
+        """Find what an earlier stead left: living pods are adopted, of lost ones the end is told."""
+        shutil.rmtree(os.path.join(self.directory, "removed"), ignore_errors=True)
+        os.makedirs(os.path.join(self.directory, "removed"), exist_ok=True)
+        for entry in sorted(os.scandir(os.path.join(self.directory, "pods")), key=lambda entry: entry.name):
+            try:
+                pod = sandbox.recall(entry.path, self.report)
+            except (OSError, ValueError, KeyError):
+                self.discard(entry.path)
+                continue
+            self.pods[pod.uid] = pod
+            self.addresses.remember(pod.uid, pod.ip)
+            await self._adopt(pod)
+
+    async def _adopt(self, pod: Sandbox) -> None:
+        try:
+            await pod.converse(wire.connect(f"{pod.directory}/shim.sock"))
+        except OSError:
+            pod.containers = {told["container"]: told for told in sandbox.recorded_containers(pod.directory)}
+            pod.tell_all_lost()
+            return
+        self.report(pod.running_event())
+        for event in pod.container_events():
+            self.report(event)
+
+    # going
+
+    async def end(self, pod: Sandbox) -> None:
+        """Kill what runs in the pod, and its shim."""
+        pod.is_leaving = True
+        if pod.is_alive and pod.channel is not None:
+            with contextlib.suppress(Refusal, TimeoutError):
+                await pod.channel.ask("remove")
+                await asyncio.wait_for(pod.ended.wait(), _LEAVING_SECONDS)
+            pod.channel.close()
+        sandbox.kill_leftovers(pod.directory)
+
+    def discard(self, directory: str) -> None:
+        """Delete a pod's directory: out of sight at once, then for good. Blocks: call it on a thread."""
+        if not os.path.isdir(directory):
+            return
+        grave = os.path.join(self.directory, "removed", uuid.uuid4().hex)
+        os.rename(directory, grave)
+        sandbox.remove_tree(grave)

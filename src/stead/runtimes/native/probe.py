@@ -1,0 +1,249 @@
+"""What this machine allows: tried out, not assumed.
+
+The trials run in children of a small single-threaded interpreter of their own (`python3 -I -S`), so nothing of them remains.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Callable
+from typing import NamedTuple
+
+from stead.runtimes.native import cgroups, linux, network
+
+_ALL = linux.NEW_MOUNTS | linux.NEW_PIDS | linux.NEW_NET | linux.NEW_UTS | linux.NEW_IPC
+_TRIAL_SECONDS = 20
+
+
+class Fact(NamedTuple):
+    """`what` was tried, whether it `is_allowed`, what that means, and what a person can do where it is not."""
+
+    what: str
+    is_allowed: bool
+    meaning: str
+    remedy: str = ""
+
+
+# trials, each in a child of its own
+
+
+def _root_namespaces() -> None:
+    linux.unshare(_ALL)
+    linux.mount(None, "/", None, linux.RECURSIVE | linux.PRIVATE)
+    linux.mount("tmpfs", "/tmp", "tmpfs")
+
+
+def _user_namespaces() -> None:
+    linux.become_root_of_new_user_namespace(_ALL)
+    linux.mount(None, "/", None, linux.RECURSIVE | linux.PRIVATE)
+    linux.mount("tmpfs", "/tmp", "tmpfs")
+
+
+def _own_namespaces() -> None:
+    _root_namespaces() if os.geteuid() == 0 else _user_namespaces()
+
+
+def _overlay() -> None:
+    _own_namespaces()
+    for name in ("lower", "upper", "work", "root"):
+        os.mkdir(f"/tmp/{name}")
+    options = "lowerdir=/tmp/lower,upperdir=/tmp/upper,workdir=/tmp/work"
+    linux.mount("overlay", "/tmp/root", "overlay", 0, options + (",userxattr" if os.geteuid() else ""))
+
+
+def _bridge() -> None:
+    _own_namespaces()
+    wires = network.Wires()
+    wires.add_bridge("trial0")
+    wires.add_cable("trial1", "trial2", os.open("/proc/self/ns/net", os.O_RDONLY))
+
+
+def _low_port() -> None:
+    if lowest_port() > 80 and os.geteuid():
+        raise PermissionError("ports below 1024 are the administrator's")
+
+
+def _limits() -> None:
+    if not cgroups.is_writable():
+        raise PermissionError("control groups cannot be written")
+
+
+def _is_allowed(trial: Callable[[], None]) -> str:
+    """ "" or why not."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        with contextlib.suppress(OSError):
+            try:
+                trial()
+                os.write(writer, b"ok")
+            except BaseException as error:
+                os.write(writer, (str(error) or repr(error)).encode()[:4000])
+        os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as file:
+        told = file.read().decode(errors="replace")
+    os.waitpid(child, 0)
+    return "" if told == "ok" else told or "the trial died"
+
+
+_TRIALS: dict[str, Callable[[], None]] = {
+    "root": _root_namespaces,
+    "user": _user_namespaces,
+    "overlay": _overlay,
+    "bridge": _bridge,
+    "ports": _low_port,
+    "limits": _limits,
+}
+
+
+def main(names: str) -> None:
+    """Run the named trials and print their results as JSON: name to "" or why not."""
+    print(json.dumps({name: _is_allowed(_TRIALS[name]) for name in names.split(",")}))
+
+
+_BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from stead.runtimes.native.probe import main; main(sys.argv[2])"
+
+
+def _try(interpreter: str, *names: str) -> dict[str, str]:
+    source = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+    command = [interpreter, "-I", "-S", "-c", _BOOT, source, ",".join(names)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_TRIAL_SECONDS, cwd="/", check=False)
+    if done.returncode:
+        return dict.fromkeys(names, done.stderr.strip().rpartition("\n")[2] or "the trials could not be run")
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
+
+
+def best_tier(interpreter: str) -> str:
+    """root where we are root and may have namespaces, else user where those are allowed, else plain."""
+    wanted = "root" if os.geteuid() == 0 else "user"
+    found = _try(interpreter, wanted, "bridge")
+    return "plain" if any(found.values()) else wanted
+
+
+# what it means
+
+
+def facts(interpreter: str) -> list[Fact]:
+    """Every trial with its meaning, for `stead doctor`."""
+    found = _try(interpreter, *_TRIALS)
+    is_root = os.geteuid() == 0
+    spaces = found["root"] if is_root else found["user"]
+    return [
+        Fact(
+            "namespaces as root" if is_root else "namespaces as an ordinary user",
+            not spaces,
+            _meaning(
+                spaces,
+                "every pod has its own host name, network address, processes and root",
+                "pods are plain processes with 127.x addresses, without mounts of their own",
+            ),
+            "" if not spaces else _namespace_remedy(),
+        ),
+        Fact(
+            "bridge and virtual cables",
+            not found["bridge"],
+            _meaning(
+                found["bridge"], "pods reach each other in a network of their own", "pods share the host's network"
+            ),
+            "" if not found["bridge"] else "load the kernel modules bridge and veth",
+        ),
+        Fact(
+            "overlay file systems",
+            not found["overlay"],
+            _meaning(
+                found["overlay"],
+                "a container's writes stay in its own layer",
+                "containers cannot have roots of their own",
+            ),
+            "" if not found["overlay"] else "use a kernel with overlayfs (5.11 or later for ordinary users)",
+        ),
+        Fact(
+            "limits by control groups",
+            not found["limits"],
+            _meaning(found["limits"], "memory and CPU limits hold", "memory and CPU limits are not enforced"),
+            "" if not found["limits"] else "run as root, or delegate a control group to this user",
+        ),
+        Fact(
+            "ports below 1024 on this host",
+            not found["ports"],
+            _meaning(
+                found["ports"],
+                "even plain processes can listen on port 80",
+                "only pods with their own network can listen on port 80",
+            ),
+            ""
+            if not found["ports"]
+            else "sysctl net.ipv4.ip_unprivileged_port_start=80 (only the plain tier needs it)",
+        ),
+        Fact(
+            "several users in one pod",
+            is_root,
+            "programs may change to other users"
+            if is_root
+            else "every user of a pod is this user; programs that insist on changing users fail",
+            "" if is_root else "run stead as root where programs need users of their own",
+        ),
+    ]
+
+
+def _meaning(trouble: str, good: str, bad: str) -> str:
+    return f"{bad} ({trouble})" if trouble else good
+
+
+def _namespace_remedy() -> str:
+    for path, bad, remedy in _KNOBS:
+        if _setting(path) == bad:
+            return remedy
+    return "run stead as root, or in a container with CAP_SYS_ADMIN"
+
+
+_KNOBS = (
+    (
+        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+        "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0, or run stead with sudo",
+    ),
+    ("/proc/sys/kernel/unprivileged_userns_clone", "0", "sudo sysctl kernel.unprivileged_userns_clone=1"),
+    ("/proc/sys/user/max_user_namespaces", "0", "sudo sysctl user.max_user_namespaces=15000"),
+)
+
+
+def _setting(path: str) -> str:
+    with contextlib.suppress(OSError), open(path) as file:
+        return file.read().strip()
+    return ""
+
+
+def lowest_port() -> int:
+    """The first port that this user may listen on in the host's network."""
+    return 1 if os.geteuid() == 0 else int(_setting("/proc/sys/net/ipv4/ip_unprivileged_port_start") or 1024)
+
+
+def loopback_cidr(pod_cidr: str) -> str:
+    """The range of the plain tier: loopback addresses that look like the configured ones."""
+    address, _, prefix = pod_cidr.partition("/")
+    return f"127.{address.partition('.')[2]}/{prefix}"
+
+
+def note_of(tier: str, is_host_network: bool) -> str:
+    """What the tier cannot do for a pod, for people; "" where nothing is missing."""
+    if tier == "plain":
+        return (
+            "runs as plain processes: no host name, root or resolv.conf of its own, volumes by rewriting paths in "
+            "arguments and environment, programs must listen on $POD_IP"
+        )
+    if tier == "user" and is_host_network:
+        return "an ordinary user's pods cannot use the host's network; this one uses the node's"
+    return ""
+
+
+def host_address() -> str:
+    """The address by which this host would speak to others; loopback where it is alone."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.connect(("192.0.2.1", 9))  # nothing is sent: only the route is looked up
+        return str(asking.getsockname()[0])
+    return "127.0.0.1"

@@ -1,0 +1,161 @@
+"""The native runtime: a mailbox outside, asyncio inside, a keeper and shims below.
+
+What happens to one pod happens in order; pods do not wait for each other. stead may die at any moment: pods live on, and the
+next `start` reports them before anything else.
+"""
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from stead.machinery.keys import Key
+from stead.machinery.runtime import RuntimeAction, RuntimeEvent, StopContainer
+from stead.machinery.times import Now
+from stead.runtimes.images import ImageStore
+from stead.runtimes.native import deeds, handlers, probe, recipes, sessions, starting
+from stead.runtimes.native.channel import Refusal
+from stead.runtimes.native.node import Node, Settings
+from stead.runtimes.native.sessions import ExecSession
+
+_DEFAULT = Settings()
+_LAST_SECONDS = 2.0
+
+
+def _silent() -> None:
+    return None
+
+
+class NativeRuntime:
+    """Implements `machinery.runtime.Runtime`. `bell` is rung on the loop's thread when `take` has something."""
+
+    name = "native"
+
+    def __init__(self, directory: Path, bell: Callable[[], None] = _silent, settings: Settings = _DEFAULT):
+        self.bell = bell
+        self._inbox: deque[RuntimeAction] = deque()
+        self._events: deque[RuntimeEvent] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._node = Node(directory, self._report, settings)
+
+    # the mailbox
+
+    def send(self, action: RuntimeAction, now: Now) -> None:
+        self._inbox.append(action)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._open_inbox)
+
+    def take(self, now: Now) -> list[RuntimeEvent]:
+        return [self._events.popleft() for _ in range(len(self._events))]
+
+    def next_wake(self) -> float | None:
+        return None
+
+    def _report(self, event: RuntimeEvent) -> None:
+        self._events.append(event)
+        self.bell()
+
+    def _open_inbox(self) -> None:
+        while self._inbox:
+            action = self._inbox.popleft()
+            self._spawn(deeds.DEEDS[type(action)](self._node, action))
+
+    def _spawn(self, deed: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(deed)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # beginning and end
+
+    async def start(self) -> None:
+        """Adopt what lives, then begin. Raises KeeperTrouble where this machine refuses the tier."""
+        await self._node.recover()
+        await self._node.keeper()
+        self._loop = asyncio.get_running_loop()
+        self._open_inbox()
+
+    async def close(self) -> None:
+        """Let go; pods, shims and keeper live on."""
+        self._loop = None
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._node.hang_up()
+
+    async def stop_all(self, grace_seconds: float) -> None:
+        """Stop every container with this grace, then shims and keeper; the pods' directories stay."""
+        pods = list(self._node.pods.values())
+        for pod in pods:
+            for name in pod.containers:
+                await deeds.stop_container(self._node, StopContainer(pod.pod, pod.uid, name, grace_seconds))
+        deadline = asyncio.get_running_loop().time() + grace_seconds + _LAST_SECONDS
+        while asyncio.get_running_loop().time() < deadline and any(pod.has_running for pod in pods if pod.is_alive):
+            await asyncio.sleep(0.01)
+        await asyncio.gather(*(self._node.end(pod) for pod in pods))
+        await self._node.dismiss_keeper()
+
+    # the side door
+
+    @property
+    def tier(self) -> str:
+        return self._node.tier
+
+    @property
+    def images(self) -> ImageStore:
+        return self._node.images
+
+    @property
+    def dns_address(self) -> str:
+        """Where pods expect the cluster's DNS: the node's bridge."""
+        return self._node.addresses.gateway
+
+    def log_path(self, uid: str, pod: Key, container: str, attempt: int) -> str:
+        """The log of one attempt, for `runtimes.logs.LogReader`; it may not be there (yet, or any more)."""
+        return starting.log_path(self._node.pod_directory(uid), container, attempt)
+
+    async def exec(
+        self, uid: str, container: str, argv: list[str], *, has_tty: bool = False, has_stdin: bool = False
+    ) -> ExecSession:
+        """Run a program in a container, with the container's environment. Raises Refusal where it does not run."""
+        shim = await self._node.shim_of(uid)
+        spec = {"arguments": argv, "has_tty": has_tty}
+        return await sessions.run(shim, container, spec, has_stdin)
+
+    async def attach(self, uid: str, container: str, *, has_stdin: bool = False) -> ExecSession:
+        """Follow a running container's output, and feed its input. Raises Refusal where it does not run."""
+        shim = await self._node.shim_of(uid)
+        return await sessions.attach(shim, container, has_stdin, self._exit_code(uid, container))
+
+    async def _exit_code(self, uid: str, container: str) -> int:
+        pod = self._node.pods[uid]
+        while pod.is_alive and pod.containers[container]["is_running"]:
+            await pod.changed.wait()
+        return int(pod.containers[container].get("exit_code", 0))
+
+    async def dial(self, uid: str, port: int) -> socket.socket:
+        """A connection to a port of the pod, from inside its network. Raises OSError or Refusal."""
+        return await handlers.dial(self._node, uid, port)
+
+    async def bind_udp(self, port: int) -> socket.socket:
+        """A datagram socket on the node's bridge address. Raises Refusal."""
+        return await self._bind("udp", port)
+
+    async def bind_tcp(self, port: int) -> socket.socket:
+        """A listening socket on the node's bridge address. Raises Refusal."""
+        return await self._bind("tcp", port)
+
+    async def _bind(self, kind: str, port: int) -> socket.socket:
+        keeper = await self._node.keeper()
+        bound = socket.socket(fileno=await keeper.ask_file("bind", kind=kind, port=port, address=self.dns_address))
+        bound.setblocking(False)
+        return bound
+
+    def node_facts(self) -> list[probe.Fact]:
+        """What this machine allows, for `stead doctor` and the node's annotations."""
+        return probe.facts(recipes.interpreter())
+
+
+__all__ = ["ExecSession", "NativeRuntime", "Refusal", "Settings"]

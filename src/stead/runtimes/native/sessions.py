@@ -1,0 +1,138 @@
+"""Programs run in a container, and attachments to its first process, as byte streams for exec and attach."""
+
+import asyncio
+import fcntl
+import os
+import struct
+import termios
+from collections.abc import Awaitable, Callable
+
+from stead.runtimes.native import descriptors
+from stead.runtimes.native.channel import Channel, Refusal
+from stead.runtimes.native.wire import Message
+
+Resize = Callable[[int, int], Awaitable[None]]
+
+
+class ExecSession:
+    """stdin, stdout and stderr of something that runs in a container. Not for two readers of one stream at a time."""
+
+    def __init__(
+        self, ends: dict[str, int], exit_code: Awaitable[int], resize: Resize | None, kill: Callable[[], None]
+    ):
+        self._ends = ends
+        self._exit_code = asyncio.ensure_future(exit_code)
+        self._resize = resize
+        self._kill = kill
+        for fd in ends.values():
+            os.set_blocking(fd, False)
+
+    async def read(self, stream: str = "stdout") -> bytes:
+        """What `stdout` or `stderr` has, b"" at its end (with a terminal, stderr is at its end from the start)."""
+        fd = self._ends.get(stream)
+        return b"" if fd is None else await descriptors.read(fd)
+
+    async def write(self, data: bytes) -> None:
+        """To its stdin; bytes for one that has closed it are dropped."""
+        fd = self._ends.get("stdin")
+        if fd is None:
+            return
+        try:
+            await descriptors.write(fd, data)
+        except OSError:
+            self._close("stdin")
+
+    async def close_stdin(self) -> None:
+        if self._ends.get("stdin") != self._ends.get("stdout"):
+            self._close("stdin")
+        else:
+            await self.write(b"\x04")  # on a terminal the end of input is a key
+
+    async def resize(self, width: int, height: int) -> None:
+        if self._resize is not None:
+            await self._resize(width, height)
+
+    async def wait(self) -> int:
+        """The exit code, 128 + n for signal n. Raises Refusal where the program could not be started."""
+        return await asyncio.shield(self._exit_code)
+
+    def kill(self) -> None:
+        self._kill()
+
+    def close(self) -> None:
+        """Let everything go; a program on a terminal is hung up on, another runs on without a reader."""
+        for stream in list(self._ends):
+            self._close(stream)
+        self._exit_code.cancel()
+
+    def _close(self, stream: str) -> None:
+        fd = self._ends.pop(stream, None)
+        if fd is not None and fd not in self._ends.values():
+            os.close(fd)
+
+
+def _pipes(has_stdin: bool) -> tuple[dict[str, int], tuple[int, int, int]]:
+    stdin_end, stdin = os.pipe() if has_stdin else (os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), -1)
+    out, out_end = os.pipe()
+    err, err_end = os.pipe()
+    ours = {"stdin": stdin, "stdout": out, "stderr": err}
+    return {name: fd for name, fd in ours.items() if fd >= 0}, (stdin_end, out_end, err_end)
+
+
+async def run(channel: Channel, container: str, spec: Message, has_stdin: bool) -> ExecSession:
+    """Run `spec` beside a container's first process. Raises Refusal where the container is not running."""
+    has_tty = spec["has_tty"]
+    if has_tty:
+        terminal, end = os.openpty()
+        ours, theirs = {"stdin": terminal, "stdout": terminal}, (end,)
+    else:
+        ours, theirs = _pipes(has_stdin)
+    try:
+        number, answer = await channel.post("exec", theirs, container=container, spec=spec)
+    finally:
+        for fd in theirs:
+            os.close(fd)
+
+    async def exit_code() -> int:
+        message, _ = await answer
+        if message.get("error"):
+            raise ProgramTrouble(message["error"], message["exit_code"])
+        return int(message["exit_code"])
+
+    async def resize(width: int, height: int) -> None:
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+
+    def kill() -> None:
+        asyncio.ensure_future(_quietly(channel.ask("kill", program=number)))
+
+    return ExecSession(ours, exit_code(), resize if has_tty else None, kill)
+
+
+async def attach(channel: Channel, container: str, has_stdin: bool, ended: Awaitable[int]) -> ExecSession:
+    """Follow a running container from now on. Raises Refusal where it is not running."""
+    ours, theirs = _pipes(has_stdin)
+    try:
+        await channel.ask("attach", theirs, container=container, has_stdin=has_stdin)
+    finally:
+        for fd in theirs:
+            os.close(fd)
+
+    async def resize(width: int, height: int) -> None:
+        await channel.ask("resize", container=container, width=width, height=height)
+
+    return ExecSession(ours, ended, resize, lambda: None)
+
+
+async def _quietly(work: Awaitable[object]) -> None:
+    try:
+        await work
+    except Refusal:
+        return
+
+
+class ProgramTrouble(Refusal):
+    """The program did not come to its start: 127 not found, 126 not executable, 128 else."""
+
+    def __init__(self, message: str, exit_code: int):
+        super().__init__(message)
+        self.exit_code = exit_code

@@ -1,0 +1,224 @@
+"""A pod's shim: one small process that holds the pod's namespaces, starts and reaps its containers and writes their logs.
+
+It is the pod's pause, and it outlives stead and the keeper. Whoever connects to its socket learns all it knows (`hello`) and
+every later exit. What it is about to do is in `state.json` before it is done, so nothing is ever started twice.
+"""
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import struct
+import termios
+from collections.abc import Callable
+
+from stead.runtimes.native import linux, wire
+from stead.runtimes.native.job import Job, Program
+from stead.runtimes.native.loop import Loop
+from stead.runtimes.native.wire import Message
+
+_DRAIN_SECONDS = 1.0
+_REMOVED_GRACE = 0.0
+
+
+class Shim:
+    """`surroundings` is what the keeper's order said of the pod; `node_network` a descriptor kept open for later keepers."""
+
+    def __init__(self, surroundings: Message, node_network: int | None):
+        self._pod = surroundings
+        self._directory: str = surroundings["directory"]
+        self._node_network = node_network
+        self._loop = Loop()
+        self._jobs: dict[str, Job] = {}
+        self._programs: dict[int, Program] = {}
+        self._channels: dict[int, socket.socket] = {}
+
+    def run(self, first: socket.socket) -> None:
+        """Serve until the pod is removed. `first` is the connection of whoever ordered this pod."""
+        listener = wire.listen(f"{self._directory}/shim.sock")
+        self._loop.on_child(self._reap)
+        self._record()
+        self._loop.watch(listener.fileno(), lambda: self._greet(listener.accept()[0]))
+        self._greet(first)
+        self._loop.run()
+
+    # connections
+
+    def _greet(self, channel: socket.socket) -> None:
+        fd = channel.fileno()
+        self._channels[fd] = channel
+        self._loop.watch(fd, lambda: self._hear(channel))
+        self._tell(channel, self._hello())
+
+    def _hello(self) -> Message:
+        containers = [job.told() for job in self._jobs.values()]
+        return {"event": "hello", "shim": os.getpid(), "containers": containers}
+
+    def _hear(self, channel: socket.socket) -> None:
+        try:
+            message, files = wire.receive(channel)
+        except OSError:
+            message, files = None, []
+        if message is None:
+            self._hang_up(channel)
+            return
+        try:
+            answer = _ORDERS[message["op"]](self, message, files, channel)
+        except (OSError, KeyError, ValueError) as error:
+            answer = {"error": str(error)}
+        finally:
+            for fd in files:
+                os.close(fd)
+        if answer is not None:
+            self._tell(channel, {**answer, "id": message["id"]})
+
+    def _hang_up(self, channel: socket.socket) -> None:
+        if self._channels.pop(channel.fileno(), None):
+            self._loop.forget(channel.fileno())
+            channel.close()
+
+    def _tell(self, channel: socket.socket, message: Message, files: tuple[int, ...] = ()) -> None:
+        """Never waits: who does not listen is hung up on, and learns everything on its next hello."""
+        try:
+            wire.send(channel, message, files, socket.MSG_DONTWAIT)
+        except OSError:
+            self._hang_up(channel)
+
+    def _tell_all(self, message: Message) -> None:
+        for channel in list(self._channels.values()):
+            self._tell(channel, message)
+
+    def _record(self) -> None:
+        state = {
+            "shim": os.getpid(),
+            "shim_start": linux.start_time(os.getpid()),
+            "node_network": self._node_network,
+            "containers": [job.told() for job in self._jobs.values()],
+        }
+        path = f"{self._directory}/state.json"
+        with open(path + ".new", "w") as file:
+            json.dump(state, file)
+        os.replace(path + ".new", path)
+
+    # orders
+
+    def _start(self, message: Message, files: list[int], channel: socket.socket) -> Message:
+        name, attempt = message["container"], message["attempt"]
+        known = self._jobs.get(name)
+        if known is not None and (known.is_running or known.attempt >= attempt):
+            return known.told()
+        job = self._jobs[name] = Job(message, self._directory)
+        self._record()
+        job.start(self._loop)
+        if job.is_running:
+            job.on_drained = lambda: self._finish(job)
+        self._record()
+        return job.told()
+
+    def _stop(self, message: Message, files: list[int], channel: socket.socket) -> Message:
+        job = self._jobs.get(message["container"])
+        if job is not None and job.is_running:
+            job.stop(message["grace_seconds"], self._loop)
+        return {}
+
+    def _exec(self, message: Message, files: list[int], channel: socket.socket) -> Message | None:
+        job = self._running(message["container"])
+        program = Program(message["id"], channel.fileno())
+        pid, trouble = program.start(job, message, files)
+        if trouble:
+            code, _, text = trouble.partition(" ")
+            return {"exit_code": int(code), "error": text}
+        self._programs[pid] = program
+        self._tell(channel, {"event": "began", "id": message["id"]})
+        return None
+
+    def _kill(self, message: Message, files: list[int], channel: socket.socket) -> Message:
+        for pid, program in self._programs.items():
+            if (program.identity, program.channel) == (message["program"], channel.fileno()):
+                os.kill(pid, signal.SIGKILL)
+        return {}
+
+    def _socket(self, message: Message, files: list[int], channel: socket.socket) -> None:
+        """An unconnected socket of the pod's network: its taker connects it, and nobody here waits."""
+        made = socket.socket(message["family"], socket.SOCK_STREAM)
+        self._tell(channel, {"id": message["id"]}, (made.fileno(),))
+        made.close()
+
+    def _attach(self, message: Message, files: list[int], channel: socket.socket) -> Message:
+        job = self._running(message["container"])
+        job.attach([os.dup(fd) for fd in files], message["has_stdin"], self._loop)
+        return {}
+
+    def _resize(self, message: Message, files: list[int], channel: socket.socket) -> Message:
+        job = self._running(message["container"])
+        if job.terminal is not None:
+            size = struct.pack("HHHH", message["height"], message["width"], 0, 0)
+            fcntl.ioctl(job.terminal, termios.TIOCSWINSZ, size)
+        return {}
+
+    def _remove(self, message: Message, files: list[int], channel: socket.socket) -> Message:
+        """Kill what runs; the shim ends when the last container has."""
+        for job in self._jobs.values():
+            if job.is_running:
+                job.stop(_REMOVED_GRACE, self._loop)
+        self._loop.is_ending = lambda: not any(job.is_running for job in self._jobs.values())
+        return {}
+
+    def _running(self, container: str) -> Job:
+        job = self._jobs.get(container)
+        if job is None or not job.is_running:
+            raise OSError(f"container {container} is not running")
+        return job
+
+    # endings
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            self._bury(pid, status)
+
+    def _bury(self, pid: int, status: int) -> None:
+        program = self._programs.pop(pid, None)
+        if program is not None:
+            channel = self._channels.get(program.channel)
+            if channel is not None:
+                code = os.waitstatus_to_exitcode(status)
+                self._tell(channel, {"id": program.identity, "exit_code": code if code >= 0 else 128 - code})
+            return
+        for job in self._jobs.values():
+            if job.pid == pid and job.is_running:
+                job.exited(status)
+                self._drain(job)
+
+    def _drain(self, job: Job) -> None:
+        """The end is told when the log is whole; a stray process that keeps a pipe open may delay it a second only."""
+        if job.is_drained:
+            self._finish(job)
+        else:
+            self._loop.after(_DRAIN_SECONDS, lambda: self._finish(job))
+
+    def _finish(self, job: Job) -> None:
+        if job.has_exited and job.is_running:
+            job.finish(self._loop)
+            self._record()
+            self._tell_all({"event": "exited", **job.told()})
+
+
+Order = Callable[[Shim, Message, list[int], socket.socket], Message | None]
+
+_ORDERS: dict[str, Order] = {
+    "start": Shim._start,
+    "stop": Shim._stop,
+    "exec": Shim._exec,
+    "kill": Shim._kill,
+    "socket": Shim._socket,
+    "attach": Shim._attach,
+    "resize": Shim._resize,
+    "remove": Shim._remove,
+}

@@ -1,0 +1,141 @@
+"""From the kubelet's order and an image to the specification of a process, which a shim can start."""
+
+import os
+import signal
+import uuid
+from dataclasses import dataclass
+
+from stead.machinery.runtime import StartContainer
+from stead.runtimes.images import Image
+from stead.runtimes.native import plain, volumes
+from stead.runtimes.native.wire import Message
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class StartTrouble(Exception):
+    """The container cannot be started as asked; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """What starting needs to know of a pod: where its files are and where it runs."""
+
+    directory: str
+    hostname: str
+    ip: str
+    tier: str
+    layers: str  # the image store's directory of layers
+    hidden: tuple[str, ...] = ()
+
+
+def container_directory(pod_directory: str, container: str) -> str:
+    return os.path.join(pod_directory, "containers", container)
+
+
+def log_path(pod_directory: str, container: str, attempt: int) -> str:
+    return os.path.join(pod_directory, "logs", container, f"{attempt}.log")
+
+
+def order(start: StartContainer, image: Image, pod: Pod) -> Message:
+    """The order to the shim. Raises StartTrouble where nothing is to be run, VolumeTrouble for its mounts."""
+    arguments = _arguments(start, image)
+    mounts = _mounts(start, image, pod)
+    environment = _environment(start, image, pod)
+    if pod.tier == "plain":
+        arguments = [plain.rewritten(text, mounts) for text in arguments]
+        environment = {name: plain.rewritten(text, mounts) for name, text in environment.items()}
+    return {
+        "container": start.container,
+        "attempt": start.attempt,
+        "container_id": f"stead://{uuid.uuid4().hex}{uuid.uuid4().hex}",
+        "image_id": image.identity,
+        "stop_signal": _signal(image.stop_signal),
+        "log": log_path(pod.directory, start.container, start.attempt),
+        "spec": {
+            **process(pod, arguments, environment, _directory(start, image, pod, mounts)),
+            "user": _user(start, image),
+            "has_tty": start.has_tty,
+            "has_stdin": start.has_stdin,
+            "directory": os.path.join(container_directory(pod.directory, start.container), str(start.attempt)),
+            "layers": pod.layers,
+            "lowers": list(image.layers),
+            "files": _pod_files(pod, mounts),
+            "mounts": mounts,
+            "hidden": list(pod.hidden),
+            "is_user": pod.tier == "user",
+            "is_root_read_only": start.is_root_read_only,
+            "memory_bytes": start.memory_limit_bytes,
+            "cpu_millis": start.cpu_limit_millis,
+            "cgroup": f"{start.uid}-{start.container}-{start.attempt}",
+        },
+    }
+
+
+def process(pod: Pod, arguments: list[str], environment: dict[str, str], directory: str) -> Message:
+    """What the first process and programs run beside it have in common."""
+    return {
+        "tier": pod.tier,
+        "has_mounts": pod.tier != "plain",
+        "arguments": arguments,
+        "environment": environment,
+        "directory_inside": directory,
+    }
+
+
+def _arguments(start: StartContainer, image: Image) -> list[str]:
+    """The pod's command replaces the image's entrypoint and command, its arguments only the latter."""
+    if start.command:
+        arguments = (*start.command, *(start.arguments or ()))
+    else:
+        arguments = (*image.entrypoint, *(start.arguments or image.command))
+    if not arguments or not arguments[0]:
+        raise StartTrouble("no command specified")
+    return list(arguments)
+
+
+def _environment(start: StartContainer, image: Image, pod: Pod) -> dict[str, str]:
+    own = {"PATH": _PATH, "HOSTNAME": pod.hostname, "HOME": "/root" if not start.run_as_user else "/"}
+    if start.has_tty:
+        own["TERM"] = "xterm"
+    if pod.tier == "plain":
+        own["POD_IP"] = pod.ip  # the one address a program may listen on
+    return {**own, **dict(image.environment), **dict(start.environment)}
+
+
+def _user(start: StartContainer, image: Image) -> str:
+    if start.run_as_user is None and start.run_as_group is None:
+        return image.user
+    uid = image.user.partition(":")[0] if start.run_as_user is None else str(start.run_as_user)
+    return uid if start.run_as_group is None else f"{uid or 0}:{start.run_as_group}"
+
+
+def _directory(start: StartContainer, image: Image, pod: Pod, mounts: list[tuple[str, str, bool]]) -> str:
+    wanted = start.working_directory or image.working_directory or "/"
+    if pod.tier != "plain":
+        return wanted
+    wanted = plain.rewritten(wanted, mounts)
+    return wanted if os.path.isdir(wanted) else "/"
+
+
+def _mounts(start: StartContainer, image: Image, pod: Pod) -> list[tuple[str, str, bool]]:
+    """(source, target, is_read_only), outer targets first."""
+    own = os.path.join(pod.directory, "volumes")
+    found = [
+        (volumes.source_of(mount, own), mount.target, mount.is_read_only) for mount in (*image.mounts, *start.mounts)
+    ]
+    return sorted(found, key=lambda mount: mount[1].rstrip("/").count("/"))
+
+
+def _pod_files(pod: Pod, mounts: list[tuple[str, str, bool]]) -> list[tuple[str, str]]:
+    taken = {target for _, target, _ in mounts}
+    names = ("hosts", "resolv.conf", "hostname")
+    return [(os.path.join(pod.directory, "etc", name), f"/etc/{name}") for name in names if f"/etc/{name}" not in taken]
+
+
+def _signal(name: str) -> int:
+    """`SIGTERM`, `TERM` or `15` as a number; SIGTERM where it means nothing."""
+    if name.isdigit():
+        return int(name)
+    found = getattr(signal, name if name.startswith("SIG") else f"SIG{name}", None)
+    return int(found) if isinstance(found, signal.Signals) else int(signal.SIGTERM)

@@ -1,0 +1,61 @@
+"""A pod's surroundings: its own network, host name and IPC, entered by its shim before anything runs in it."""
+
+import contextlib
+import os
+import socket
+
+from stead.runtimes.native import linux, network
+from stead.runtimes.native.wire import Message
+
+BRIDGE = "stead0"
+_FIRST_FREE_PORT = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
+
+
+def make_node_network(address: str, prefix: int) -> None:
+    """The bridge of the node we are in, a network namespace of its own: nothing on the host changes."""
+    wires = network.Wires()
+    wires.turn_on("lo")
+    wires.add_bridge(BRIDGE)
+    wires.add_address(BRIDGE, address, prefix)
+    wires.turn_on(BRIDGE)
+    wires.close()
+
+
+def enter(pod: Message, host_network: int | None) -> None:
+    """Leave the node for the pod's own namespaces. `pod` is the keeper's order; raises OSError."""
+    if pod["tier"] == "plain":
+        return
+    if pod["is_host_network"]:
+        if host_network is not None:
+            linux.join(host_network, linux.NEW_NET)
+        linux.unshare(linux.NEW_IPC)
+        return
+    node = network.Wires()
+    linux.unshare(linux.NEW_NET | linux.NEW_UTS | linux.NEW_IPC)
+    _lay_cable(node, pod)
+    node.close()
+    _set_up_pod(pod)
+    socket.sethostname(pod["hostname"])
+
+
+def _lay_cable(node: network.Wires, pod: Message) -> None:
+    own = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    name = pod["cable"]
+    try:
+        with contextlib.suppress(OSError):
+            node.remove(name)  # of a shim that died: the kernel clears up behind it, but later
+        node.add_cable(name, "eth0", own)
+        node.plug(name, BRIDGE)
+    finally:
+        os.close(own)
+
+
+def _set_up_pod(pod: Message) -> None:
+    wires = network.Wires()
+    wires.turn_on("lo")
+    wires.add_address("eth0", pod["ip"], pod["prefix"])
+    wires.turn_on("eth0")
+    wires.add_default_route(pod["gateway"])
+    wires.close()
+    with contextlib.suppress(OSError), open(_FIRST_FREE_PORT, "w") as file:
+        file.write("0")  # as container engines do: an ordinary user may serve port 80 of his pod

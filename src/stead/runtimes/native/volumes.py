@@ -1,0 +1,117 @@
+"""A pod's own volumes on disk, and where each of a container's mounts really comes from."""
+
+import contextlib
+import os
+import shutil
+import stat
+import uuid
+
+from stead.machinery.runtime import EmptyDir, Mount, VolumeFiles
+from stead.runtimes.native import rootfs
+
+_OWN = "volume:"
+_DATA = "..data"
+_TYPES = {
+    "Directory": stat.S_ISDIR,
+    "File": stat.S_ISREG,
+    "Socket": stat.S_ISSOCK,
+    "CharDevice": stat.S_ISCHR,
+    "BlockDevice": stat.S_ISBLK,
+}
+
+
+class VolumeTrouble(Exception):
+    """A mount that cannot be made; the message says why."""
+
+
+def make(directory: str, volume: VolumeFiles | EmptyDir, group: int | None) -> None:
+    """Have the volume under the pod's `directory`; files are replaced all at once, so a reader sees old or new."""
+    place = os.path.join(directory, volume.name)
+    os.makedirs(place, exist_ok=True)
+    if isinstance(volume, VolumeFiles):
+        _replace_files(place, volume)
+    else:
+        os.chmod(place, 0o777)
+    if group is not None:
+        give_to_group(place, group)
+
+
+def _replace_files(place: str, volume: VolumeFiles) -> None:
+    fresh = f"..{uuid.uuid4().hex[:12]}"
+    for file in volume.files:
+        path = rootfs.follow(os.path.join(place, fresh), file.path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as target:
+            target.write(file.data)
+        os.chmod(path, file.mode)
+    os.makedirs(os.path.join(place, fresh), exist_ok=True)
+    old = os.readlink(os.path.join(place, _DATA)) if os.path.islink(os.path.join(place, _DATA)) else None
+    os.symlink(fresh, os.path.join(place, "..new"))
+    os.replace(os.path.join(place, "..new"), os.path.join(place, _DATA))
+    _link_heads(place, {file.path.lstrip("/").partition("/")[0] for file in volume.files})
+    if old:
+        shutil.rmtree(os.path.join(place, old), ignore_errors=True)
+
+
+def _link_heads(place: str, heads: set[str]) -> None:
+    """One link for each top name, through the one link that moves."""
+    for name in sorted(set(os.listdir(place)) - heads):
+        if not name.startswith(".."):
+            os.unlink(os.path.join(place, name))
+    for name in sorted(heads):
+        with contextlib.suppress(FileExistsError):
+            os.symlink(f"{_DATA}/{name}", os.path.join(place, name))
+
+
+def give_to_group(place: str, group: int) -> None:
+    """fsGroup: the group owns what is there and may write; best effort, an ordinary user has only his own groups."""
+    for path, names, files in os.walk(place):
+        for name in ("", *names, *files):
+            entry = os.path.join(path, name)
+            if os.path.islink(entry):
+                continue
+            with contextlib.suppress(OSError):
+                os.chown(entry, -1, group)
+                mode = stat.S_IMODE(os.stat(entry).st_mode)
+                is_directory = os.path.isdir(entry)
+                os.chmod(entry, mode | 0o060 | (0o2010 if is_directory else 0))
+
+
+def source_of(mount: Mount, directory: str) -> str:
+    """The host path behind a mount, made or checked as its type asks. Raises VolumeTrouble."""
+    within = _absolute(mount.within, directory) if mount.within else ""
+    source = _absolute(mount.source, directory)
+    if within:
+        source = rootfs.follow(within, os.path.relpath(source, within))
+        if not os.path.exists(source):
+            os.makedirs(source)
+    return _checked(source, mount.host_type)
+
+
+def _absolute(source: str, directory: str) -> str:
+    if source.startswith(_OWN):
+        return os.path.normpath(os.path.join(directory, source.removeprefix(_OWN)))
+    if not source.startswith("/"):
+        raise VolumeTrouble(f"mount source {source!r} is neither absolute nor a volume of the pod")
+    return os.path.normpath(source)
+
+
+def _checked(source: str, kind: str) -> str:
+    if kind in ("", "DirectoryOrCreate"):
+        if not os.path.exists(source):
+            _make_directory(source, 0o777 if not kind else 0o755)
+    elif kind == "FileOrCreate":
+        if not os.path.exists(source):
+            with open(source, "a"):
+                pass
+    elif kind in _TYPES and not (os.path.exists(source) and _TYPES[kind](os.stat(source).st_mode)):
+        raise VolumeTrouble(f"hostPath type check failed: {source} is not a {kind.lower()}")
+    return source
+
+
+def _make_directory(source: str, mode: int) -> None:
+    try:
+        os.makedirs(source)
+        os.chmod(source, mode)
+    except OSError as error:
+        raise VolumeTrouble(f"cannot make {source}: {error.strerror}") from error

@@ -1,0 +1,308 @@
+"""Containers as scripts in virtual time: a runtime for simulations, plans and tests, that says so wherever it can.
+
+A container starts, is ready, runs until it is stopped and then exits 0. Annotations of its pod change that, for all
+containers or (`simulation.stead.dev/<container>.<word>`) for one:
+
+    start-after: 2s       the start takes so long             ready-after: 3s    readiness and startup say no so long
+    exit-after: 10s       it ends by itself                   unready: "true"    readiness always says no
+    exit-code: "1"        with this code                      sick-after: 30s    liveness says no from then on
+    exit-attempts: "2"    only its first two attempts do      image-missing: "true"   its image cannot be pulled
+    stop-after: 2s        the stop signal takes so long       pull-after: 5s     its image takes so long
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import count
+from math import inf
+from random import Random
+
+from stead.machinery.keys import Key
+from stead.machinery.objects import Json
+from stead.machinery.runtime import (
+    ContainerExited,
+    ContainerStarted,
+    ImageFailed,
+    ImageReady,
+    Probed,
+    PullImage,
+    RemoveSandbox,
+    RemoveVolume,
+    RunProbe,
+    RunSandbox,
+    RuntimeAction,
+    RuntimeEvent,
+    SandboxFailed,
+    SandboxRemoved,
+    SandboxRunning,
+    StartContainer,
+    StopContainer,
+    UpdateVolume,
+    VolumeRemoved,
+)
+from stead.machinery.times import Now
+
+PREFIX = "simulation.stead.dev/"
+NOTE = "simulated: containers are scripts in virtual time, no process runs"
+KILLED = 137
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a script does not say. Each duration is drawn between itself and itself times (1 + `spread`)."""
+
+    start_seconds: float = 0.0
+    stop_seconds: float = 0.0
+    pull_seconds: float = 0.0
+    spread: float = 0.0
+
+
+@dataclass(slots=True)
+class _Container:
+    attempt: int
+    id: str
+    started: Now
+    state: str = "starting"  # running, exited
+    told: RuntimeEvent | None = None  # the last event about this attempt
+    is_ready: bool | None = None  # what set_ready said
+
+
+@dataclass(slots=True)
+class _Pod:
+    key: Key
+    uid: str
+    ip: str
+    script: Json
+    containers: dict[str, _Container] = field(default_factory=dict)
+
+    def word(self, container: str, name: str) -> str | None:
+        """What the script says under `name` for a container."""
+        own = self.script.get(f"{PREFIX}{container}.{name}")
+        found = own if own is not None else self.script.get(PREFIX + name)
+        return None if found is None else str(found)
+
+    def seconds(self, container: str, name: str, default: float) -> float:
+        match = DURATION.match(self.word(container, name) or "")
+        return float(match[1]) * UNITS[match[2]] if match else default
+
+
+Deed = Callable[[Now], RuntimeEvent | None]
+
+
+class SimulatedRuntime:
+    """A `Runtime` on a heap of things to come. `chance` draws ids and spreads durations."""
+
+    name = "simulated"
+
+    def __init__(self, chance: Random, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        self._chance = chance
+        self._pods: dict[str, _Pod] = {}
+        self._future: list[tuple[float, int, Deed]] = []
+        self._turn = count()
+        self._address = count(2)
+        self._is_cut_off = False
+        self._undelivered: list[RuntimeAction] = []
+        self._actions: dict[type, Callable[..., None]] = {
+            RunSandbox: self._run_sandbox,
+            PullImage: self._pull_image,
+            StartContainer: self._start_container,
+            StopContainer: self._stop_container,
+            RunProbe: self._run_probe,
+            UpdateVolume: lambda action, now: None,
+            RemoveSandbox: self._remove_sandbox,
+            RemoveVolume: self._remove_volume,
+        }
+
+    def send(self, action: RuntimeAction, now: Now) -> None:
+        if self._is_cut_off:
+            self._undelivered.append(action)
+        else:
+            self._actions[type(action)](action, now)
+
+    def take(self, now: Now) -> list[RuntimeEvent]:
+        if self._is_cut_off:
+            return []
+        events = []
+        while self._future and self._future[0][0] <= now.mono:
+            _, _, deed = heappop(self._future)
+            if (event := deed(now)) is not None:
+                events.append(event)
+        return events
+
+    def next_wake(self) -> float | None:
+        return self._future[0][0] if self._future and not self._is_cut_off else None
+
+    # --- what goes wrong
+
+    def crash(self, uid: str, container: str, exit_code: int = 1) -> None:
+        """The container's process dies, at once."""
+        pod = self._pods[uid]
+        attempt = pod.containers[container].attempt
+        self._at(-inf, lambda now: self._exit(pod, container, attempt, exit_code, now))
+
+    def set_ready(self, uid: str, container: str, is_ready: bool | None) -> None:
+        """What readiness probes answer from now on; None: what the script says."""
+        self._pods[uid].containers[container].is_ready = is_ready
+
+    def lose(self) -> None:
+        """The node is cut off: containers run on, nothing is heard and nothing arrives before `recover`."""
+        self._is_cut_off = True
+
+    def recover(self, now: Now) -> None:
+        """Everything is reported again, as after a restart of stead."""
+        self._is_cut_off = False
+        waiting, self._undelivered = self._undelivered, []
+        for action in waiting:
+            self.send(action, now)
+        for pod in self._pods.values():
+            self._say(SandboxRunning(pod.key, pod.uid, (pod.ip,), NOTE))
+            for container in pod.containers.values():
+                if container.told is not None:
+                    self._say(container.told)
+
+    def reboot(self, message: str = "the node was restarted") -> None:
+        """The machine restarts: every sandbox and every container in it is gone."""
+        gone = list(self._pods.values())
+        self._pods.clear()
+        self._future.clear()
+        for pod in gone:
+            self._say(SandboxFailed(pod.key, pod.uid, message))
+
+    def running(self) -> list[tuple[Key, str]]:
+        """(pod, container) of all that runs now; for invariants."""
+        return [
+            (pod.key, name)
+            for pod in self._pods.values()
+            for name, container in pod.containers.items()
+            if container.state == "running"
+        ]
+
+    # --- actions
+
+    def _run_sandbox(self, action: RunSandbox, now: Now) -> None:
+        is_new = action.uid not in self._pods
+        pod = self._pods.get(action.uid) or _Pod(action.pod, action.uid, self._new_address(), action.annotations)
+        self._pods[action.uid] = pod
+        self._say(SandboxRunning(action.pod, action.uid, (pod.ip,), NOTE, is_new))
+
+    def _remove_sandbox(self, action: RemoveSandbox, now: Now) -> None:
+        self._pods.pop(action.uid, None)
+        self._say(SandboxRemoved(action.pod, action.uid))
+
+    def _remove_volume(self, action: RemoveVolume, now: Now) -> None:
+        self._say(VolumeRemoved(action.volume))
+
+    def _pull_image(self, action: PullImage, now: Now) -> None:
+        pod, name, image = self._pods.get(action.uid), action.container, action.image
+        if pod is None:
+            return
+        if pod.word(name, "image-missing") == "true":
+            why = f'failed to resolve reference "{image}": not found'
+            self._say(ImageFailed(action.pod, action.uid, name, "ErrImagePull", why))
+            return
+        seconds = self._drawn(pod.seconds(name, "pull-after", self.settings.pull_seconds))
+        ready = ImageReady(action.pod, action.uid, name, f"simulated://{image}", pulled_seconds=seconds or None)
+        self._at(now.mono + seconds, lambda _: ready)
+
+    def _start_container(self, action: StartContainer, now: Now) -> None:
+        pod, name = self._pods.get(action.uid), action.container
+        if pod is None:
+            return
+        known = pod.containers.get(name)
+        if known is not None and known.attempt >= action.attempt:
+            if known.told is not None:
+                self._say(known.told)
+            return
+        pod.containers[name] = _Container(action.attempt, f"simulated://{self._chance.getrandbits(128):032x}", now)
+        seconds = self._drawn(pod.seconds(name, "start-after", self.settings.start_seconds))
+        self._at(now.mono + seconds, lambda then: self._start(pod, action, then))
+
+    def _stop_container(self, action: StopContainer, now: Now) -> None:
+        pod, name = self._pods.get(action.uid), action.container
+        container = pod.containers.get(name) if pod else None
+        if pod is None or container is None:
+            return
+        attempt, seconds = container.attempt, self._drawn(pod.seconds(name, "stop-after", self.settings.stop_seconds))
+        code = 0 if seconds <= action.grace_seconds else KILLED
+        wait = min(seconds, action.grace_seconds)
+        self._at(now.mono + wait, lambda then: self._exit(pod, name, attempt, code, then))
+
+    def _run_probe(self, action: RunProbe, now: Now) -> None:
+        pod = self._pods.get(action.uid)
+        container = pod.containers.get(action.container) if pod else None
+        if pod is None or container is None or container.state != "running":
+            return
+        is_success = self._answer(pod, action, container, now)
+        message = "" if is_success else "simulated: the script says no"
+        pod_key, uid, name, attempt = action.pod, action.uid, action.container, action.attempt
+        self._say(Probed(pod_key, uid, name, attempt, action.probe, is_success, message))
+
+    # --- what happens
+
+    def _start(self, pod: _Pod, action: StartContainer, now: Now) -> RuntimeEvent | None:
+        container = pod.containers[action.container]
+        if container.attempt != action.attempt or container.state != "starting" or self._is_gone(pod):
+            return None
+        container.state, container.started = "running", now
+        name, attempt, image = action.container, action.attempt, f"simulated://{action.image}"
+        self._plan_exit(pod, name, attempt, now)
+        container.told = ContainerStarted(pod.key, pod.uid, name, attempt, container.id, image, now.wall)
+        return container.told
+
+    def _plan_exit(self, pod: _Pod, name: str, attempt: int, now: Now) -> None:
+        """The script's own end of an attempt."""
+        seconds = pod.seconds(name, "exit-after", inf)
+        if seconds == inf or attempt >= int(pod.word(name, "exit-attempts") or attempt + 1):
+            return
+        code = int(pod.word(name, "exit-code") or 0)
+        self._at(now.mono + self._drawn(seconds), lambda then: self._exit(pod, name, attempt, code, then))
+
+    def _exit(self, pod: _Pod, name: str, attempt: int, code: int, now: Now) -> RuntimeEvent | None:
+        container = pod.containers[name]
+        if container.attempt != attempt or container.state == "exited" or self._is_gone(pod):
+            return None
+        container.state = "exited"
+        container.told = ContainerExited(
+            pod.key,
+            pod.uid,
+            name,
+            attempt,
+            container.id,
+            code,
+            "Error" if code else "Completed",
+            container.started.wall,
+            now.wall,
+        )
+        return container.told
+
+    def _answer(self, pod: _Pod, action: RunProbe, container: _Container, now: Now) -> bool:
+        """What a probe of a running container finds."""
+        name, age = action.container, now.mono - container.started.mono + 1e-6
+        if action.probe == "liveness":
+            return age < pod.seconds(name, "sick-after", inf)
+        if action.probe == "readiness" and container.is_ready is not None:
+            return container.is_ready
+        if action.probe in ("postStart", "preStop"):
+            return True
+        is_never = action.probe == "readiness" and pod.word(name, "unready") == "true"
+        return not is_never and age >= pod.seconds(name, "ready-after", 0.0)
+
+    def _is_gone(self, pod: _Pod) -> bool:
+        return self._pods.get(pod.uid) is not pod
+
+    def _say(self, event: RuntimeEvent) -> None:
+        self._at(-inf, lambda now: event)
+
+    def _at(self, mono: float, deed: Deed) -> None:
+        heappush(self._future, (mono, next(self._turn), deed))
+
+    def _drawn(self, seconds: float) -> float:
+        return seconds * (1 + self.settings.spread * self._chance.random()) if self.settings.spread else seconds
+
+    def _new_address(self) -> str:
+        number = next(self._address) % (254 * 254)
+        return f"10.44.{number // 254}.{number % 254 + 1}"
