@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from stead.controllers import ownership
-from stead.controllers.statefulset import identity, spec
+from stead.controllers.statefulset import identity
 from stead.controllers.statefulset.profile import V1_36, Profile
 from stead.controllers.statefulset.roster import Roster
+from stead.controllers.statefulset.spec import Spec, read
 from stead.kinds.encoding import go_json
 from stead.machinery import meta
 from stead.machinery.cache import Cache
@@ -37,7 +38,7 @@ class Family:
     """All that has a parent's name. `to_adopt` are members too, from the moment they are seen (CL-3)."""
 
     obj: Json | None = None
-    spec: spec.Spec | None = None
+    spec: Spec | None = None
     roster: Roster | None = None
     pods: dict[str, Json] = field(default_factory=dict)
     to_adopt: dict[str, Json] = field(default_factory=dict)
@@ -122,7 +123,7 @@ class Slots:
             return
         if was is not None and before is not None and _is_same(before, new):
             return
-        family.spec = now = spec.read(new)
+        family.spec = now = read(new)
         self._register(key, was, now)
         if family.roster is not None and was is not None and was.judged_by == now.judged_by:
             family.roster.spec = now
@@ -132,7 +133,7 @@ class Slots:
         for name, pod in family.pods.items():
             self._judge(family, name, pod)
 
-    def _register(self, key: Key, was: spec.Spec | None, now: spec.Spec | None) -> None:
+    def _register(self, key: Key, was: Spec | None, now: Spec | None) -> None:
         for one in (was, now):
             for template in one.claim_templates if one else ():
                 prefix = f"{meta.name(template)}-{key.name}"
