@@ -1,0 +1,86 @@
+"""What the kubelet tells people, read off the difference between the status that was and the one that will be.
+
+So each event is told once: with the patch that makes the difference, and never again.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from stead.controllers.kubelet.lives import Life
+from stead.controllers.kubelet.round import Round
+from stead.machinery import meta
+from stead.machinery.objects import Json, dig
+from stead.machinery.plan import Emit
+
+# reason of a waiting container -> type, reason and message of its event ({}: the container's image or name)
+WAITING: Mapping[str, tuple[str, str]] = {
+    "CrashLoopBackOff": ("Warning", "BackOff"),
+    "ImagePullBackOff": ("Normal", "BackOff"),
+    "ErrImagePull": ("Warning", "Failed"),
+    "ErrImageNeverPull": ("Warning", "ErrImageNeverPull"),
+    "InvalidImageName": ("Warning", "InspectFailed"),
+    "CreateContainerConfigError": ("Warning", "Failed"),
+}
+
+
+def told(round_: Round, new: Json) -> list[Emit]:
+    """The events that go with the pod's new status."""
+    events = list(_of_sandbox(round_, new))
+    statuses = [*(new.get("initContainerStatuses") or ()), *(new.get("containerStatuses") or ())]
+    for life, status in zip(round_.lives.all, statuses, strict=True):
+        events += _of_container(round_, life, status)
+    return events
+
+
+def _of_sandbox(round_: Round, new: Json) -> Iterator[Emit]:
+    record, was_ready = round_.observed.record, meta.has_condition(round_.pod, "PodReadyToStartContainers")
+    is_ready = meta.has_condition({"status": new}, "PodReadyToStartContainers")
+    if record and record["note"] and is_ready and not was_ready:
+        yield round_.event("Normal", "Runtime", record["note"])
+    if record and record["state"] == "failed" and was_ready:
+        yield round_.event("Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
+
+
+def _of_container(round_: Round, life: Life, status: Json) -> Iterator[Emit]:
+    started = status.get("containerID")
+    if started and started != life.told.get("containerID") and "waiting" not in status["state"]:
+        yield from _of_start(round_, life, status)
+    waiting, was = dig(status, "state", "waiting"), dig(life.told, "state", "waiting", default={})
+    if waiting and (waiting["reason"], waiting.get("message")) != (was.get("reason"), was.get("message")):
+        yield from _of_waiting(round_, life, waiting)
+
+
+def _of_start(round_: Round, life: Life, status: Json) -> Iterator[Emit]:
+    image, name = life.spec.get("image", ""), life.name
+    if life.image.get("alias"):
+        yield round_.event("Normal", "ImageAliased", f'Image "{image}" stands for "{life.image["alias"]}"')
+    if life.image.get("pulled_seconds") is not None:
+        seconds, size = life.image["pulled_seconds"], life.image["size_bytes"]
+        yield round_.event("Normal", "Pulling", f'Pulling image "{image}"')
+        took = f"in {seconds:.3g}s ({seconds:.3g}s including waiting). Image size: {size} bytes."
+        yield round_.event("Normal", "Pulled", f'Successfully pulled image "{image}" {took}')
+    elif life.image:
+        yield round_.event("Normal", "Pulled", f'Container image "{image}" already present on machine')
+    if dig(status, "state", "terminated", "reason") == "StartError":
+        yield round_.event("Warning", "Failed", f"Error: {dig(status, 'state', 'terminated', 'message', default='')}")
+        return
+    yield round_.event("Normal", "Created", f"Created container: {name}")
+    yield round_.event("Normal", "Started", f"Started container {name}")
+
+
+def _of_waiting(round_: Round, life: Life, waiting: Json) -> Iterator[Emit]:
+    image, reason, message = life.spec.get("image", ""), str(waiting["reason"]), str(waiting.get("message", ""))
+    if reason == "ContainerCreating" and message:
+        is_mount = message == round_.ground.problem
+        yield round_.event("Warning", "FailedMount" if is_mount else "FailedCreatePodSandBox", message)
+    if reason not in WAITING:
+        return
+    texts = {
+        "CrashLoopBackOff": f"Back-off restarting failed container {life.name} in pod {round_.full_name}",
+        "ImagePullBackOff": f'Back-off pulling image "{image}"',
+        "ErrImagePull": f'Failed to pull image "{image}": {message}',
+        "CreateContainerConfigError": f"Error: {message}",
+    }
+    type_, event = WAITING[reason]
+    yield round_.event(type_, event, texts.get(reason) or message)
+    if reason in ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"):
+        yield round_.event("Warning", "Failed", f"Error: {reason}")

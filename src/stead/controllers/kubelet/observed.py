@@ -1,0 +1,142 @@
+"""What the kubelet looks at for one pod: the pod, its sandbox's record, and all that its volumes and variables name."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stead.controllers.kubelet import sandbox
+from stead.machinery import meta
+from stead.machinery.cache import Cache
+from stead.machinery.keys import Key
+from stead.machinery.objects import Json, dig
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One bearer of a pod's name, and what earlier bearers left behind.
+
+    `pod` is None where no pod of that name is on this node (any more). `strays` are records of pods that are gone from
+    the API while their containers may still run. `things` holds what the pod names; a missing one is not in it.
+    """
+
+    key: Key
+    pod: Json | None
+    record: Json | None = None
+    strays: tuple[Json, ...] = ()
+    node: Json | None = None
+    things: Mapping[Key, Json] = field(default_factory=dict)
+
+    def thing(self, kind: str, name: str) -> Json | None:
+        """A ConfigMap, Secret or PersistentVolumeClaim of the pod's namespace."""
+        return self.things.get(Key(kind, self.key.namespace, name))
+
+    def volume(self, name: str) -> Json | None:
+        return self.things.get(Key("PersistentVolume", "", name))
+
+
+class Residents:
+    """An index of the cache: which pods name a thing, and which records belong to a pod's name."""
+
+    def __init__(self) -> None:
+        self._users: dict[Key, dict[Key, None]] = {}
+        self._records: dict[Key, dict[Key, None]] = {}
+
+    def apply(self, key: Key, old: Json | None, new: Json | None) -> None:
+        if key.kind == sandbox.KIND:
+            _move(self._records, key, _pod_keys(old), _pod_keys(new))
+        elif key.kind == "Pod" and (old is None or new is None or old["spec"] is not new["spec"]):
+            _move(self._users, key, _things_of(key, old), _things_of(key, new))
+
+    def users(self, key: Key) -> tuple[Key, ...]:
+        """The pods that name this claim, ConfigMap or Secret."""
+        return tuple(self._users.get(key, ()))
+
+    def records(self, pod: Key) -> tuple[Key, ...]:
+        return tuple(self._records.get(pod, ()))
+
+
+def observe(cache: Cache, key: Key, node_name: str) -> Observed | None:
+    """Freeze what matters for one pod; None: it is not on this node and left nothing here."""
+    pod = cache.get(key)
+    if pod is not None and dig(pod, "spec", "nodeName") != node_name:
+        pod = None
+    uid = meta.uid(pod) if pod else ""
+    records = [record for name in cache.index(Residents).records(key) if (record := cache.get(name))]
+    strays = tuple(record for record in records if sandbox.uid_of(record) != uid)
+    if pod is None:
+        return Observed(key, None, strays=strays) if strays else None
+    node = cache.get(Key("Node", "", node_name))
+    things = dict(_found(cache, things_named(key, pod)))
+    return Observed(key, pod, cache.get(sandbox.key_for(uid)), strays, node, things)
+
+
+def things_named(key: Key, pod: Json) -> Iterator[Key]:
+    """Claims, ConfigMaps and Secrets that the pod's volumes and variables name."""
+    for volume in dig(pod, "spec", "volumes", default=()):
+        for kind, name in _volume_things(volume):
+            yield Key(kind, key.namespace, name)
+    for container in containers_of(pod):
+        for kind, name in _variable_things(container):
+            yield Key(kind, key.namespace, name)
+
+
+def containers_of(pod: Json) -> list[Json]:
+    """Init containers first, then the others."""
+    spec = pod["spec"]
+    return [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+
+
+def _found(cache: Cache, keys: Iterator[Key]) -> Iterator[tuple[Key, Json]]:
+    for key in keys:
+        thing = cache.get(key)
+        if thing is None:
+            continue
+        yield key, thing
+        volume_name = dig(thing, "spec", "volumeName", default="") if key.kind == "PersistentVolumeClaim" else ""
+        volume_key = Key("PersistentVolume", "", volume_name)
+        volume = cache.get(volume_key) if volume_name else None
+        if volume is not None:
+            yield volume_key, volume
+
+
+def _volume_things(volume: Json) -> Iterator[tuple[str, str]]:
+    if claim := volume.get("persistentVolumeClaim"):
+        yield "PersistentVolumeClaim", claim["claimName"]
+    sources = [volume, *dig(volume, "projected", "sources", default=())]
+    for source in sources:
+        if named := source.get("configMap"):
+            yield "ConfigMap", named.get("name", "")
+        if named := source.get("secret"):
+            yield "Secret", named.get("secretName") or named.get("name", "")
+
+
+def _variable_things(container: Json) -> Iterator[tuple[str, str]]:
+    sources: list[Any] = [variable.get("valueFrom") or {} for variable in container.get("env") or ()]
+    for source in sources:
+        if named := source.get("configMapKeyRef"):
+            yield "ConfigMap", named.get("name", "")
+        if named := source.get("secretKeyRef"):
+            yield "Secret", named.get("name", "")
+    for source in container.get("envFrom") or ():
+        if named := source.get("configMapRef"):
+            yield "ConfigMap", named.get("name", "")
+        if named := source.get("secretRef"):
+            yield "Secret", named.get("name", "")
+
+
+def _pod_keys(record: Json | None) -> list[Key]:
+    return [sandbox.pod_of(record)] if record else []
+
+
+def _things_of(key: Key, pod: Json | None) -> list[Key]:
+    return list(things_named(key, pod)) if pod else []
+
+
+def _move(index: dict[Key, dict[Key, None]], key: Key, old: list[Key], new: list[Key]) -> None:
+    for name in old:
+        members = index.get(name, {})
+        members.pop(key, None)
+        if not members:
+            index.pop(name, None)
+    for name in new:
+        index.setdefault(name, {})[key] = None

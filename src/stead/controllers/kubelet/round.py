@@ -1,0 +1,73 @@
+"""One pod in one round: all that the steps read, put together once."""
+
+from dataclasses import dataclass, field, replace
+
+from stead.controllers.kubelet.lives import Life, Lives, lives_of
+from stead.controllers.kubelet.observed import Observed
+from stead.controllers.kubelet.settings import Settings
+from stead.controllers.kubelet.volumes import Ground, resolve
+from stead.machinery import meta
+from stead.machinery.objects import Json
+from stead.machinery.plan import NOTHING, Emit, Plan
+from stead.machinery.times import Now
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    observed: Observed
+    lives: Lives
+    ground: Ground
+    settings: Settings
+    now: Now
+
+    @property
+    def pod(self) -> Json:
+        assert self.observed.pod is not None
+        return self.observed.pod
+
+    @property
+    def uid(self) -> str:
+        return meta.uid(self.pod)
+
+    @property
+    def is_terminating(self) -> bool:
+        return meta.is_terminating(self.pod)
+
+    @property
+    def full_name(self) -> str:
+        """The pod as the kubelet's messages name it: `web-0_default(<uid>)`."""
+        return f"{self.observed.key.name}_{self.observed.key.namespace}({self.uid})"
+
+    def event(self, type_: str, reason: str, message: str) -> Emit:
+        return Emit(self.pod, type_, reason, message)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a container waits, as its status says it: `CrashLoopBackOff` and its message."""
+
+    reason: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What is to be done about a pod's containers, and what holds each of them up."""
+
+    plan: Plan = NOTHING
+    troubles: dict[str, Trouble] = field(default_factory=dict)
+
+    def __add__(self, other: "Steps") -> "Steps":
+        return Steps(self.plan + other.plan, self.troubles | other.troubles)
+
+    def then(self, plan: Plan) -> "Steps":
+        return replace(self, plan=self.plan + plan)
+
+
+def begin(observed: Observed, settings: Settings, now: Now) -> Round:
+    return Round(observed, lives_of(observed, now), resolve(observed, settings), settings, now)
+
+
+def held_up(life: Life, trouble: Trouble, wake_after_seconds: float | None = None) -> Steps:
+    """A container that can only wait."""
+    return Steps(Plan(wake_after_seconds=wake_after_seconds), {life.name: trouble})

@@ -1,0 +1,337 @@
+"""The record: what the kubelet asked of the runtime about one pod, and what it heard back.
+
+The record is a private object of the cache, `Key("Sandbox", "", <pod uid>)`, that no URL names. It is folded from
+actions as they are sent and from events as they come, and nothing else writes it; so nothing is asked twice, and
+back-off and probe times are arithmetic over a value.
+
+    {"metadata": {"name": uid}, "pod": {"namespace", "name"},
+     "state": starting | running | failed | removing,
+     "at": mono of the last change of state, "failures": how often in a row it could not be made,
+     "era": how many sandboxes of this pod were lost before this one,
+     "ips": [...], "note", "message", "is_new",
+     "volumes": {name: digest of its files},
+     "images": {container: {"state": pulling | ready | failed, "policy", "image", "id", "alias", "pulled_seconds",
+                            "size_bytes", "reason", "message", "failures", "at"}},
+     "containers": {container: {
+         "state": starting | running | stopping | exited, "attempt", "era", "id", "image_id",
+         "started": wall, "began": mono of the start, "is_adopted": found alive, not started in this life of stead,
+         "code", "signal", "reason", "message", "finished": wall, "at": mono of the end,
+         "backoff": seconds that the next start waits after the end of this one,
+         "stop_at", "kill_at": mono of the first stop and of the kill it announced,
+         "last": the end of the attempt before,
+         "probes": {probe or hook: {"is_in_flight", "sent": mono, "at": mono of the last result,
+                                    "is_success": the last result, "run": how many of that result in a row,
+                                    "verdict": what enough results in a row agreed on (None: nothing yet),
+                                    "message", "successes", "failures": the thresholds}}}}}
+"""
+
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any, TypeAlias
+
+from stead.controllers.kubelet.backoff import next_delay
+from stead.machinery.keys import Key
+from stead.machinery.objects import Json, dig
+from stead.machinery.runtime import (
+    ContainerExited,
+    ContainerStarted,
+    ImageFailed,
+    ImageReady,
+    PodAction,
+    PodEvent,
+    Probed,
+    PullImage,
+    RemoveSandbox,
+    RunProbe,
+    RunSandbox,
+    SandboxFailed,
+    SandboxRemoved,
+    SandboxRunning,
+    StartContainer,
+    StopContainer,
+    UpdateVolume,
+    VolumeFiles,
+)
+from stead.machinery.times import Now
+
+KIND = "Sandbox"
+LIVE = ("starting", "running", "stopping")
+END = ("id", "image_id", "code", "signal", "reason", "message", "started", "finished")
+LOST = {"code": 137, "signal": 0, "reason": "ContainerStatusUnknown"}
+ASKED_TWICE_SECONDS = 1.0  # a container that started so long before it was asked for was running already
+LOST_MESSAGE = "The container could not be located when the pod was terminated"
+
+Record: TypeAlias = Json
+Fold: TypeAlias = Callable[[Record | None, Any, Now], Record | None]
+
+
+def fold(record: Record | None, what: PodAction | PodEvent, now: Now) -> Record | None:
+    """The record after one action was sent or one event came; None: nothing of the pod is left.
+
+    `record` itself is answered where nothing changed.
+    """
+    return _FOLDS[type(what)](record, what, now)
+
+
+def key_for(uid: str) -> Key:
+    return Key(KIND, "", uid)
+
+
+def pod_of(record: Record) -> Key:
+    """The key of the pod this is the sandbox of."""
+    return Key("Pod", record["pod"]["namespace"], record["pod"]["name"])
+
+
+def uid_of(record: Record) -> str:
+    return str(record["metadata"]["name"])
+
+
+def entry_of(record: Record | None, container: str) -> Json:
+    """What is known of one container, {} where nothing is."""
+    found: Json = dig(record, "containers", container, default={})
+    return found
+
+
+def image_of(record: Record | None, container: str) -> Json:
+    found: Json = dig(record, "images", container, default={})
+    return found
+
+
+def live_containers(record: Record) -> list[str]:
+    return [name for name, entry in record["containers"].items() if entry["state"] in LIVE]
+
+
+def digest(volume: VolumeFiles) -> str:
+    """Equal for equal files."""
+    told = sha256()
+    for file in volume.files:
+        told.update(f"{file.path}\0{file.mode}\0{len(file.data)}\0".encode())
+        told.update(file.data)
+    return told.hexdigest()
+
+
+# --- the sandbox
+
+
+def _run_sandbox(record: Record | None, what: RunSandbox, now: Now) -> Record:
+    digests = {volume.name: digest(volume) for volume in what.volumes if isinstance(volume, VolumeFiles)}
+    return {**(record or _new(what)), "state": "starting", "at": now.mono, "volumes": digests}
+
+
+def _running(record: Record | None, what: SandboxRunning, now: Now) -> Record:
+    record = record or _new(what)
+    if record["state"] == "removing":
+        return record
+    changes = {"ips": list(what.ips), "note": what.note, "is_new": what.is_new, "failures": 0, "message": ""}
+    return {**record, "state": "running", "at": now.mono, **changes}
+
+
+def _failed(record: Record | None, what: SandboxFailed, now: Now) -> Record:
+    record = record or _new(what)
+    if record["state"] == "removing":
+        return record
+    containers = {name: _lose(entry, now) for name, entry in record["containers"].items()}
+    failures = record["failures"] + 1
+    images = {name: image for name, image in record["images"].items() if image["state"] != "pulling"}
+    changes = {"message": what.message, "failures": failures, "ips": [], "containers": containers, "images": images}
+    changes["era"] = record["era"] + 1
+    return {**record, "state": "failed", "at": now.mono, **changes}
+
+
+def _remove(record: Record | None, what: RemoveSandbox, now: Now) -> Record | None:
+    return {**record, "state": "removing", "at": now.mono} if record else None
+
+
+def _removed(record: Record | None, what: SandboxRemoved, now: Now) -> None:
+    return None
+
+
+def _update_volume(record: Record | None, what: UpdateVolume, now: Now) -> Record | None:
+    if record is None:
+        return None
+    return {**record, "volumes": {**record["volumes"], what.volume.name: digest(what.volume)}}
+
+
+# --- images
+
+
+def _pull(record: Record | None, what: PullImage, now: Now) -> Record:
+    asked = {"state": "pulling", "policy": what.policy, "image": what.image, "at": now.mono}
+    return _with_image(record or _new(what), what.container, asked)
+
+
+def _image_ready(record: Record | None, what: ImageReady, now: Now) -> Record:
+    found = {"id": what.image_id, "alias": what.alias, "failures": 0, "reason": "", "message": ""}
+    cost = {"pulled_seconds": what.pulled_seconds, "size_bytes": what.size_bytes}
+    return _with_image(record or _new(what), what.container, {"state": "ready", "at": now.mono, **found, **cost})
+
+
+def _image_failed(record: Record | None, what: ImageFailed, now: Now) -> Record:
+    record = record or _new(what)
+    failures = image_of(record, what.container).get("failures", 0) + 1
+    why = {"reason": what.reason, "message": what.message, "failures": failures}
+    return _with_image(record, what.container, {"state": "failed", "at": now.mono, **why})
+
+
+# --- containers
+
+
+def _start(record: Record | None, what: StartContainer, now: Now) -> Record:
+    record = record or _new(what)
+    old = entry_of(record, what.container)
+    if old.get("attempt") == what.attempt and old["state"] in LIVE:
+        return record
+    entry = {
+        "state": "starting",
+        "attempt": what.attempt,
+        "era": record["era"],
+        "began": now.mono,
+        "backoff": next_delay(old) if old else 0.0,
+        "last": end_of(old) if old.get("state") == "exited" else old.get("last"),
+        "is_adopted": False,
+        "probes": {},
+    }
+    return _with_entry(record, what.container, entry)
+
+
+def _started(record: Record | None, what: ContainerStarted, now: Now) -> Record:
+    record = record or _new(what)
+    old = entry_of(record, what.container)
+    is_known = old.get("attempt") == what.attempt
+    if _is_stale(old, what.attempt) or (is_known and old["state"] == "exited"):
+        return record
+    known = old if is_known else _found(record, what.attempt)
+    state = "stopping" if known["state"] == "stopping" else "running"
+    began = now.mono - max(0.0, now.wall - what.started)
+    is_adopted = known["is_adopted"] or known["began"] - began > ASKED_TWICE_SECONDS
+    ids = {"id": what.container_id, "image_id": what.image_id, "started": what.started}
+    return _with_entry(
+        record, what.container, {**known, "state": state, **ids, "began": began, "is_adopted": is_adopted}
+    )
+
+
+def _exited(record: Record | None, what: ContainerExited, now: Now) -> Record:
+    record = record or _new(what)
+    old = entry_of(record, what.container)
+    if _is_stale(old, what.attempt):
+        return record
+    known = old if old.get("attempt") == what.attempt else _found(record, what.attempt)
+    end = {
+        "id": what.container_id or known.get("id", ""),
+        "code": what.exit_code,
+        "signal": what.signal,
+        "reason": what.reason,
+        "message": what.message,
+        "started": what.started,
+        "finished": what.finished,
+        "at": now.mono - max(0.0, now.wall - what.finished),
+    }
+    record = _with_entry(record, what.container, {**known, "state": "exited", **end})
+    return _image_to_check_again(record, what.container)
+
+
+def _stop(record: Record | None, what: StopContainer, now: Now) -> Record | None:
+    entry = entry_of(record, what.container)
+    if record is None or entry.get("state") not in LIVE:
+        return record
+    times = {"stop_at": entry.get("stop_at", now.mono), "kill_at": now.mono + what.grace_seconds}
+    return _with_entry(record, what.container, {**entry, "state": "stopping", **times})
+
+
+def _probe(record: Record | None, what: RunProbe, now: Now) -> Record | None:
+    thresholds = {"successes": what.success_threshold, "failures": what.failure_threshold}
+    return _with_probe(record, what, {"is_in_flight": True, "sent": now.mono, **thresholds})
+
+
+def _probed(record: Record | None, what: Probed, now: Now) -> Record | None:
+    old = dig(record, "containers", what.container, "probes", what.probe, default={})
+    run = old.get("run", 0) + 1 if old.get("is_success") is what.is_success else 1
+    needed = old.get("successes", 1) if what.is_success else old.get("failures", 1)
+    verdict = what.is_success if run >= needed else old.get("verdict")
+    result = {"is_success": what.is_success, "run": run, "verdict": verdict, "message": what.message}
+    return _with_probe(record, what, {"is_in_flight": False, "at": now.mono, **result})
+
+
+# --- inside
+
+
+def end_of(entry: Json) -> Json:
+    """How an attempt ended, to be kept as `last`."""
+    return {field: entry[field] for field in END if field in entry}
+
+
+def _new(what: Any) -> Record:
+    return {
+        "metadata": {"name": what.uid},
+        "pod": {"namespace": what.pod.namespace, "name": what.pod.name},
+        "state": "starting",
+        "at": 0.0,
+        "failures": 0,
+        "era": 0,
+        "ips": [],
+        "note": "",
+        "message": "",
+        "is_new": False,
+        "volumes": {},
+        "images": {},
+        "containers": {},
+    }
+
+
+def _found(record: Record, attempt: int) -> Json:
+    """An attempt that was not started in this life of stead."""
+    known = {"state": "running", "attempt": attempt, "era": record["era"], "is_adopted": True}
+    return {**known, "backoff": 0.0, "last": None, "probes": {}}
+
+
+def _lose(entry: Json, now: Now) -> Json:
+    if entry["state"] not in LIVE:
+        return entry
+    return {**entry, "state": "exited", **LOST, "message": LOST_MESSAGE, "finished": now.wall, "at": now.mono}
+
+
+def _is_stale(entry: Json, attempt: int) -> bool:
+    return bool(entry) and int(entry["attempt"]) > attempt
+
+
+def _image_to_check_again(record: Record, container: str) -> Record:
+    """Policy Always looks at the registry before every start."""
+    if image_of(record, container).get("policy") != "Always":
+        return record
+    return {**record, "images": {name: image for name, image in record["images"].items() if name != container}}
+
+
+def _with_image(record: Record, container: str, changes: Json) -> Record:
+    image = {**image_of(record, container), **changes}
+    return {**record, "images": {**record["images"], container: image}}
+
+
+def _with_entry(record: Record, container: str, entry: Json) -> Record:
+    return {**record, "containers": {**record["containers"], container: entry}}
+
+
+def _with_probe(record: Record | None, what: RunProbe | Probed, changes: Json) -> Record | None:
+    entry = entry_of(record, what.container)
+    if record is None or not entry or entry["attempt"] != what.attempt:
+        return record
+    probe = {**entry["probes"].get(what.probe, {}), **changes}
+    return _with_entry(record, what.container, {**entry, "probes": {**entry["probes"], what.probe: probe}})
+
+
+_FOLDS: Mapping[type, Fold] = {
+    RunSandbox: _run_sandbox,
+    SandboxRunning: _running,
+    SandboxFailed: _failed,
+    RemoveSandbox: _remove,
+    SandboxRemoved: _removed,
+    UpdateVolume: _update_volume,
+    PullImage: _pull,
+    ImageReady: _image_ready,
+    ImageFailed: _image_failed,
+    StartContainer: _start,
+    ContainerStarted: _started,
+    ContainerExited: _exited,
+    StopContainer: _stop,
+    RunProbe: _probe,
+    Probed: _probed,
+}

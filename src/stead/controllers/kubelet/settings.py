@@ -1,0 +1,22 @@
+"""What the shell tells every kubelet of a cluster."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stead.machinery.objects import Json
+
+# (pod, audience, seconds it lasts) -> the token's bytes
+TokenMaker = Callable[[Json, str, int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`environment` is what every container finds beside its own (KUBERNETES_SERVICE_HOST, ...).
+
+    Without `make_token`, service-account volumes hold everything but the token.
+    """
+
+    cluster_domain: str = "cluster.local"
+    nameservers: tuple[str, ...] = ()  # () is the runtime's own
+    environment: tuple[tuple[str, str], ...] = ()
+    make_token: TokenMaker | None = None

@@ -1,0 +1,169 @@
+"""A pod's status from what its containers do: phase, conditions, container statuses, as clients expect them.
+
+Sources: section 3.8 of around.md; what is owned by others (PodScheduled, readiness gates) stays as it is.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from stead.controllers.kubelet import probes
+from stead.controllers.kubelet.conditions import conditions_of
+from stead.controllers.kubelet.downward import host_ips
+from stead.controllers.kubelet.lives import Life
+from stead.controllers.kubelet.round import Round, Trouble
+from stead.machinery import times
+from stead.machinery.objects import Json, dig
+
+TERMINAL = ("Failed", "Succeeded")
+REASONS = {"DeadlineExceeded": "Pod was active on the node longer than the specified deadline"}
+
+
+def status_of(round_: Round, troubles: Mapping[str, Trouble], *, failure: str = "") -> dict[str, Any]:
+    """The parts of the status that the kubelet owns. `failure` fails the pod for a reason of its own."""
+    pod, old = round_.pod, round_.pod.get("status") or {}
+    inits: list[Json] = [container_status(round_, life, troubles) for life in round_.lives.inits]
+    mains: list[Json] = [container_status(round_, life, troubles) for life in round_.lives.mains]
+    phase = "Failed" if failure and not round_.lives.live else phase_of(round_)
+    ips = list(dig(round_.observed.record, "ips", default=())) or [entry["ip"] for entry in old.get("podIPs") or ()]
+    hosts = host_ips(round_.observed.node)
+    status: dict[str, Any] = {
+        "phase": phase,
+        "conditions": conditions_of(round_, phase, inits + mains),
+        "startTime": old.get("startTime") or round_.now.text,
+        "containerStatuses": mains,
+    }
+    if inits:
+        status["initContainerStatuses"] = inits
+    if hosts:
+        status |= {"hostIP": hosts[0], "hostIPs": [{"ip": ip} for ip in hosts]}
+    if ips:
+        status |= {"podIP": ips[0], "podIPs": [{"ip": ip} for ip in ips]}
+    if failure:
+        status |= {"reason": failure, "message": REASONS.get(failure, "")}
+    if generation := pod["metadata"].get("generation"):
+        status["observedGeneration"] = generation
+    return status
+
+
+def changes(old: Json, new: Json) -> dict[str, Any]:
+    """The merge patch that makes the parts in `new` so; other parts are not the kubelet's."""
+    return {key: value for key, value in new.items() if not is_same(old.get(key), value)}
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Equal but for fields that are null on one side and missing on the other."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return all(is_same(one.get(key), other.get(key)) for key in {**one, **other})
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(is_same, one, other))
+    return bool(one == other)
+
+
+# --- phase
+
+
+def phase_of(round_: Round) -> str:
+    """Pending until every container ran once, then Running, until all have ended for good."""
+    old = dig(round_.pod, "status", "phase", default="Pending")
+    if old in TERMINAL:
+        return str(old)
+    lives = round_.lives
+    inits = [life for life in lives.inits if not life.is_sidecar]
+    if not lives.has_begun and any(life.is_over and not life.has_succeeded for life in inits):
+        return "Failed" if not lives.live else "Pending"
+    is_ending = round_.is_terminating and not lives.live
+    if is_ending and any(life.state == "exited" for life in lives.mains):
+        return "Succeeded" if all(life.has_succeeded for life in lives.mains if life.state) else "Failed"
+    if any(map(_never_ran, lives.mains)):
+        return "Pending"
+    if all(life.is_over for life in lives.mains) and not lives.live:
+        return "Succeeded" if all(life.has_succeeded for life in lives.mains) else "Failed"
+    return "Running"
+
+
+def _never_ran(life: Life) -> bool:
+    return life.state in ("", "starting") and not life.entry.get("last") and not life.told.get("containerID")
+
+
+# --- containers
+
+
+def container_status(round_: Round, life: Life, troubles: Mapping[str, Trouble]) -> dict[str, Any]:
+    """One entry of containerStatuses; required fields are always there."""
+    entry, now = life.entry, round_.now
+    state, last = _states(round_, life, troubles.get(life.name))
+    is_waiting_to_run = life.state == "starting" and bool(_last_end(life))
+    status: dict[str, Any] = {
+        "name": life.name,
+        "state": state,
+        "lastState": last,
+        "ready": _is_ready(round_, life, state),
+        "restartCount": life.attempt - is_waiting_to_run if life.state else life.told.get("restartCount", 0),
+        "image": life.spec.get("image", ""),
+        "imageID": entry.get("image_id") or life.told.get("imageID", ""),
+        "started": "running" in state and probes.has_started(life, now),
+    }
+    shown = entry.get("id") or life.told.get("containerID")
+    return {**status, "containerID": shown} if shown else status
+
+
+def _is_ready(round_: Round, life: Life, state: Json) -> bool:
+    if life.is_init and not life.is_sidecar:
+        return bool(dig(state, "terminated") and life.has_succeeded)
+    return "running" in state and probes.is_ready(life, round_.now)
+
+
+def _states(round_: Round, life: Life, trouble: Trouble | None) -> tuple[Json, Json]:
+    """`state` and `lastState`."""
+    end = _last_end(life)
+    last = {"terminated": end} if end else {}
+    if life.state == "exited":
+        ended = {"terminated": _terminated(life.entry)}
+        return (_waiting(trouble), ended) if trouble and not round_.is_terminating else (ended, last)
+    if life.state == "unknown":
+        return life.told.get("state") or {}, life.told.get("lastState") or {}
+    if _is_shown_running(round_, life):
+        return {"running": {"startedAt": times.to_text(life.entry["started"])}}, last
+    if trouble:
+        return _waiting(trouble), last
+    if end and life.state == "starting":
+        return {"terminated": end}, {}
+    return _waiting(_first_trouble(round_, life)), last
+
+
+def _is_shown_running(round_: Round, life: Life) -> bool:
+    """A container runs for clients once its postStart hook is through."""
+    if life.state not in ("running", "stopping") or not life.entry.get("id"):
+        return False
+    return life.state == "stopping" or life.is_hook_over("postStart", life.entry["began"], round_.now)
+
+
+def _first_trouble(round_: Round, life: Life) -> Trouble:
+    is_initialising = bool(round_.lives.inits) and not round_.lives.has_begun
+    return Trouble("PodInitializing" if is_initialising else "ContainerCreating")
+
+
+def _waiting(trouble: Trouble) -> Json:
+    told = {"reason": trouble.reason, "message": trouble.message}
+    return {"waiting": {key: value for key, value in told.items() if value}}
+
+
+def _last_end(life: Life) -> Json | None:
+    """How the attempt before ended: of the record, or as status told it before stead was restarted."""
+    if life.entry.get("last"):
+        return _terminated(life.entry["last"])
+    ends = (dig(life.told, state, "terminated") for state in ("state", "lastState"))
+    others = (end for end in ends if end and end.get("containerID") != life.entry.get("id"))
+    return next(others, None) if life.attempt > 0 else None
+
+
+def _terminated(end: Json) -> Json:
+    finished = times.to_text(end["finished"])
+    told: dict[str, Any] = {
+        "exitCode": end.get("code", 0),
+        "reason": end.get("reason") or ("Error" if end.get("code") else "Completed"),
+        "startedAt": times.to_text(end["started"]) if end.get("started") else finished,
+        "finishedAt": finished,
+    }
+    extra = {"signal": end.get("signal"), "message": end.get("message"), "containerID": end.get("id")}
+    return told | {key: value for key, value in extra.items() if value}
