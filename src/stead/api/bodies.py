@@ -1,0 +1,190 @@
+"""Request bodies become objects: JSON, YAML or protobuf; typed, defaulted, or refused in Go's words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from stead.api import gojson, yamltext
+from stead.api.core import Call, Core
+from stead.api.request import Request
+from stead.kinds import decoding, protobuf, strictness
+from stead.kinds.decoding import DecodingError
+from stead.kinds.kind import Kind
+from stead.machinery.errors import BadRequest, UnsupportedMediaType
+from stead.machinery.objects import Json, encode
+
+JSON, YAML, PROTOBUF = "application/json", "application/yaml", protobuf.MEDIA
+MEDIA = (JSON, YAML, PROTOBUF)
+SHOWN_BYTES = 30
+TYPE_META = r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
+NO_TYPE = "couldn't get version/kind"
+SCHEME = "pkg/api/legacyscheme/scheme.go:30"
+
+
+def media_of(request: Request) -> str:
+    """The body's media type without its parameters; JSON where nothing is said."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() or JSON
+
+
+def refuse_media(supported: tuple[str, ...]) -> UnsupportedMediaType:
+    listed = ", ".join(supported)
+    return UnsupportedMediaType(
+        f"the body of the request was in an unknown format - accepted media types include: {listed}"
+    )
+
+
+def read(core: Core, call: Call, kind: Kind, request: Request) -> Json:
+    """The object in a body that must hold one of `kind`: complete, defaulted. Raises BadRequest and others."""
+    given, text = _given(request, kind.name)
+    return typed(kind, _of_kind(core, kind, given), call, text)
+
+
+def _given(request: Request, wanted: str) -> tuple[Json, bytes]:
+    """A body as plain values, and as the JSON text in which to look for what is unknown or repeated ("": nowhere)."""
+    body, media = request.body, media_of(request)
+    if media == JSON:
+        return _parsed(body, wanted), body
+    if media == YAML:
+        return _from_yaml(body, wanted)
+    if media == PROTOBUF:
+        return _from_protobuf(body, wanted), b""
+    raise refuse_media(MEDIA)
+
+
+def _from_yaml(body: bytes, wanted: str) -> tuple[Json, bytes]:
+    try:
+        text = encode(yamltext.parse(body))
+    except ValueError as wrong:
+        raise unrecognized(wanted, str(wrong), body) from None
+    return _parsed(text, wanted), text
+
+
+def _from_protobuf(body: bytes, wanted: str) -> Json:
+    try:
+        return protobuf.decode(body).obj
+    except DecodingError as wrong:
+        raise unrecognized(wanted, str(wrong), body) from None
+
+
+def read_delete_options(core: Core, request: Request) -> Json | None:
+    """The DeleteOptions in a body, whatever group it says it is of; None where there is no body."""
+    if not request.body:
+        return None
+    given, _ = _given(request, "DeleteOptions")
+    if given.get("kind") not in (None, "", "DeleteOptions"):
+        version = str(given.get("apiVersion") or "v1").rpartition("/")[2]
+        why = f"converting ({version}.{given['kind']}) to (v1.DeleteOptions): unknown conversion"
+        raise BadRequest(f'{given["kind"]} in version "{version}" cannot be handled as a DeleteOptions: {why}')
+    try:
+        return decoding.canonical("meta.v1.DeleteOptions", given)
+    except DecodingError as wrong:
+        raise BadRequest(f'DeleteOptions in version "v1" cannot be handled as a DeleteOptions: {wrong}') from None
+
+
+def typed(kind: Kind, obj: Json, call: Call, body: bytes) -> Json:
+    """An untyped object as one of `kind`; what is unknown or repeated in `body` is refused, told or passed over."""
+    prefix = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}'
+    try:
+        made = whole(kind, obj)
+    except DecodingError as wrong:
+        raise BadRequest(f"{prefix}: {wrong}") from None
+    told = strictly(kind, call, body)
+    if told:
+        raise BadRequest(f"{prefix}: {told}")
+    return made
+
+
+def strictly(kind: Kind, call: Call, body: bytes) -> str:
+    """Why Strict refuses `body`, "" if it does not; Warn tells the same as warnings."""
+    if call.validation == "Ignore" or not body or not kind.type:
+        return ""
+    told = strictness.unknown_and_duplicate(kind.type, body)
+    if told and call.validation == "Strict":
+        return strictness.refusal(told)
+    call.warn(told)
+    return ""
+
+
+def whole(kind: Kind, obj: Json) -> Json:
+    """`obj` in the form it is stored: typed as Go has it, with defaults, its kind first. Raises DecodingError."""
+    if kind.type:
+        obj = decoding.canonical(kind.type, obj)
+    return named(kind, kind.default(named(kind, obj)))
+
+
+def named(kind: Kind, obj: Json) -> Json:
+    """`kind` and `apiVersion` first, as every stored body has them: lists cut them off without decoding."""
+    first = next(iter(obj), "")
+    if first == "kind" and obj["kind"] == kind.name and obj.get("apiVersion") == kind.api_version:
+        return obj
+    rest = {name: value for name, value in obj.items() if name not in ("kind", "apiVersion")}
+    return {"kind": kind.name, "apiVersion": kind.api_version, **rest}
+
+
+def parse_json(data: bytes) -> Any:
+    """JSON to plain values; raises ValueError in Go's words."""
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        wrong = gojson.fault(data)
+    if wrong:
+        raise ValueError(wrong)
+    try:  # only its bytes are wrong: Go reads what is not UTF-8 as the replacement character
+        return msgspec.json.decode(data.decode("utf-8", "replace").encode())
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+
+
+def _parsed(body: bytes, wanted: str) -> Json:
+    try:
+        value = parse_json(body)
+    except ValueError as wrong:
+        raise unrecognized(wanted, f"{NO_TYPE}; json parse error: {wrong}", body) from None
+    if value is None:
+        value = {}
+    if not isinstance(value, Mapping):
+        told = f"{NO_TYPE}; json parse error: json: cannot unmarshal {_word(value)} into Go value of type {TYPE_META}"
+        raise unrecognized(wanted, told, body)
+    for field in ("apiVersion", "kind"):
+        if value.get(field) is not None and not isinstance(value[field], str):
+            told = f"json: cannot unmarshal {_word(value[field])} into Go struct field .{field} of type string"
+            raise unrecognized(wanted, f"{NO_TYPE}; json parse error: {told}", body)
+    return value
+
+
+def unrecognized(wanted: str, why: str, body: bytes) -> BadRequest:
+    return BadRequest(f"the object provided is unrecognized (must be of type {wanted}): {why} ({_summary(body)})")
+
+
+def _summary(body: bytes) -> str:
+    if not body:
+        return "<empty>"
+    head = body[:SHOWN_BYTES]
+    text = head.decode("utf-8", "replace") if body.startswith(b"{") else head.hex()
+    return text if len(body) <= SHOWN_BYTES else f"{text} ..."
+
+
+def _word(value: Any) -> str:
+    words = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
+    return words[type(value)]
+
+
+def _of_kind(core: Core, kind: Kind, obj: Json) -> Json:
+    """The object with the kind of the URL where it names none; refused where it names another."""
+    name, api_version = obj.get("kind") or kind.name, obj.get("apiVersion") or kind.api_version
+    if (name, api_version) == (kind.name, kind.api_version):
+        return obj
+    version = api_version.rpartition("/")[2]
+    other = core.registry.by_type(api_version, name)
+    if other is None:
+        why = f'no kind "{name}" is registered for version "{api_version}" in scheme "{SCHEME}"'
+    else:
+        inside = f"{_package(kind.group)}.{kind.name}"
+        why = f"converting ({version}.{name}) to ({inside}): unknown conversion"
+    raise BadRequest(f'{name} in version "{version}" cannot be handled as a {kind.name}: {why}')
+
+
+def _package(group: str) -> str:
+    """The Go package of a group's internal types."""
+    return group.partition(".")[0] or "core"

@@ -1,0 +1,76 @@
+"""What every verb needs (store, kinds, chance, settings) and what is said about one call (who, when, how)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from random import Random
+from typing import NamedTuple
+
+from stead.api.request import ADMIN, User
+from stead.kinds.kind import Kind
+from stead.kinds.registry import Registry
+from stead.machinery.keys import Key
+from stead.machinery.objects import Json, encode
+from stead.machinery.times import Now
+from stead.store.log import Row, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the person who runs this cluster decides. Times are seconds."""
+
+    cluster_domain: str = "cluster.local"
+    service_cidr: str = "10.96.0.0/16"
+    node_ports: range = range(30000, 32768)
+    server_address: str = "127.0.0.1:6443"
+
+
+@dataclass(slots=True)
+class Core:
+    """The parts that outlive a call. `registry` is replaced when custom kinds come and go."""
+
+    store: Store
+    registry: Registry
+    chance: Random
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call. `manager` is the field manager, "" where nobody's fields are to be kept (controllers)."""
+
+    now: Now
+    user: User = ADMIN
+    manager: str = ""
+    is_dry_run: bool = False
+    validation: str = "Warn"
+    warnings: list[str] = field(default_factory=list)
+
+    def warn(self, texts: Iterable[str]) -> None:
+        """Each text once, in the order they are met."""
+        self.warnings.extend(text for text in dict.fromkeys(texts) if text not in self.warnings)
+
+
+class Written(NamedTuple):
+    """What a write left: the object, its JSON, and whether it is new. A removed object is its last state."""
+
+    obj: Json
+    body: bytes
+    is_created: bool = False
+    is_removed: bool = False
+
+
+def key_in(kind: Kind, namespace: str, name: str) -> Key:
+    """The key of an object in the store, whichever of its kind's names the URL used."""
+    return Key(kind.stored_as or kind.id, namespace if kind.is_namespaced else "", name)
+
+
+def written(kind: Kind, row: Row, *, is_created: bool = False, is_removed: bool = False) -> Written:
+    """What the store keeps, as the kind of the URL shows it."""
+    if kind.stored_as:
+        return not_written(kind.from_stored(row.obj), is_created=is_created, is_removed=is_removed)
+    return Written(row.obj, row.body, is_created, is_removed)
+
+
+def not_written(obj: Json, *, is_created: bool = False, is_removed: bool = False) -> Written:
+    """The answer of a dry run, or of a write that changed nothing."""
+    return Written(obj, encode(obj), is_created, is_removed)

@@ -1,0 +1,111 @@
+"""Eviction: a delete that asks the pod's disruption budget first."""
+
+from typing import Any
+
+from stead.api import deletion, verbs
+from stead.api.core import Call, Core, key_in
+from stead.api.options import DeleteOptions
+from stead.api.verbs import Place
+from stead.kinds.pod import PodView
+from stead.machinery import meta, selectors
+from stead.machinery.errors import ApiError, Forbidden, TooManyRequests
+from stead.machinery.objects import Json, dig
+
+REFUSED = "Cannot evict pod as it would violate the pod's disruption budget."
+MOST_DISRUPTED = 2000
+RETRY_SECONDS = 10
+
+
+def evict(core: Core, call: Call, place: Place, options: DeleteOptions) -> None:
+    """Delete the pod if its budget lets it; raises NotFound, TooManyRequests, Forbidden."""
+    row = core.store.get(place.key)
+    if row is not None and not _needs_no_budget(PodView(row.obj)):
+        budget = _budget(core, row.obj)
+        if budget is not None and not _may_ignore(budget, PodView(row.obj)):
+            _spend(core, call, budget, place.name)
+    deletion.delete(core, call, place, options)
+
+
+def _needs_no_budget(pod: PodView) -> bool:
+    """A pod that does not count cannot be missed."""
+    return pod.is_terminal or pod.is_terminating or pod.phase == "Pending"
+
+
+def _budget(core: Core, pod: Json) -> Json | None:
+    found = [
+        row.obj
+        for row in core.store.rows("PodDisruptionBudget", meta.namespace(pod))
+        if selectors.from_object(dig(row.obj, "spec", "selector")).matches(meta.labels(pod))
+    ]
+    if len(found) > 1:
+        raise ApiError(
+            "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+        )
+    return found[0] if found else None
+
+
+def _may_ignore(budget: Json, pod: PodView) -> bool:
+    """A pod that is not ready may go: always, or (the default) while the others are enough."""
+    if pod.has_ready_condition:
+        return False
+    if dig(budget, "spec", "unhealthyPodEvictionPolicy") == "AlwaysAllow":
+        return True
+    healthy, wanted = _counts(budget)
+    return healthy >= wanted > 0
+
+
+def _counts(budget: Json) -> tuple[int, int]:
+    status = budget.get("status") or {}
+    return status.get("currentHealthy", 0), status.get("desiredHealthy", 0)
+
+
+def _spend(core: Core, call: Call, budget: Json, pod: str) -> None:
+    """Take one disruption from the budget and write down for whom."""
+    name, status = meta.name(budget), budget.get("status") or {}
+    allowed = status.get("disruptionsAllowed", 0)
+    if status.get("observedGeneration", 0) < budget["metadata"].get("generation", 0):
+        told = f"The disruption budget {name} is still being processed by the server."
+        raise _refusal(told, RETRY_SECONDS)
+    if allowed < 0:
+        raise Forbidden(f'poddisruptionbudgets.policy "{name}" is forbidden: pdb disruptions allowed is negative')
+    if len(status.get("disruptedPods") or {}) > MOST_DISRUPTED:
+        raise Forbidden(
+            f'poddisruptionbudgets.policy "{name}" is forbidden: '
+            "DisruptedPods map too big - too many evictions not confirmed by PDB controller"
+        )
+    if allowed == 0:
+        healthy, wanted = _counts(budget)
+        raise _refusal(f"The disruption budget {name} needs {wanted} healthy pods and has {healthy} currently", None)
+
+    def change(old: Json) -> Json:
+        return {**old, "status": _spent(old.get("status") or {}, pod, call)}
+
+    kind = core.registry.by_id("PodDisruptionBudget")
+    place = Place(kind, key_in(kind, meta.namespace(budget), name), "status")
+    verbs.update(core, Call(call.now, call.user, is_dry_run=call.is_dry_run), place, change)
+
+
+def _spent(status: Json, pod: str, call: Call) -> Json:
+    left = status["disruptionsAllowed"] - 1
+    disrupted = {**(status.get("disruptedPods") or {}), pod: call.now.text}
+    spent: dict[str, Any] = {**status, "disruptionsAllowed": left, "disruptedPods": disrupted}
+    if left == 0:
+        conditions = [found for found in status.get("conditions") or () if found["type"] != "DisruptionAllowed"]
+        spent["conditions"] = [*conditions, _nothing_left(status, call)]
+    return spent
+
+
+def _nothing_left(status: Json, call: Call) -> Json:
+    return {
+        "type": "DisruptionAllowed",
+        "status": "False",
+        "observedGeneration": status.get("observedGeneration", 0),
+        "lastTransitionTime": call.now.text,
+        "reason": "InsufficientPods",
+        "message": "",
+    }
+
+
+def _refusal(told: str, retry_after_seconds: int | None) -> TooManyRequests:
+    cause = {"reason": "DisruptionBudget", "message": told}
+    return TooManyRequests(REFUSED, details={"causes": [cause]}, retry_after_seconds=retry_after_seconds)

@@ -1,0 +1,241 @@
+"""The one door. A request comes in as a value and leaves as an answer or as a stream; nothing escapes as an exception.
+
+This is the only place where an ApiError becomes a Status. Controllers use the same verbs through `door`, without HTTP.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from random import Random
+
+from stead.api import (
+    authorization,
+    bodies,
+    deletion,
+    discovery,
+    listing,
+    openapi,
+    options,
+    patching,
+    refusals,
+    subresources,
+    verbs,
+    views,
+)
+from stead.api.authorization import Authorize, Deed
+from stead.api.core import Call, Core, Settings, Written, key_in, written
+from stead.api.door import Door
+from stead.api.request import Request, Response, Stream
+from stead.api.verbs import Place
+from stead.api.watching import Watch
+from stead.kinds.paths import Target, target_of
+from stead.kinds.registry import Registry
+from stead.machinery import meta
+from stead.machinery.errors import ApiError
+from stead.machinery.objects import Json, encode
+from stead.machinery.times import Now
+from stead.store.log import Store
+
+log = logging.getLogger(__name__)
+
+TEXT = "text/plain; charset=utf-8"
+VERBS = {
+    ("GET", True): "list",
+    ("POST", True): "create",
+    ("DELETE", True): "deletecollection",
+    ("GET", False): "get",
+    ("PUT", False): "update",
+    ("PATCH", False): "patch",
+    ("DELETE", False): "delete",
+    ("POST", False): "create",
+}
+WRITE_OPTIONS = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions"}
+
+
+class Api(Door):
+    """`handle` for HTTP, the methods of `Door` for controllers. `authorize` answers why not, or None."""
+
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        chance: Random,
+        *,
+        cluster_domain: str = "cluster.local",
+        service_cidr: str = "10.96.0.0/16",
+        node_ports: range = range(30000, 32768),
+        server_address: str = "127.0.0.1:6443",
+        authorize: Authorize | None = None,
+    ) -> None:
+        settings = Settings(cluster_domain, service_cidr, node_ports, server_address)
+        super().__init__(Core(store, registry, chance, settings))
+        self._authorize = authorize or authorization.everyone
+
+    def handle(self, request: Request, now: Now) -> Response | Stream:
+        """Answer a request. Every refusal is a Status; an error of our own is one with code 500, and is logged."""
+        try:
+            return self._answer(request, now)
+        except refusals.NoSuchPath as error:
+            return Response(404, error.message.encode(), TEXT)
+        except ApiError as error:
+            return refused(error)
+        except Exception as error:
+            log.exception("%s %s broke", request.method, request.path)
+            return refused(ApiError(f"Internal error occurred: {type(error).__name__}"))
+
+    def _answer(self, request: Request, now: Now) -> Response | Stream:
+        target = target_of(request.path, self.core.registry)
+        if target is None:
+            return self._answer_elsewhere(request, now)
+        verb = _verb(request, target)
+        deed = Deed(verb, target.kind.group, target.kind.plural, target.namespace, target.name, target.subresource)
+        authorization.require(self._authorize, request.user, deed)
+        if verb == "watch":
+            return self._watch(request, target, now)
+        if verb == "list":
+            found = listing.rows(self.core, target.kind, target.namespace, options.of_list(request))
+            return Response(200, listing.answer(target.kind, views.asked(request), found, now))
+        view = views.asked(request)
+        call = self._call(request, now)
+        done = ANSWERS[verb](self.core, call, target, request)
+        return _shown(target, view, done, call)
+
+    def _answer_elsewhere(self, request: Request, now: Now) -> Response:
+        """Paths that name no kind: discovery, and `bindings`, which is a verb in disguise."""
+        found = self._bind_by_name(request, now) if request.path.endswith("/bindings") else None
+        found = found or discovery.answer(self.core, request) or openapi.answer(self.core, request)
+        if found is not None:
+            return found
+        raise (
+            refusals.NoSuchResource() if discovery.is_known(self.core.registry, request.path) else refusals.NoSuchPath()
+        )
+
+    def _bind_by_name(self, request: Request, now: Now) -> Response | None:
+        target = target_of(request.path.removesuffix("bindings") + "pods", self.core.registry)
+        if target is None or not target.namespace or request.method != "POST":
+            return None
+        authorization.require(self._authorize, request.user, Deed("create", "", "bindings", target.namespace))
+        call = self._call(request, now)
+        done = subresources.bind_by_name(self.core, call, target.kind, (target.namespace, request))
+        return Response(201, done.body, warnings=tuple(call.warnings))
+
+    def _watch(self, request: Request, target: Target, now: Now) -> Stream:
+        asked = options.of_list(request, is_watch=True)
+        if target.name:
+            asked = options.of_one(asked, target.name)
+        return Watch(self.core, target.kind, target.namespace, asked, views.asked(request), now)
+
+    def _call(self, request: Request, now: Now) -> Call:
+        sort = WRITE_OPTIONS.get(request.method)
+        if sort is None:
+            return Call(now, request.user)
+        is_apply = sort == "PatchOptions" and bodies.media_of(request) == patching.APPLY
+        asked = options.of_write(request, sort, is_apply=is_apply)
+        return Call(now, request.user, asked.manager, asked.is_dry_run, asked.validation)
+
+
+def refused(error: ApiError) -> Response:
+    """A refusal as clients expect it. Without Retry-After, client-go does not try again."""
+    wait = error.retry_after_seconds
+    headers = (("Retry-After", str(wait)),) if wait is not None else ()
+    return Response(error.code, encode(error.status()), headers=headers)
+
+
+def _verb(request: Request, target: Target) -> str:
+    """What the request wants to do, as rules and kinds name it; raises WrongMethod where that cannot be done there."""
+    verb = VERBS.get((request.method, target.is_collection), "")
+    if verb in ("list", "get") and (target.is_watch_prefix or options.is_true(request, "watch")):
+        verb = "watch"
+    if target.subresource:
+        sub = target.kind.subresource(target.subresource)
+        allowed: tuple[str, ...] = sub.verbs if sub else ()
+    else:
+        allowed = target.kind.verbs if request.method != "POST" or target.is_collection else ()
+    is_everywhere = target.kind.is_namespaced and not target.namespace and verb not in ("list", "watch")
+    if verb not in allowed or is_everywhere:
+        raise refusals.WrongMethod()
+    return verb
+
+
+def place_of(target: Target) -> Place:
+    return Place(target.kind, key_in(target.kind, target.namespace, target.name), target.subresource)
+
+
+def _shown(target: Target, view: views.View, done: Written, call: Call) -> Response:
+    code = 201 if done.is_created else 200
+    kind = target.kind
+    is_object = done.obj.get("kind") == kind.name
+    if view.sort == "table" and is_object:
+        about = ({"resourceVersion": meta.resource_version(done.obj)}, call.now)
+        body = encode(views.table(view, kind, [done.obj], about))
+    elif view.sort == "metadata" and is_object:
+        body = encode(views.partial(view, done.obj))
+    else:
+        body = done.body
+    return Response(code, body, warnings=tuple(call.warnings))
+
+
+def _get(core: Core, call: Call, target: Target, request: Request) -> Written:
+    special = subresources.ANSWERS.get(("GET", target.subresource))
+    if special:
+        return special(core, call, place_of(target), request)
+    key = key_in(target.kind, target.namespace, target.name)
+    wanted = options.parse_revision(request.parameter("resourceVersion"))
+    if wanted and wanted > core.store.revision:
+        raise listing.too_new(wanted, core.store.revision)
+    row = core.store.get(key)
+    if row is None:
+        raise refusals.not_found(target.kind, target.name)
+    return written(target.kind, row)
+
+
+def _create(core: Core, call: Call, target: Target, request: Request) -> Written:
+    special = subresources.ANSWERS.get(("POST", target.subresource))
+    if special:
+        return special(core, call, place_of(target), request)
+    obj = bodies.read(core, call, target.kind, request)
+    return verbs.create(core, call, target.kind, verbs.in_namespace(target.namespace, obj))
+
+
+def _update(core: Core, call: Call, target: Target, request: Request) -> Written:
+    place = place_of(target)
+    special = subresources.ANSWERS.get(("PUT", target.subresource))
+    if special:
+        return special(core, call, place, request)
+    obj = verbs.check_name(target.name, target.namespace, bodies.read(core, call, target.kind, request))
+    if target.kind.allows_create_on_update and core.store.get(place.key) is None:
+        return verbs.create(core, call, target.kind, obj)
+    return verbs.update(core, call, place, verbs.replaced(place, obj))
+
+
+def _patch(core: Core, call: Call, target: Target, request: Request) -> Written:
+    answer = subresources.ANSWERS.get(("PATCH", target.subresource), patching.patch)
+    return answer(core, call, place_of(target), request)
+
+
+def _delete(core: Core, call: Call, target: Target, request: Request) -> Written:
+    asked = options.of_delete(request, bodies.read_delete_options(core, request))
+    call = Call(call.now, call.user, is_dry_run=asked.is_dry_run)
+    done = deletion.delete(core, call, place_of(target), asked)
+    status = deletion.status_of_removed(target.kind, done.obj) if done.is_removed else None
+    return done if status is None else Written(status, encode(status))
+
+
+def _delete_collection(core: Core, call: Call, target: Target, request: Request) -> Written:
+    asked = options.of_delete(request, bodies.read_delete_options(core, request))
+    call = Call(call.now, call.user, is_dry_run=asked.is_dry_run)
+    kind = target.kind
+    rows, listed = listing.rows(core, kind, target.namespace, options.of_list(request))
+    done = [deletion.delete(core, call, Place(kind, row.key), asked) for row in rows]
+    items: list[Json] = [{k: v for k, v in one.obj.items() if k not in ("kind", "apiVersion")} for one in done]
+    answer = {"kind": f"{kind.name}List", "apiVersion": kind.api_version, "metadata": listed, "items": items}
+    return Written(answer, encode(answer))
+
+
+ANSWERS: Mapping[str, Callable[[Core, Call, Target, Request], Written]] = {
+    "get": _get,
+    "create": _create,
+    "update": _update,
+    "patch": _patch,
+    "delete": _delete,
+    "deletecollection": _delete_collection,
+}

@@ -1,0 +1,211 @@
+"""Create and update: the one way in which an object gets into the store, for users and controllers alike.
+
+An update is a function from the state before to the state after, so that PUT, all patches, scale and a controller's
+write differ in that function alone.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stead.api import admission, bodies, chance, managed, refusals
+from stead.api.core import Call, Core, Written, key_in, not_written, written
+from stead.kinds.kind import Kind
+from stead.machinery import meta
+from stead.machinery.errors import AlreadyExists, BadRequest
+from stead.machinery.fields import FieldError, invalid
+from stead.machinery.keys import Key
+from stead.machinery.objects import Json
+
+GENERATED_NAME_TRIES = 8
+NOT_GIVEN = ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
+KEPT = ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
+
+Change = Callable[[Json], Json]
+
+
+def create(core: Core, call: Call, kind: Kind, obj: Json) -> Written:
+    """Put a new object, defaulted already, into the store (S-1). Raises AlreadyExists, Invalid, Forbidden, NotFound."""
+    tries = GENERATED_NAME_TRIES if not meta.name(obj) and obj["metadata"].get("generateName") else 1
+    for left in reversed(range(tries)):
+        try:
+            return _create_once(core, call, kind, obj)
+        except AlreadyExists:
+            if not left:
+                raise
+    raise AssertionError("not reached")
+
+
+def _create_once(core: Core, call: Call, kind: Kind, obj: Json) -> Written:
+    if meta.resource_version(obj) not in ("", "0"):
+        raise refusals.Nameless("resourceVersion should not be set on objects to be created")
+    obj = managed.created(call, kind, obj)
+    obj = admission.on_create(core, call, kind, obj)
+    obj = kind.prepare_create({**obj, "metadata": _new_metadata(core, call, kind, obj["metadata"])})
+    refusals.invalid(kind, meta.name(obj), kind.validate_create(obj))
+    call.warn(kind.warnings(obj, None))
+    key = key_in(kind, meta.namespace(obj), meta.name(obj))
+    if core.store.get(key):
+        raise refusals.already_exists(kind, key.name)
+    if call.is_dry_run:
+        return not_written(obj, is_created=True)
+    return written(kind, core.store.put(key, kind.to_stored(obj)), is_created=True)
+
+
+def _new_metadata(core: Core, call: Call, kind: Kind, given: Json) -> Json:
+    made: dict[str, Any] = {name: value for name, value in given.items() if name not in NOT_GIVEN}
+    made.pop("resourceVersion", None)
+    if not made.get("name") and made.get("generateName"):
+        made["name"] = chance.generated_name(made["generateName"], core.chance)
+    made["uid"] = chance.uid(core.chance)
+    made["creationTimestamp"] = call.now.text
+    if kind.has_generation:
+        made["generation"] = 1
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is to be written: an object, or the part of it that a subresource may touch."""
+
+    kind: Kind
+    key: Key
+    subresource: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.key.name
+
+    def prepare(self, new: Json, old: Json) -> Json:
+        return (self.kind.prepare_status if self.subresource == "status" else self.kind.prepare_update)(new, old)
+
+    def errors(self, new: Json, old: Json) -> Sequence[FieldError]:
+        check = self.kind.validate_status if self.subresource == "status" else self.kind.validate_update
+        return check(new, old)
+
+
+def update(core: Core, call: Call, place: Place, change: Change) -> Written:
+    """Replace an object by what `change` makes of it (S-2, S-3). Raises NotFound, Conflict, Invalid.
+
+    What changes nothing writes nothing. Taking the last finalizer from an object that is being deleted removes it.
+    """
+    kind = place.kind
+    row = core.store.get(place.key)
+    if row is None:
+        raise refusals.not_found(kind, place.name)
+    old = kind.from_stored(row.obj)
+    new = _current(place, change(old), old)
+    new = managed.updated(call, kind, place.subresource, new, old)
+    new = admission.on_update(core, call, kind, new, old)
+    new = place.prepare(_with_kept_metadata(new, old), old)
+    new = _with_generation(place, new, old)
+    refusals.invalid(kind, place.name, place.errors(new, old))
+    call.warn(kind.warnings(new, old))
+    return keep(core, call, place, new, old)
+
+
+def keep(core: Core, call: Call, place: Place, new: Json, old: Json) -> Written:
+    """Write the state after a checked update, unless it is the state before."""
+    kind = place.kind
+    if is_ready_to_go(new):
+        if call.is_dry_run:
+            return not_written(new, is_removed=True)
+        return written(kind, core.store.remove(place.key, kind.to_stored(new)), is_removed=True)
+    if managed.is_same(new, old):
+        return not_written(old)
+    if call.is_dry_run:
+        return not_written(new)
+    return written(kind, core.store.put(place.key, kind.to_stored(new)))
+
+
+def is_ready_to_go(obj: Json) -> bool:
+    """Being deleted, its grace over and no finalizer left; a namespace has finalizers in its spec, too."""
+    metadata = obj["metadata"]
+    if not metadata.get("deletionTimestamp") or metadata.get("finalizers"):
+        return False
+    if metadata.get("deletionGracePeriodSeconds"):
+        return False
+    return obj["kind"] != "Namespace" or not (obj.get("spec") or {}).get("finalizers")
+
+
+def check_name(name: str, namespace: str, obj: Json) -> Json:
+    """A body against its URL: what it leaves out is filled in, what contradicts is refused."""
+    found = meta.name(obj)
+    if found and found != name:
+        raise BadRequest(f"the name of the object ({found}) does not match the name on the URL ({name})")
+    return in_namespace(namespace, {**obj, "metadata": {**obj["metadata"], "name": name}})
+
+
+def in_namespace(namespace: str, obj: Json) -> Json:
+    """The object in the namespace of its URL, "" for the cluster's own; raises BadRequest where it says another."""
+    found = meta.namespace(obj)
+    if found == namespace:
+        return obj
+    if found and namespace:
+        raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
+    metadata = {name: value for name, value in obj["metadata"].items() if name != "namespace"}
+    return {**obj, "metadata": _with_namespace(metadata, namespace) if namespace else metadata}
+
+
+def _with_namespace(metadata: Json, namespace: str) -> Json:
+    """After the name, where people look for it."""
+    made: dict[str, Any] = {}
+    for name in ("name", "generateName"):
+        if name in metadata:
+            made[name] = metadata[name]
+    return {**made, "namespace": namespace, **{k: v for k, v in metadata.items() if k not in made}}
+
+
+def refuse_other_uid(place: Place, wanted: str, found: str) -> None:
+    """A body or an action names the bearer it means."""
+    if wanted and wanted != found:
+        raise refusals.wrong_uid(place.kind, place.key.namespace, place.name, (wanted, found))
+
+
+def _current(place: Place, new: Json, old: Json) -> Json:
+    """The new state with the revision it was made from; raises Conflict where that is not the newest (U-4)."""
+    wanted, found = meta.resource_version(new), meta.resource_version(old)
+    if wanted == found:
+        return new
+    if wanted not in ("", "0"):
+        raise refusals.modified(place.kind, place.name)
+    if not place.kind.allows_unconditional_update:
+        missing = invalid("metadata.resourceVersion", 0, "must be specified for an update")
+        refusals.invalid(place.kind, place.name, [missing])
+    return {**new, "metadata": {**new["metadata"], "resourceVersion": found}}
+
+
+def _with_kept_metadata(new: Json, old: Json) -> Json:
+    """What an update cannot change and need not repeat."""
+    before, after = old["metadata"], dict(new["metadata"])
+    for name in KEPT:
+        if name in before:
+            after[name] = before[name]
+    if not before.get("generation"):
+        after.pop("generation", None)
+    after["uid"] = after.get("uid") or before["uid"]
+    after.pop("selfLink", None)
+    return {**new, "metadata": after}
+
+
+def _with_generation(place: Place, new: Json, old: Json) -> Json:
+    """One more where what is wanted has changed; a status is not wanted but found."""
+    if not place.kind.has_generation or place.subresource == "status" or _wanted(new) == _wanted(old):
+        return new
+    generation = old["metadata"].get("generation", 0) + 1
+    return {**new, "metadata": {**new["metadata"], "generation": generation}}
+
+
+def _wanted(obj: Json) -> Json:
+    return {name: part for name, part in obj.items() if name not in ("metadata", "status", "kind", "apiVersion")}
+
+
+def replaced(place: Place, obj: Json) -> Change:
+    """The change of a PUT: the whole object anew. A uid in it says which bearer of the name is meant."""
+    obj = bodies.named(place.kind, obj)
+
+    def change(old: Json) -> Json:
+        refuse_other_uid(place, meta.uid(obj), meta.uid(old))
+        return obj
+
+    return change

@@ -1,0 +1,117 @@
+"""How an answer is shown: the object itself, its metadata alone, or rows of a table (section 2.7 of api.md)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from stead.api.request import Request
+from stead.kinds.kind import Column, Kind
+from stead.machinery import fields, meta, times
+from stead.machinery.errors import Invalid, NotAcceptable
+from stead.machinery.objects import Json
+from stead.machinery.times import Now
+
+Sort = Literal["object", "metadata", "table"]
+GROUP = "meta.k8s.io"
+SORTS: dict[str, Sort] = {
+    "": "object",
+    "PartialObjectMetadata": "metadata",
+    "PartialObjectMetadataList": "metadata",
+    "Table": "table",
+}
+JSON_RANGES = ("application/json", "application/*", "*/*", "")
+INCLUDES = ("None", "Metadata", "Object")
+DEFAULT_COLUMNS = (
+    Column("Name", lambda obj, now: meta.name(obj), format="name"),
+    Column("Created At", lambda obj, now: obj["metadata"].get("creationTimestamp"), type="date"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """`version` is that of meta.k8s.io; `includes` what a table's row holds of its object."""
+
+    sort: Sort = "object"
+    version: str = "v1"
+    includes: str = "Metadata"
+
+    @property
+    def api_version(self) -> str:
+        return f"{GROUP}/{self.version}"
+
+
+WHOLE = View()
+
+
+def asked(request: Request) -> View:
+    """The first view in the Accept header that can be had; raises NotAcceptable where none can."""
+    accept = request.headers.get("accept", "")
+    for clause in accept.split(","):
+        media, *parameters = [part.strip() for part in clause.split(";")]
+        given = dict(parameter.partition("=")[::2] for parameter in parameters)
+        view = _view(media, given)
+        if view is not None:
+            return View(view.sort, view.version, _includes(request)) if view.sort == "table" else view
+    raise NotAcceptable("only the following media types are accepted: application/json")
+
+
+def _view(media: str, given: dict[str, str]) -> View | None:
+    sort, version = SORTS.get(given.get("as", "")), given.get("v", "v1")
+    if media not in JSON_RANGES or sort is None:
+        return None
+    if sort == "object":
+        return WHOLE
+    return View(sort, version) if given.get("g") == GROUP and version in ("v1", "v1beta1") else None
+
+
+def _includes(request: Request) -> str:
+    asked_for = request.parameter("includeObject") or "Metadata"
+    if asked_for not in INCLUDES:
+        wrong = fields.not_supported("includeObject", asked_for, sorted(INCLUDES))
+        raise Invalid(f'TableOptions.meta.k8s.io "" is invalid: {wrong}')
+    return asked_for
+
+
+def partial(view: View, obj: Json) -> Json:
+    """An object's metadata and nothing else."""
+    return {"kind": "PartialObjectMetadata", "apiVersion": view.api_version, "metadata": obj["metadata"]}
+
+
+def table(view: View, kind: Kind, objects: Iterable[Json], about: tuple[Json, Now]) -> Json:
+    """The rows of `objects`. `about`: the list's metadata (of one object: its revision), and the time for ages."""
+    metadata, now = about
+    columns = kind.columns or DEFAULT_COLUMNS
+    return {
+        "kind": "Table",
+        "apiVersion": view.api_version,
+        "metadata": metadata,
+        "columnDefinitions": [_definition(column) for column in columns],
+        "rows": [_row(view, kind, columns, (obj, now)) for obj in objects],
+    }
+
+
+def _definition(column: Column) -> Json:
+    return {
+        "name": column.name,
+        "type": column.type,
+        "format": column.format,
+        "description": column.description,
+        "priority": column.priority,
+    }
+
+
+def _row(view: View, kind: Kind, columns: Sequence[Column], about: tuple[Json, Now]) -> Json:
+    obj, now = about
+    shown: dict[str, Any] = {"None": None, "Object": obj}
+    row: dict[str, Any] = {"cells": [column.cell(obj, now) for column in columns]}
+    conditions = kind.row_conditions(obj)
+    if conditions:
+        row["conditions"] = list(conditions)
+    row["object"] = shown[view.includes] if view.includes in shown else partial(view, obj)
+    return row
+
+
+def age(obj: Json, now: Now) -> str:
+    """How old an object is, as a table says it."""
+    created = obj["metadata"].get("creationTimestamp")
+    return times.short_duration(now.wall - times.from_text(created)) if created else "<unknown>"
