@@ -164,8 +164,14 @@ class Cluster:
             case Update():
                 return api.update(action.obj, now, subresource=action.subresource)
             case Patch():
-                preconditions = {"uid": action.uid, "if_revision": action.if_revision}
-                return api.merge_patch(action.key, action.body, now, subresource=action.subresource, **preconditions)
+                return api.merge_patch(
+                    action.key,
+                    action.body,
+                    now,
+                    subresource=action.subresource,
+                    uid=action.uid,
+                    if_revision=action.if_revision,
+                )
             case Delete():
                 grace = action.grace_seconds
                 return api.delete(action.key, now, uid=action.uid, grace_seconds=grace, policy=action.policy)

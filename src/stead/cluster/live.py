@@ -1,27 +1,38 @@
 """The live shell: the same kernel with a real clock, sockets, processes and a data directory."""
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import SystemRandom
 
-from stead.api.request import Request, Response, Stream
+from stead.api.request import ADMIN, Request, Response, Stream
 from stead.cluster import assembly, bootstrap, machine
 from stead.cluster.config import Config
 from stead.cluster.kernel import Cluster
+from stead.dns import answer
+from stead.dns.names import NameIndex
+from stead.dns.wire import Responder
 from stead.engine.journal import Round
 from stead.kube import kubeconfig
-from stead.machinery.objects import Json, decode, encode
+from stead.machinery import meta
+from stead.machinery.keys import key_of
+from stead.machinery.objects import Json, decode, dig, encode
+from stead.machinery.runtime import StopContainer
 from stead.machinery.times import Now
+from stead.runtimes.native import node
+from stead.runtimes.native.keeping import KeeperTrouble
 from stead.runtimes.native.runtime import NativeRuntime
 from stead.runtimes.simulated import SimulatedRuntime
 from stead.serve import authentication, tls
 from stead.serve.http import HttpServer
 from stead.serve.streams import StreamDoor
-from stead.serve.udp import DnsServer
+from stead.serve.udp import NameServer, host_resolvers, sockets
 from stead.store.log import Store
+
+log = logging.getLogger(__name__)
 
 
 class StartError(Exception):
@@ -44,7 +55,7 @@ class Live:
         self.runtime: NativeRuntime | SimulatedRuntime
         self._loop = asyncio.get_running_loop()
         self._server: HttpServer
-        self._dns: DnsServer | None = None
+        self._dns: NameServer | None = None
         self._turn_at: asyncio.TimerHandle | asyncio.Handle | None = None
         self._closing = False
 
@@ -63,7 +74,7 @@ class Live:
             config, self._store, self.runtime, SystemRandom(), facts=machine.facts(config), authority=authority
         )
         bootstrap.install(self.cluster, config, now())
-        users = authentication.Authenticator({token: authentication.ADMIN})
+        users = authentication.Authenticator({token: ADMIN})
         self._server = HttpServer(self._handle, users, self._side_door(), now)
         self.port = await self._listen(tls.server_context(certificates))
         self._write_kubeconfig(certificates, token)
@@ -78,10 +89,10 @@ class Live:
             self._turn_at.cancel()
         await self._server.close()
         if self._dns is not None:
-            self._dns.close()
+            await self._dns.close()
         if isinstance(self.runtime, NativeRuntime):
             if stops_pods:
-                await self.runtime.stop_all(None)
+                await self.runtime.stop_all(self._ask_all_to_stop(self.runtime))
             await self.runtime.close()
         self._store.close()
         self.config.state_path.unlink(missing_ok=True)
@@ -130,15 +141,28 @@ class Live:
 
     # --- parts
 
+    def _ask_all_to_stop(self, runtime: NativeRuntime) -> float:
+        """Send every container its pod's own grace; answers the longest, in seconds."""
+        longest = 0.0
+        for pod in self.cluster.cache.all("Pod"):
+            grace = float(dig(pod, "spec", "terminationGracePeriodSeconds", default=30))
+            for status in dig(pod, "status", "containerStatuses", default=[]):
+                if dig(status, "state", "running") is not None:
+                    longest = max(longest, grace)
+                    runtime.send(StopContainer(key_of("Pod", pod), meta.uid(pod), status["name"], grace), now())
+        return longest
+
     async def _start_runtime(self) -> NativeRuntime | SimulatedRuntime:
         config = self.config
         if config.runtime == "simulated":
             return SimulatedRuntime(SystemRandom())
-        tier = None if config.runtime == "native" else config.runtime
-        runtime = NativeRuntime(
-            config.data, tier=tier, pod_cidr=config.pod_cidr, domain=config.cluster_domain, bell=self._bell
-        )
-        await runtime.start()
+        tier = "" if config.runtime == "native" else config.runtime
+        settings = node.Settings(config.pod_cidr, tier)
+        runtime = NativeRuntime(config.data / "node", self._bell, settings)
+        try:
+            await runtime.start()
+        except (OSError, ValueError, KeeperTrouble) as error:
+            raise StartError(f"the {runtime.tier} runtime does not start: {error}; see stead doctor") from error
         return runtime
 
     def _side_door(self) -> StreamDoor | None:
@@ -165,6 +189,17 @@ class Live:
 
     async def _start_dns(self) -> None:
         """Cluster DNS: for pods on the node's own address, for people on a loopback port."""
+        config = self.config
+        settings = answer.Settings(config.cluster_domain, config.dns_ttl_seconds, config.dns_negative_ttl_seconds)
+        self._dns = NameServer(Responder(self.cluster.cache.index(NameIndex), settings), now, host_resolvers())
+        outside = sockets(config.host, 0)
+        self.dns_port = int(outside[0].getsockname()[1])
+        await self._dns.serve(*outside)
+        if isinstance(self.runtime, NativeRuntime):
+            try:
+                await self._dns.serve(await self.runtime.bind_udp(53), await self.runtime.bind_tcp(53))
+            except OSError as error:
+                log.warning("pods have no cluster DNS: port 53 of %s: %s", self.runtime.dns_address, error)
 
     def _write_state(self) -> None:
         """Who runs here, for the other commands."""

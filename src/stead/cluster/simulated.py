@@ -10,6 +10,9 @@ from stead.cluster.kernel import Cluster
 from stead.cluster.settled import is_settled
 from stead.engine.journal import Round
 from stead.kinds.pod import PodView
+from stead.kinds.registry import BUILT_IN
+from stead.machinery import meta
+from stead.machinery.errors import BadRequest
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, encode
 from stead.machinery.times import Now
@@ -150,9 +153,13 @@ class Simulation:
 
     def _apply(self, obj: Json) -> Json:
         api = self.cluster.api
-        key = api.key_for(obj)
+        kind = BUILT_IN.by_type(obj["apiVersion"], obj["kind"])
+        if kind is None:
+            raise BadRequest(f"stead does not serve kind {obj['kind']} of {obj['apiVersion']}")
+        namespace = meta.namespace(obj) or "default"
+        key = Key(kind.id, namespace if kind.is_namespaced else "", meta.name(obj))
         if api.get(key) is None:
-            return api.create(obj, self.now)
+            return api.create({**obj, "metadata": {**obj["metadata"], "namespace": key.namespace}}, self.now)
         return api.merge_patch(key, obj, self.now)
 
     def _waits(self) -> str:

@@ -1,0 +1,134 @@
+"""A stead of its own for a test: the real command, real processes, a real kubectl, data that go with it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "web.yaml"
+KUBECTL = ROOT / ".tools" / "bin" / "kubectl"
+DEADLINE_SECONDS = 60.0
+
+
+def until(what: Callable[[], Any], *, seconds: float = DEADLINE_SECONDS, wish: str = "") -> Any:
+    """Ask again until the answer is true; answers it. Raises AssertionError with the last answer."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = what()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"not after {seconds:g} s: {wish or what}: {found!r}"
+        time.sleep(0.02)
+
+
+class Cluster:
+    """`up()` starts it, `crash()` kills it with -9, `down()` stops it. Every command runs with its data directory."""
+
+    def __init__(self, data: Path, *, runtime: str = "native") -> None:
+        self.data = data
+        self.runtime = runtime
+        self.process: subprocess.Popen[bytes] | None = None
+
+    # --- life
+
+    def up(self, *files: Path, options: tuple[str, ...] = ()) -> "Cluster":
+        """Start in the foreground of this test and wait until the API answers."""
+        words = [word for file in files for word in ("-f", str(file))]
+        log = (self.data.parent / "stead.out").open("ab")
+        command = [sys.executable, "-m", "stead", "up", "--data", str(self.data), "--port", "0"]
+        command += ["--runtime", self.runtime, *options, *words]
+        self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        log.close()
+        until(self._is_up, wish=f"stead up: {self.output()}")
+        return self
+
+    def _is_up(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.output()
+        return (self.data / "running.json").exists() and self.kubectl("get", "--raw", "/readyz", check=False) == "ok"
+
+    def output(self) -> str:
+        """All that it has printed."""
+        return (self.data.parent / "stead.out").read_text()
+
+    def crash(self) -> None:
+        """kill -9: no goodbye; pods run on."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def down(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(timeout=60)
+        elif (self.data / "keeper.sock").exists():
+            # after a crash: come back once, to stop the pods as one should
+            self.up().down()
+
+    # --- asking
+
+    def stead(self, *words: str, check: bool = True) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "stead", *words, "--data", str(self.data)],
+            capture_output=True,
+            text=True,
+            timeout=90,
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done.stdout if check else done.stdout + done.stderr
+
+    def kubectl(self, *words: str, check: bool = True, stdin: str | None = None) -> str:
+        environment = {**os.environ, "KUBECONFIG": str(self.data / "kubeconfig"), "HOME": str(self.data.parent)}
+        done = subprocess.run(
+            [str(KUBECTL), *words], capture_output=True, text=True, env=environment, input=stdin, timeout=90
+        )
+        assert not check or done.returncode == 0, f"kubectl {' '.join(words)}: {done.stdout}{done.stderr}"
+        return done.stdout if check else done.stdout + done.stderr
+
+    def get(self, *words: str) -> Any:
+        return json.loads(self.kubectl("get", *words, "-o", "json"))
+
+    def pods(self) -> dict[str, Any]:
+        return {pod["metadata"]["name"]: pod for pod in self.get("pods")["items"]}
+
+    def ready(self) -> list[str]:
+        """Names of the Ready pods that are not going."""
+        return [name for name, pod in self.pods().items() if is_ready(pod)]
+
+    def wait_ready(self, *names: str) -> None:
+        until(lambda: self.ready() == list(names), wish=f"{names} Ready; {self.output()[-2000:]}")
+
+    def page(self, pod: str, path: str = "/") -> str:
+        """What the pod's web server answers to another pod's question, by DNS name."""
+        name = f"{pod}.nginx.default.svc.cluster.local"
+        script = f"import urllib.request as u; print(u.urlopen('http://{name}{path}', timeout=5).read().decode())"
+        return self.kubectl("exec", self.ready()[0], "--", "python3", "-c", script).strip()
+
+    def write_page(self, pod: str, text: str) -> None:
+        """Put a file into the pod's volume, from inside the pod."""
+        self.kubectl("exec", pod, "--", "sh", "-c", f"echo {text} > /usr/share/nginx/html/index.html")
+
+
+def is_ready(pod: Any) -> bool:
+    conditions = pod.get("status", {}).get("conditions", [])
+    is_going = "deletionTimestamp" in pod["metadata"]
+    return not is_going and any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+@contextmanager
+def a_cluster(folder: Path, *, runtime: str = "native") -> Iterator[Cluster]:
+    """A cluster that is stopped and gone when the block ends, whatever happened in it."""
+    cluster = Cluster(folder / "data", runtime=runtime)
+    try:
+        yield cluster
+    finally:
+        cluster.down()
+        shutil.rmtree(cluster.data, ignore_errors=True)

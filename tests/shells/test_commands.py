@@ -1,0 +1,136 @@
+"""The commands, and what they say when something is wrong: a clear message, exit status not 0, nothing half done."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.shells.cluster import EXAMPLE, Cluster, a_cluster
+
+pytestmark = [pytest.mark.shell, pytest.mark.anyone]
+
+
+def stead(*words: str, data: Path) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "stead", *words, "--data", str(data)], capture_output=True, text=True, timeout=60
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+WRONG = {
+    "syntax": ("kind: [1", "document 1", "not valid YAML"),
+    "unknown kind": (
+        "apiVersion: v1\nkind: Nope\nmetadata: {name: a}",
+        "document 1",
+        "stead does not serve kind Nope of v1",
+    ),
+    "selector": (
+        EXAMPLE.read_text().replace("      app: nginx\n  template:", "      app: other\n  template:"),
+        "document 3",
+        "spec.template.metadata.labels: Invalid value",
+    ),
+    "unknown field": (
+        EXAMPLE.read_text().replace("replicas: 3", "replcas: 3"),
+        "document 3",
+        'unknown field "spec.replcas"',
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_wrong_manifests_are_told_with_file_document_and_field(folder: Path, what: str) -> None:
+    text, document, told = WRONG[what]
+    (folder / "wrong.yaml").write_text(text)
+    status, said = stead(
+        "up", "--runtime", "simulated", "--port", "0", "-f", str(folder / "wrong.yaml"), data=folder / "d"
+    )
+    assert status == 1
+    assert "wrong.yaml" in said
+    assert document in said
+    assert told in said
+    assert "created" not in said
+
+
+def test_a_missing_file_is_told(folder: Path) -> None:
+    status, said = stead("up", "-f", str(folder / "no.yaml"), data=folder / "d")
+    assert (status, "no.yaml: No such file or directory" in said) == (1, True)
+    assert not (folder / "d").exists()
+
+
+def test_a_taken_port_is_told(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, said = stead("up", "--runtime", "simulated", "--port", str(port), data=folder / "d")
+    assert status == 1
+    assert f"127.0.0.1:{port} is taken" in said
+    assert "--port 0" in said
+
+
+def test_a_directory_in_use_is_told(folder: Path) -> None:
+    with a_cluster(folder, runtime="simulated") as cluster:
+        cluster.up()
+        status, said = stead("up", "--runtime", "simulated", "--port", "0", data=cluster.data)
+    assert status == 1
+    assert "stead runs already" in said
+
+
+def test_a_damaged_store_is_told_and_never_overwritten(folder: Path) -> None:
+    data = folder / "d"
+    data.mkdir(mode=0o700)
+    garbage = os.urandom(20_000)
+    (data / "store.db").write_bytes(garbage)
+    status, said = stead("up", "--runtime", "simulated", "--port", "0", data=data)
+    assert status == 1
+    assert "the store was left as it is" in said
+    assert (data / "store.db").read_bytes() == garbage
+
+
+def test_a_missing_class_is_told_with_its_remedy(folder: Path) -> None:
+    documents = EXAMPLE.read_text().split("---\n")
+    (folder / "web.yaml").write_text("---\n".join([documents[0], documents[2]]))
+    with a_cluster(folder, runtime="simulated") as cluster:
+        cluster.up(folder / "web.yaml")
+        said = cluster.stead("explain", "sts/web")
+    assert 'storageclass.storage.k8s.io "my-gfs-storageclass" not found' in said
+    assert "create the StorageClass my-gfs-storageclass" in said
+
+
+def test_detached_it_returns_when_all_is_ready_and_down_stops_it(folder: Path) -> None:
+    data = folder / "d"
+    cluster = Cluster(data)
+    status, said = stead("up", "-d", "--runtime", "simulated", "--port", "0", "-f", str(EXAMPLE), data=data)
+    assert status == 0, said
+    assert "3/3 Ready" in said
+    assert cluster.ready() == ["web-0", "web-1", "web-2"]
+    assert "statefulset default/web: 3/3 Ready" in cluster.stead("status")
+    assert "stead is down" in cluster.stead("down")
+    assert stead("status", data=data)[0] == 1
+
+
+def test_doctor_says_what_this_machine_allows(folder: Path) -> None:
+    status, said = stead("doctor", data=folder / "d")
+    assert status == 0
+    assert "namespaces" in said
+    assert "port 6443" in said
+
+
+@pytest.mark.parametrize("command", ["--help", "up --help", "--version"])
+def test_help_is_instant_and_imports_nothing(command: str) -> None:
+    heavy = ["asyncio", "msgspec", "rich", "yaml"] if command != "up --help" else []
+    code = (
+        "import sys; from stead.cli.main import main\n"
+        f"try: main({command.split()!r})\nexcept SystemExit as e: assert e.code == 0\n"
+        f"assert not set({heavy!r}) & set(sys.modules), set({heavy!r}) & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "stead" in done.stdout
+
+
+def test_a_controller_that_is_not_there_is_told(folder: Path) -> None:
+    status, said = stead("up", "--controllers", "statefulset,nope", data=folder / "d")
+    assert status == 1
+    assert "there is no controller 'nope'" in said
