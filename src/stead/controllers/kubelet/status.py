@@ -74,15 +74,16 @@ def phase_of(round_: Round) -> str:
     is_ending = round_.is_terminating and not lives.live
     if is_ending and any(life.state == "exited" for life in lives.mains):
         return "Succeeded" if all(life.has_succeeded for life in lives.mains if life.state) else "Failed"
-    if any(map(_never_ran, lives.mains)):
+    if any(_never_ran(round_, life) for life in lives.mains):
         return "Pending"
     if all(life.is_over for life in lives.mains) and not lives.live:
         return "Succeeded" if all(life.has_succeeded for life in lives.mains) else "Failed"
     return "Running"
 
 
-def _never_ran(life: Life) -> bool:
-    return life.state in ("", "starting") and not life.entry.get("last") and not life.told.get("containerID")
+def _never_ran(round_: Round, life: Life) -> bool:
+    is_before = life.state in ("", "starting") or (life.state == "running" and not _is_shown_running(round_, life))
+    return is_before and not life.entry.get("last") and not life.told.get("containerID")
 
 
 # --- containers
@@ -103,7 +104,8 @@ def container_status(round_: Round, life: Life, troubles: Mapping[str, Trouble])
         "imageID": entry.get("image_id") or life.told.get("imageID", ""),
         "started": "running" in state and probes.has_started(life, now),
     }
-    shown = entry.get("id") or life.told.get("containerID")
+    is_hidden = life.state == "running" and "running" not in state
+    shown = life.told.get("containerID") if is_hidden else entry.get("id") or life.told.get("containerID")
     return {**status, "containerID": shown} if shown else status
 
 

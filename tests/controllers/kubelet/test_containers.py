@@ -1,0 +1,152 @@
+"""Which container starts when, what it waits for, and what its status says meanwhile (3.8 in around.md)."""
+
+import pytest
+
+from stead.machinery.runtime import PullImage, StartContainer, StopContainer
+
+from .world import World, a_container, a_pod, a_probe
+
+
+def started(world):
+    return [(action.container, action.attempt) for action in world.sent_of(StartContainer)]
+
+
+def phases(world):
+    """What was shown, without what was shown twice."""
+    return [line for line, before in zip(world.shown, [None, *world.shown], strict=False) if line != before]
+
+
+def test_init_containers_run_one_after_the_other():
+    inits = [a_container("one"), a_container("two")]
+    world = World(a_pod(initContainers=inits, annotations={"one.exit-after": "2s", "two.exit-after": "2s"}))
+    world.run(1)
+    assert started(world) == [("one", 0)]
+    assert world.shown[-1] == "Pending 0/1 running PodInitializing PodInitializing"
+    assert world.condition("Initialized") == "False"
+    world.run(2)
+    assert started(world)[-1] == ("two", 0)
+    world.run(2)
+    assert world.shown[-1] == "Running 1/1 Completed Completed running"
+    assert world.condition("Initialized") == "True" and world.status("one")["ready"]
+
+
+def test_a_failing_init_container_backs_off():
+    pod = a_pod(initContainers=[a_container("one")], annotations={"one.exit-after": "1s", "one.exit-code": "1"})
+    world = World(pod)
+    world.run(3)
+    assert world.shown[-1] == "Pending 0/1 CrashLoopBackOff PodInitializing"
+    assert started(world) == [("one", 0), ("one", 1)]
+
+
+def test_a_failing_init_container_of_a_pod_that_never_restarts_fails_the_pod():
+    script = {"one.exit-after": "1s", "one.exit-code": "1"}
+    world = World(a_pod(initContainers=[a_container("one")], restartPolicy="Never", annotations=script))
+    world.run(60)
+    assert world.shown[-1] == "Failed 0/1 Error PodInitializing" and started(world) == [("one", 0)]
+
+
+def test_a_sidecar_starts_first_and_stops_last():
+    side = a_container("side", restartPolicy="Always", startupProbe=a_probe(periodSeconds=1))
+    world = World(a_pod(initContainers=[side], annotations={"side.ready-after": "3s", "c.stop-after": "2s"}))
+    world.run(2)
+    assert started(world) == [("side", 0)]
+    world.run(3)
+    assert started(world) == [("side", 0), ("c", 0)]
+    assert world.shown[-1] == "Running 1/1 running running"
+    world.delete()
+    world.run(1)
+    assert [action.container for action in world.sent_of(StopContainer)] == ["c"]
+    world.run(2)
+    assert [action.container for action in world.sent_of(StopContainer)] == ["c", "side"]
+    assert world.get() is None
+
+
+def test_a_sidecar_does_not_keep_a_finished_pod():
+    side = a_container("side", restartPolicy="Always")
+    world = World(a_pod(initContainers=[side], restartPolicy="Never", annotations={"c.exit-after": "5s"}))
+    world.run(6)
+    assert world.shown[-1] == "Succeeded 0/1 Completed Completed"
+    assert world.condition("Ready") == "False"
+
+
+@pytest.mark.parametrize(
+    "policy, code, phase, starts",
+    [
+        ("Never", "0", "Succeeded", 1),
+        ("Never", "1", "Failed", 1),
+        ("OnFailure", "0", "Succeeded", 1),
+        ("OnFailure", "1", "Running", 2),
+        ("Always", "0", "Running", 2),
+    ],
+)
+def test_restart_policy(policy, code, phase, starts):
+    world = World(a_pod(restartPolicy=policy, annotations={"exit-after": "1s", "exit-code": code}))
+    world.run(5)
+    assert world.get()["status"]["phase"] == phase and len(started(world)) == starts
+
+
+def test_an_image_that_is_missing():
+    world = World(a_pod(annotations={"image-missing": "true"}))
+    world.run(1)
+    assert world.shown[-1] == "Pending 0/1 ErrImagePull"
+    world.run(2)
+    assert world.shown[-1] == "Pending 0/1 ImagePullBackOff"
+    assert world.reasons() == ["Runtime", "Failed", "Failed", "BackOff", "Failed"]
+    world.run(160)
+    assert len(world.sent_of(PullImage)) == 5, "at 0, 10, 30, 70 and 150 seconds"
+
+
+def test_a_missing_config_map_is_waited_for():
+    env = [{"name": "COLOR", "valueFrom": {"configMapKeyRef": {"name": "colors", "key": "sky"}}}]
+    world = World(a_pod(a_container(env=env)))
+    world.run(30)
+    assert world.shown[-1] == "Pending 0/1 CreateContainerConfigError"
+    assert world.told[-1] == ("Warning", "Failed", 'Error: configmap "colors" not found')
+    world.put({"kind": "ConfigMap", "metadata": {"name": "colors", "namespace": "default"}, "data": {"sky": "blue"}})
+    world.run()
+    assert world.shown[-1] == "Running 1/1 running"
+    assert world.sent_of(StartContainer)[0].environment == (("COLOR", "blue"),)
+
+
+def test_policy_always_looks_for_the_image_before_every_start():
+    script = {"exit-after": "1s", "exit-attempts": "1"}
+    world = World(a_pod(a_container(imagePullPolicy="Always"), annotations=script))
+    world.run(5)
+    assert len(world.sent_of(PullImage)) == 2
+    world = World(a_pod(a_container(imagePullPolicy="IfNotPresent"), annotations=script))
+    world.run(5)
+    assert len(world.sent_of(PullImage)) == 1
+
+
+def test_every_change_of_a_crashing_pod():
+    world = World(a_pod(annotations={"exit-after": "1s", "exit-code": "1", "exit-attempts": "2"}))
+    world.run(60)
+    assert phases(world) == [
+        "Pending 0/1",
+        "Pending 0/1 ContainerCreating",
+        "Running 1/1 running",
+        "Running 0/1 Error",
+        "Running 1/1 running",
+        "Running 0/1 CrashLoopBackOff",
+        "Running 0/1 Error",
+        "Running 1/1 running",
+    ]
+
+
+def test_a_deadline_ends_the_pod():
+    world = World(a_pod(activeDeadlineSeconds=30))
+    world.run(40)
+    status = world.get()["status"]
+    assert (status["phase"], status["reason"]) == ("Failed", "DeadlineExceeded")
+    assert world.runtime.running() == []
+
+
+def test_readiness_gates_hold_ready_back():
+    world = World(a_pod(readinessGates=[{"conditionType": "example.com/fed"}]))
+    world.run()
+    assert (world.condition("ContainersReady"), world.condition("Ready")) == ("True", "False")
+    pod = world.get()
+    fed = {"type": "example.com/fed", "status": "True"}
+    world.put({**pod, "status": {**pod["status"], "conditions": [*pod["status"]["conditions"], fed]}})
+    world.run()
+    assert world.condition("Ready") == "True" and world.condition("example.com/fed") == "True"
