@@ -161,8 +161,7 @@ class SimulatedRuntime:
         for pod in self._pods.values():
             self._say(SandboxRunning(pod.key, pod.uid, (pod.ip,), NOTE))
             for container in pod.containers.values():
-                if container.told is not None:
-                    self._say(container.told)
+                self._at(-inf, _last_word(container))
 
     def reboot(self, message: str = "the node was restarted") -> None:
         """The machine restarts: every sandbox and every container in it is gone."""
@@ -306,3 +305,8 @@ class SimulatedRuntime:
     def _new_address(self) -> str:
         number = next(self._address) % (254 * 254)
         return f"10.44.{number // 254}.{number % 254 + 1}"
+
+
+def _last_word(container: _Container) -> Deed:
+    """What was last told of it, when the time comes to tell it again."""
+    return lambda now: container.told
