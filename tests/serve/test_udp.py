@@ -16,7 +16,7 @@ from stead.dns.names import NameIndex
 from stead.dns.wire import Responder
 from stead.machinery.cache import Cache
 from stead.machinery.keys import key_of
-from stead.serve.udp import NameServer, host_resolvers, sockets
+from stead.serve.udp import DnsServer, host_resolvers, sockets
 
 pytestmark = pytest.mark.shell
 
@@ -39,13 +39,13 @@ def headless(count, zone_address="10.0.0"):
 
 @asynccontextmanager
 async def name_server(cache, resolvers=(), port=53, **settings):
-    server = NameServer(Responder(cache.index(NameIndex), Settings(**settings)), now, resolvers, 0.3, port)
+    server = DnsServer(Responder(cache.index(NameIndex), Settings(**settings)), now, resolvers, 0.3, port)
     udp, tcp = sockets("127.0.0.1", 0)
     await server.serve(udp, tcp)
     try:
         yield udp.getsockname()[1]
     finally:
-        await server.close()
+        server.close()
 
 
 async def ask(port, name, *, by_tcp=False):

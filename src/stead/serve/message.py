@@ -70,22 +70,23 @@ def broken_inside() -> Response:
 
 
 def split_target(target: bytes) -> tuple[str, Headers]:
-    """A request target as (path, query), both decoded. Raises BadRequest where it is not UTF-8.
+    """A request target as path, still percent-encoded (`kinds/paths` decodes step by step), and decoded query.
 
-    httptools' own `parse_url` cuts fields beyond 64 KB, so that this is done here.
+    Raises BadRequest where either is not UTF-8. httptools' own `parse_url` cuts fields beyond 64 KB, hence this.
     """
     path, _, query = target.partition(b"?")
     if not path.startswith(b"/") and path != b"*":
         path = b"/" + path.partition(b"://")[2].partition(b"/")[2]  # absolute form, as proxies send it
     try:
-        return _decoded(path), _pairs(query.decode("ascii")) if query else ()
+        return _checked(path.decode("ascii")), _pairs(query.decode("ascii")) if query else ()
     except (UnicodeDecodeError, ValueError) as error:
         raise BadRequest("the request target is not percent-encoded UTF-8") from error
 
 
-def _decoded(path: bytes) -> str:
-    text = path.decode("ascii")
-    return unquote(text, errors="strict") if "%" in text else text
+def _checked(path: str) -> str:
+    if "%" in path:
+        unquote(path, errors="strict")
+    return path
 
 
 def _pairs(query: str) -> Headers:

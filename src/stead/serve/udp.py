@@ -57,7 +57,7 @@ def sockets(host: str, port: int) -> tuple[socket.socket, socket.socket]:
     raise AssertionError("the loop returns or raises")
 
 
-class NameServer:
+class DnsServer:
     """Answers on any number of sockets; `resolvers` are asked, in order, for names that are not ours."""
 
     def __init__(
@@ -88,7 +88,7 @@ class NameServer:
         if tcp is not None:
             self._servers.append(await asyncio.start_server(self._converse, sock=tcp))
 
-    async def close(self) -> None:
+    def close(self) -> None:
         for udp in self._udp:
             self._loop.remove_reader(udp.fileno())
             udp.close()
@@ -97,7 +97,6 @@ class NameServer:
             server.close()
         for task in tuple(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # UDP
 

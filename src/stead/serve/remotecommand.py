@@ -1,0 +1,158 @@
+"""exec and attach: a session in a container and a client at the other end, whatever protocol carries them."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from stead.machinery.objects import Json
+
+log = logging.getLogger(__name__)
+
+QUIET_SECONDS = 1.0  # after the program's end, how long output may pause before nobody is thought to write any more
+
+
+class Session(Protocol):
+    """A program (or a container's first process) and its three streams; the runtime's side."""
+
+    async def read(self, stream: str = "stdout") -> bytes:
+        """What `stdout` or `stderr` has, b"" at its end."""
+
+    async def write(self, data: bytes) -> None: ...
+
+    async def close_stdin(self) -> None: ...
+
+    async def resize(self, width: int, height: int) -> None: ...
+
+    async def wait(self) -> int:
+        """The exit code, 128 + n for signal n. Raises where the program did not start."""
+
+    def kill(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class InputEnd:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    width: int
+    height: int
+
+
+FromClient: TypeAlias = Input | InputEnd | Resize
+
+
+class Client(Protocol):
+    """The other end."""
+
+    async def receive(self) -> FromClient | None:
+        """The next thing the client does, None when it has gone."""
+
+    async def send(self, stream: str, data: bytes) -> None: ...
+
+    async def finish(self, status: Json) -> None:
+        """Tell how it ended, and close."""
+
+
+class Flow:
+    """Output on its way: whether any moved lately, and whether the client holds it up."""
+
+    def __init__(self) -> None:
+        self.moved = 0
+        self.sending = 0
+
+
+async def converse(session: Session, client: Client, streams: tuple[str, ...], *, tells_exit: bool) -> None:
+    """Carry bytes both ways until the program has ended or the client has gone. Closes the session."""
+    flow = Flow()
+    outputs = [asyncio.create_task(_pump(session, client, stream, flow)) for stream in streams]
+    inputs = asyncio.create_task(_feed(session, client))
+    ended = asyncio.ensure_future(session.wait())
+    try:
+        await asyncio.wait([ended, inputs], return_when=asyncio.FIRST_COMPLETED)
+        if not ended.done():
+            return  # the client has gone
+        await _drain(outputs, flow)
+        inputs.cancel()
+        await asyncio.gather(inputs, return_exceptions=True)
+        await client.finish(_ending(ended) if tells_exit or ended.exception() else SUCCESS)
+    except ConnectionError:
+        return
+    finally:
+        for task in (*outputs, inputs, ended):
+            task.cancel()
+        await asyncio.gather(*outputs, inputs, ended, return_exceptions=True)
+        session.close()
+
+
+async def _pump(session: Session, client: Client, stream: str, flow: Flow) -> None:
+    while data := await session.read(stream):
+        flow.moved += 1
+        flow.sending += 1
+        await client.send(stream, data)
+        flow.sending -= 1
+
+
+async def _feed(session: Session, client: Client) -> None:
+    actions: dict[type, Callable[[Any], Awaitable[None]]] = {
+        Input: lambda event: session.write(event.data),
+        InputEnd: lambda _: session.close_stdin(),
+        Resize: lambda event: session.resize(event.width, event.height),
+    }
+    while (event := await client.receive()) is not None:
+        await actions[type(event)](event)
+
+
+async def _drain(outputs: "list[asyncio.Task[None]]", flow: Flow) -> None:
+    """Let the rest of the output through; a child that lives on and keeps a pipe open does not hold us for ever."""
+    while any(not task.done() for task in outputs):
+        before = flow.moved
+        await asyncio.wait(outputs, timeout=QUIET_SECONDS)
+        if flow.moved == before and not flow.sending:
+            return
+
+
+SUCCESS: Json = {"metadata": {}, "status": "Success"}
+
+
+def exit_status(code: int) -> Json:
+    """How kubectl is told an exit code (wire.md 3.8)."""
+    if code == 0:
+        return SUCCESS
+    return {
+        "metadata": {},
+        "status": "Failure",
+        "message": f"command terminated with non-zero exit code: exit status {code}",
+        "reason": "NonZeroExitCode",
+        "details": {"causes": [{"reason": "ExitCode", "message": str(code)}]},
+    }
+
+
+def failure(text: str) -> Json:
+    """Something went wrong that is no exit code."""
+    return {
+        "metadata": {},
+        "status": "Failure",
+        "message": f"Internal error occurred: {text}",
+        "reason": "InternalError",
+        "details": {"causes": [{"message": text}]},
+        "code": 500,
+    }
+
+
+def _ending(ended: "asyncio.Future[int]") -> Json:
+    error = ended.exception()
+    if error is None:
+        return exit_status(ended.result())
+    code = getattr(error, "exit_code", None)  # a program that was not found or not executable: 127, 126
+    return {**exit_status(code), "message": str(error)} if isinstance(code, int) else failure(str(error))

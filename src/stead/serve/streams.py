@@ -1,0 +1,188 @@
+"""The side door: logs, exec, attach and port-forward, straight from a runtime to a client, past the kernel.
+
+The API says whether the client may and which pod is meant; everything after that is bytes (wire.md 3.8).
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from stead.api.request import Request
+from stead.machinery import meta
+from stead.machinery.errors import ApiError, BadRequest
+from stead.machinery.keys import Key
+from stead.machinery.objects import Json, dig
+from stead.machinery.times import Now
+from stead.serve import channels, logs, portforward, remotecommand, websocket
+from stead.serve.channels import ChannelClient
+from stead.serve.conversation import Conversation
+from stead.serve.logs import LogSource, LogWanted, is_true
+from stead.serve.remotecommand import Session
+from stead.serve.websocket import WebSocket
+
+ENDED = ("Succeeded", "Failed")
+
+
+class PodRuntime(Protocol):
+    """What runs the pods, as far as streams need it; its errors are told to the client by their text."""
+
+    def log_path(self, uid: str, pod: Key, container: str, attempt: int) -> str: ...
+
+    async def exec(
+        self, uid: str, container: str, argv: list[str], *, has_tty: bool = False, has_stdin: bool = False
+    ) -> Session: ...
+
+    async def attach(self, uid: str, container: str, *, has_stdin: bool = False) -> Session: ...
+
+    async def dial(self, uid: str, port: int) -> socket.socket: ...
+
+
+FindPod = Callable[[Request], Json]  # authorises and answers the pod, or raises an ApiError
+OpenLog = Callable[[str, LogWanted], LogSource]
+
+
+class StreamDoor:
+    """A `serve.http.SideDoor`. `open_log` reads a log file by its path."""
+
+    def __init__(self, find_pod: FindPod, runtime: PodRuntime, open_log: OpenLog, now: Callable[[], Now]) -> None:
+        self._find_pod = find_pod
+        self._runtime = runtime
+        self._open_log = open_log
+        self._now = now
+        self._sorts: dict[str, Callable[[Conversation, Json], Awaitable[None]]] = {
+            "log": self._log,
+            "exec": self._exec,
+            "attach": self._attach,
+            "portforward": self._port_forward,
+        }
+
+    def opens_for(self, request: Request) -> bool:
+        return _subresource(request) in self._sorts and request.method in ("GET", "POST")
+
+    async def serve(self, conversation: Conversation) -> None:
+        """Speak with the client until one of both ends it. Raises an ApiError where the first byte is never sent."""
+        request = conversation.request
+        pod = self._find_pod(request)
+        sort = _subresource(request)
+        if not dig(pod, "spec", "nodeName"):
+            if sort != "log":
+                raise BadRequest(f"pod {meta.name(pod)} does not have a host assigned")
+            conversation.answer(logs.TEXT)
+            return
+        await self._sorts[sort](conversation, pod)
+
+    async def _log(self, conversation: Conversation, pod: Json) -> None:
+        request = conversation.request
+        wanted = logs.asked(request, pod, self._now())
+        attempt = logs.attempt_of(pod, wanted.container, is_previous=wanted.is_previous)
+        uid, key = meta.uid(pod), Key("Pod", meta.namespace(pod), meta.name(pod))
+        path = self._runtime.log_path(uid, key, wanted.container, attempt)
+        source = await asyncio.to_thread(self._open_log, path, wanted.wanted)  # `tailLines` reads the whole file
+
+        def is_over() -> bool:
+            return logs.has_ended(self._look_again(request), uid, wanted.container, attempt)
+
+        try:
+            await logs.tell(conversation, source, is_over if wanted.is_following else None, self._now)
+        finally:
+            source.close()
+
+    async def _exec(self, conversation: Conversation, pod: Json) -> None:
+        request = conversation.request
+        command = [value for name, value in request.query if name == "command"]
+        if not command:
+            raise BadRequest("you must specify at least one command for the container")
+        container = self._running(pod, request)
+        has_tty, has_stdin = is_true(request, "tty"), is_true(request, "stdin")
+        protocol = _protocol(request)
+
+        async def begin() -> Session:
+            return await self._runtime.exec(meta.uid(pod), container, command, has_tty=has_tty, has_stdin=has_stdin)
+
+        await self._command(conversation, begin, _outputs(request, has_tty), protocol, tells_exit=True)
+
+    async def _attach(self, conversation: Conversation, pod: Json) -> None:
+        request = conversation.request
+        container = self._running(pod, request)
+        spec = _container(pod, container)
+        has_stdin = is_true(request, "stdin") and bool(spec.get("stdin"))
+        protocol = _protocol(request)
+
+        async def begin() -> Session:
+            return await self._runtime.attach(meta.uid(pod), container, has_stdin=has_stdin)
+
+        streams = _outputs(request, bool(spec.get("tty")))
+        await self._command(conversation, begin, streams, protocol, tells_exit=False)
+
+    async def _command(
+        self,
+        conversation: Conversation,
+        begin: Callable[[], Awaitable[Session]],
+        streams: tuple[str, ...],
+        protocol: str,
+        *,
+        tells_exit: bool,
+    ) -> None:
+        """Accept, begin and carry; what fails after the handshake is told on the error channel."""
+        client = ChannelClient(WebSocket.accept(conversation, protocol))
+        await client.greet()
+        try:
+            session = await begin()
+        except Exception as error:
+            await client.finish(remotecommand.failure(f"error executing command in container: {error}"))
+            return
+        await remotecommand.converse(session, client, streams, tells_exit=tells_exit)
+
+    async def _port_forward(self, conversation: Conversation, pod: Json) -> None:
+        request = conversation.request
+        if dig(pod, "status", "phase") != "Running":
+            phase = dig(pod, "status", "phase", default="Pending")
+            raise BadRequest(f"unable to forward port because pod is not running. Current status={phase}")
+        ports = portforward.ports_of(request)
+        client = WebSocket.accept(conversation, _protocol(request, (channels.V4,)))
+        await portforward.converse(client, ports, lambda port: self._runtime.dial(meta.uid(pod), port))
+
+    def _running(self, pod: Json, request: Request) -> str:
+        """The container meant, which must run. Raises BadRequest and, as the kubelet does, an internal error."""
+        container = logs.container_of(pod, request.parameter("container"))
+        phase = dig(pod, "status", "phase", default="Pending")
+        if phase in ENDED:
+            raise BadRequest(f"cannot exec into a container in a completed pod; current phase is {phase}")
+        if "running" not in (dig(logs.status_of(pod, container) or {}, "state") or {}):
+            raise ApiError(f'container not found ("{container}")')
+        return container
+
+    def _look_again(self, request: Request) -> Json | None:
+        try:
+            return self._find_pod(request)
+        except ApiError:
+            return None
+
+
+def _subresource(request: Request) -> str:
+    """`log` of `/api/v1/namespaces/NS/pods/NAME/log`, "" for other paths."""
+    steps = request.path.strip("/").split("/")
+    is_pod = len(steps) == 7 and steps[:3] == ["api", "v1", "namespaces"] and steps[4] == "pods"
+    return steps[6] if is_pod else ""
+
+
+def _protocol(request: Request, known: tuple[str, ...] = channels.PROTOCOLS) -> str:
+    if not websocket.is_asked(request.headers):
+        upgrade = request.headers.get("upgrade")
+        told = f"the upgrade to {upgrade} is not supported" if upgrade else "Upgrade request required"
+        raise BadRequest(f"{told}; ask for a WebSocket with one of {', '.join(known)}")
+    return websocket.chosen_protocol(request.headers, known)
+
+
+def _outputs(request: Request, has_tty: bool) -> tuple[str, ...]:
+    """The output streams wanted. A terminal has only one. Raises BadRequest where no stream at all is wanted."""
+    wanted = [stream for stream in ("stdin", "stdout", "stderr") if is_true(request, stream)]
+    if not wanted:
+        raise BadRequest("you must specify at least one of stdin, stdout, stderr")
+    return tuple(stream for stream in wanted if stream == "stdout" or (stream == "stderr" and not has_tty))
+
+
+def _container(pod: Json, name: str) -> Json:
+    containers: list[Any] = [spec for part in logs.CONTAINER_LISTS for spec in dig(pod, "spec", part, default=[])]
+    return next(spec for spec in containers if spec["name"] == name)
