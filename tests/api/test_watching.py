@@ -1,0 +1,95 @@
+"""Watches: where they start, what selectors make of a change, how they end (3.5 in wire.md)."""
+
+import pytest
+from asking import CONFIG_MAPS, MERGE, TABLE, Client, config_map
+
+
+def label(client: Client, name: str, value: str | None) -> None:
+    client.ask("PATCH", f"{CONFIG_MAPS}/{name}", {"metadata": {"labels": {"app": value}}}, MERGE)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("", ["ADDED a", "ADDED b"]),
+        ("&resourceVersion=0", ["ADDED a", "ADDED b"]),
+        ("&resourceVersion={after a}", ["ADDED b"]),
+        ("&resourceVersion=999", []),
+        ("&sendInitialEvents=true&resourceVersionMatch=NotOlderThan", ["ADDED a", "ADDED b"]),
+        ("&sendInitialEvents=false&resourceVersionMatch=NotOlderThan", []),
+    ],
+)
+def test_where_a_watch_starts(client: Client, query: str, words: list[str]) -> None:
+    first = client.create(config_map("a"))["metadata"]["resourceVersion"]
+    client.create(config_map("b"))
+    assert client.watch(f"{CONFIG_MAPS}?watch=1{query.replace('{after a}', first)}").words() == words
+
+
+def test_initial_events_end_in_a_bookmark_of_the_kind(client: Client) -> None:
+    client.create(config_map("a"))
+    query = "?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
+    *_, mark = client.watch(CONFIG_MAPS + query).events()
+    assert (mark["type"], mark["object"]["kind"], mark["object"]["apiVersion"]) == ("BOOKMARK", "ConfigMap", "v1")
+    assert mark["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+    assert mark["object"]["metadata"]["resourceVersion"] == str(client.store.revision)
+
+
+def test_a_selector_sees_coming_and_going(client: Client) -> None:
+    client.create(config_map("a", {"app": "x"}))
+    watch = client.watch(f"{CONFIG_MAPS}?watch=1&labelSelector=app%3Dx&resourceVersion={client.store.revision}")
+    for value in ("x2", "x", None, "x"):
+        label(client, "a", value)
+    client.ask("PATCH", f"{CONFIG_MAPS}/a", {"data": {"k": "v"}}, MERGE)
+    client.ask("DELETE", f"{CONFIG_MAPS}/a")
+    assert watch.words() == ["DELETED a", "ADDED a", "DELETED a", "ADDED a", "MODIFIED a", "DELETED a"]
+
+
+def test_what_left_the_selection_is_told_as_it_was_with_the_new_revision(client: Client) -> None:
+    client.create(config_map("a", {"app": "x"}))
+    watch = client.watch(f"{CONFIG_MAPS}?watch=1&labelSelector=app%3Dx&resourceVersion={client.store.revision}")
+    label(client, "a", "y")
+    (gone,) = watch.events()
+    assert gone["object"]["metadata"]["labels"] == {"app": "x"}
+    assert gone["object"]["metadata"]["resourceVersion"] == str(client.store.revision)
+
+
+def test_other_kinds_and_namespaces_are_not_seen(client: Client) -> None:
+    client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}})
+    watch = client.watch(f"{CONFIG_MAPS}?watch=1&resourceVersion={client.store.revision}")
+    client.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "n"}})
+    client.create({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "default"}})
+    assert watch.words() == []
+
+
+def test_bookmarks_come_every_minute_and_shortly_before_the_end(client: Client) -> None:
+    watch = client.watch(f"{CONFIG_MAPS}?watch=1&allowWatchBookmarks=true&timeoutSeconds=100")
+    heard = []
+    while not watch.stream.is_done:
+        wake = watch.stream.next_wake()
+        client.wall = max(client.wall, wake)
+        heard += [(round(client.wall - 1_790_000_000), event["type"]) for event in watch.events()]
+    assert heard == [(60, "BOOKMARK"), (98, "BOOKMARK")]
+
+
+def test_a_forgotten_revision_is_told_in_the_stream(client: Client) -> None:
+    for name in "abc":
+        client.create(config_map(name))
+    client.store.forget(client.store.revision - 1)
+    watch = client.watch(f"{CONFIG_MAPS}?watch=1&resourceVersion=1")
+    (event,) = watch.events()
+    assert (event["type"], event["object"]["code"], event["object"]["reason"]) == ("ERROR", 410, "Expired")
+    assert watch.stream.is_done
+
+
+def test_rows_of_a_table(client: Client) -> None:
+    client.create(config_map("a", k="v"))
+    (event,) = client.watch(f"{CONFIG_MAPS}?watch=1", TABLE).events()
+    assert (event["type"], event["object"]["kind"]) == ("ADDED", "Table")
+    assert event["object"]["rows"][0]["cells"][:2] == ["a", 1]
+
+
+@pytest.mark.parametrize("path", [f"{CONFIG_MAPS}/a?watch=1", "/api/v1/watch/namespaces/default/configmaps/a"])
+def test_one_object_can_be_watched(client: Client, path: str) -> None:
+    client.create(config_map("a"))
+    client.create(config_map("b"))
+    assert client.watch(path).words() == ["ADDED a"]
