@@ -34,6 +34,7 @@ class Forwarded:
         self._port = port
         self._client = client
         self._pod: socket.socket | None = None
+        self._is_dialled = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
     async def run(self, dial: Dial) -> None:
@@ -42,8 +43,7 @@ class Forwarded:
         await self._client.send(bytes((self.channel,)) + number)
         await self._client.send(bytes((self.channel + 1,)) + number)
         try:
-            self._pod = await dial(self._port)
-            self._pod.setblocking(False)
+            self._pod = await self._dialled(dial)
             while data := await self._loop.sock_recv(self._pod, READ_BYTES):
                 await self._client.send(bytes((self.channel,)) + data)
         except ConnectionResetError:
@@ -52,8 +52,17 @@ class Forwarded:
             told = f"error forwarding port {self._port}: {error}"
             await self._client.send(bytes((self.channel + 1,)) + told.encode())
 
+    async def _dialled(self, dial: Dial) -> socket.socket:
+        try:
+            connection = await dial(self._port)
+            connection.setblocking(False)
+            return connection
+        finally:
+            self._loop.call_soon(self._is_dialled.set)
+
     async def write(self, data: bytes) -> None:
-        """To the pod; bytes for a connection that is gone are dropped."""
+        """To the pod, once it is dialled; bytes for a connection that is gone are dropped."""
+        await self._is_dialled.wait()
         try:
             if self._pod is not None:
                 await self._loop.sock_sendall(self._pod, data)
