@@ -187,7 +187,7 @@ def test_spread_is_drawn_from_the_seed():
     clocks = [Clock(settings), Clock(settings)]
     for clock in clocks:
         clock.start()
-    one, other = ([event for event in clock.until(5)][-1] for clock in clocks)
+    one, other = (clock.until(5)[-1] for clock in clocks)
     assert one == other and 1001 < one.started < 1002
 
 

@@ -148,3 +148,10 @@ def test_a_path_made_of_variables():
     world = World(a_pod(container, volumes=[{"name": "v", "hostPath": {"path": "/srv"}}]))
     world.run()
     assert world.sent_of(StartContainer)[0].mounts[0].source == "/srv/of-web-0"
+
+
+def test_no_pod_waits_for_the_certificates_of_its_account():
+    sources = [{"configMap": {"name": "kube-root-ca.crt"}}]
+    world = World(a_pod(volumes=[{"name": "kube-api-access-b2x7j", "projected": {"sources": sources}}]))
+    world.run()
+    assert world.shown[-1] == "Running 1/1 running"

@@ -13,6 +13,7 @@ from stead.machinery.runtime import EmptyDir, File, Mount, VolumeFiles
 
 FILE_MODE = 0o644
 TOKEN_SECONDS = 3600
+ADMITTED = "kube-api-access-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,15 @@ def _single(observed: Observed, volume: Json, settings: Settings) -> VolumeFiles
 
 
 def _projected(observed: Observed, volume: Json, settings: Settings) -> VolumeFiles | Problem:
-    return _files(observed, volume, volume["projected"].get("sources") or [], settings)
+    sources = volume["projected"].get("sources") or []
+    if volume["name"].startswith(ADMITTED):
+        sources = [_optional(source) for source in sources]
+    return _files(observed, volume, sources, settings)
+
+
+def _optional(source: Json) -> Json:
+    """The volume that admission gave every pod: certificates may come later, no pod waits for them."""
+    return {"configMap": {**source["configMap"], "optional": True}} if source.get("configMap") else source
 
 
 def _files(observed: Observed, volume: Json, sources: list[Json], settings: Settings) -> VolumeFiles | Problem:
