@@ -1,108 +1,155 @@
 """What a claim may not ask for, and what of it may not change: claims, claim templates, ephemeral volumes (V-3)."""
 
+from typing import Any
+
+from stead.kinds.checks import Errors, faults, known, needed, positive_quantity, unchanged
 from stead.kinds.labelselector import validate_selector
-from stead.kinds.numbers import POSITIVE
-from stead.kinds.syntax import subdomain_faults
+from stead.kinds.objectmeta import annotation_errors, label_errors
+from stead.kinds.shownstructs import difference
+from stead.kinds.syntax import label_faults, subdomain_faults
 from stead.machinery import fields, quantity
-from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json, dig
 
 ACCESS_MODES = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"]
 VOLUME_MODES = ["Block", "Filesystem"]
 
 
-def validate_claim_spec(spec: Json, path: str) -> list[FieldError]:
-    errors = mode_errors(spec.get("accessModes") or [], f"{path}.accessModes", "at least 1 access mode is required")
+def validate_claim_spec(spec: Json, path: str) -> Errors:
+    modes = spec.get("accessModes") or []
+    errors = needed(f"{path}.accessModes", modes, "at least 1 access mode is required")
     errors += validate_selector(spec.get("selector"), f"{path}.selector")
+    errors += mode_errors(modes, f"{path}.accessModes")
     errors += _storage_errors(spec, f"{path}.resources[storage]")
-    if class_name := spec.get("storageClassName"):
-        errors += [fields.invalid(f"{path}.storageClassName", class_name, f) for f in subdomain_faults(class_name)]
+    errors += class_errors(spec.get("storageClassName"), f"{path}.storageClassName")
     mode = spec.get("volumeMode")
-    if mode is not None and mode not in VOLUME_MODES:
-        errors.append(fields.not_supported(f"{path}.volumeMode", mode, VOLUME_MODES))
+    errors += known(f"{path}.volumeMode", mode, VOLUME_MODES) if mode is not None else []
     errors += _source_errors(spec, path)
-    if attributes := spec.get("volumeAttributesClassName"):
-        path = f"{path}.volumeAttributesClassName"
-        errors += [fields.invalid(path, attributes, fault) for fault in subdomain_faults(attributes)]
-    return errors
+    return [*errors, *class_errors(spec.get("volumeAttributesClassName"), f"{path}.volumeAttributesClassName")]
 
 
-def mode_errors(modes: list[str], path: str, needed: str) -> list[FieldError]:
+def validate_claim_template(template: Json, path: str) -> Errors:
+    """A claim that a pod brings along: of its metadata, labels and annotations alone."""
+    metadata = template.get("metadata") or {}
+    errors = annotation_errors(metadata.get("annotations") or {}, f"{path}.metadata.annotations")
+    errors += label_errors(metadata.get("labels") or {}, f"{path}.metadata.labels")
+    for member in metadata:
+        if member not in ("annotations", "labels") and metadata[member]:
+            errors.append(fields.forbidden(f"{path}.metadata.{member}", "cannot be set"))
+    return [*errors, *validate_claim_spec(template.get("spec") or {}, f"{path}.spec")]
+
+
+def mode_errors(modes: list[str], path: str) -> Errors:
     """Access modes: known ones, and ReadWriteOncePod by itself."""
-    errors: list[FieldError] = [] if modes else [fields.required(path, needed)]
-    errors += [fields.not_supported(path, mode, ACCESS_MODES) for mode in modes if mode not in ACCESS_MODES]
-    if "ReadWriteOncePod" in modes and set(modes) != {"ReadWriteOncePod"}:
+    errors: Errors = []
+    for mode in modes:
+        errors += known(path, mode, ACCESS_MODES)
+    others = {mode for mode in modes if mode in ACCESS_MODES} - {"ReadWriteOncePod"}
+    if "ReadWriteOncePod" in modes and others:
         errors.append(fields.forbidden(path, "may not use ReadWriteOncePod with other access modes"))
     return errors
 
 
-def _storage_errors(spec: Json, path: str) -> list[FieldError]:
+def class_errors(name: str | None, path: str) -> Errors:
+    return faults(path, name, subdomain_faults(name)) if name else []
+
+
+def _storage_errors(spec: Json, path: str) -> Errors:
     asked = dig(spec, "resources", "requests", "storage")
-    if asked is None:
-        return [fields.required(path)]
-    return [] if quantity.compare(asked, "0") > 0 else [fields.invalid(path, asked, POSITIVE)]
+    return [fields.required(path)] if asked is None else positive_quantity(path, asked)
 
 
-def _source_errors(spec: Json, path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    if (source := spec.get("dataSource")) is not None:
+def _source_errors(spec: Json, path: str) -> Errors:
+    source, ref = spec.get("dataSource"), spec.get("dataSourceRef")
+    errors: Errors = []
+    if source is not None:
         errors += _one_source_errors(source, f"{path}.dataSource")
-    if (source := spec.get("dataSourceRef")) is not None:
-        errors += _one_source_errors(source, f"{path}.dataSourceRef")
-    return errors
+    if ref is not None:
+        errors += _one_source_errors(ref, f"{path}.dataSourceRef")
+        namespace = ref.get("namespace") or ""
+        errors += faults(f"{path}.dataSourceRef.namespace", namespace, label_faults(namespace)) if namespace else []
+    if source is None or ref is None:
+        return errors
+    if ref.get("namespace"):
+        told = "may not be specified when dataSourceRef.namespace is specified"
+        return [*errors, fields.invalid(path, f"{path}.dataSource", told)]
+    same = all(source.get(member) == ref.get(member) for member in ("apiGroup", "kind", "name"))
+    return errors if same else [*errors, fields.invalid(path, f"{path}.dataSource", "must match dataSourceRef")]
 
 
-def _one_source_errors(source: Json, path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    if not source.get("name"):
-        errors.append(fields.required(f"{path}.name"))
-    if not source.get("kind"):
-        errors.append(fields.required(f"{path}.kind"))
-    group = source.get("apiGroup") or ""
-    if not group and source.get("kind") != "PersistentVolumeClaim":
+def _one_source_errors(source: Json, path: str) -> Errors:
+    kind, group = source.get("kind", ""), source.get("apiGroup") or ""
+    errors = needed(f"{path}.name", source.get("name"))
+    errors += needed(f"{path}.kind", kind)
+    if not group and kind != "PersistentVolumeClaim":
         told = "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
-        errors.append(fields.invalid(f"{path}", source.get("kind", ""), told))
-    if group:
-        errors += [fields.invalid(f"{path}.apiGroup", group, fault) for fault in subdomain_faults(group)]
-    return errors
+        errors.append(fields.invalid(path, kind, told))
+    return errors + (faults(f"{path}.apiGroup", group, subdomain_faults(group)) if group else [])
 
 
-def validate_claim_spec_update(new: Json, old: Json) -> list[FieldError]:
+def validate_claim_spec_update(new: Json, old: Json) -> Errors:
     """V-3: a volume is named once, a bound claim's storage may grow, attributes may change."""
     spec, before = new["spec"], old["spec"]
     errors = validate_claim_spec(spec, "spec")
-    if _with_mutable_of(spec, before, old) != before:
-        errors.append(fields.forbidden("spec", _IMMUTABLE))
+    as_before = _with_mutable_of(spec, before, is_bound=dig(new, "status", "phase") == "Bound")
+    if as_before != before:
+        told = (
+            f"{_IMMUTABLE}\n{difference('core.v1.PersistentVolumeClaimSpec', _with_volume_of(before, spec), as_before)}"
+        )
+        errors.append(fields.forbidden("spec", told))
     errors += _shrink_errors(new, old)
-    return errors
+    errors += unchanged("volumeMode", spec.get("volumeMode"), before.get("volumeMode"))
+    return [*errors, *_attribute_errors(spec.get("volumeAttributesClassName"), before)]
 
 
 _IMMUTABLE = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
 
 
-def _with_mutable_of(spec: Json, before: Json, old: Json) -> Json:
+def _with_mutable_of(spec: Json, before: Json, *, is_bound: bool) -> Json:
     """The new spec as it would be if all that may change had not."""
     kept = {**spec}
     if not before.get("volumeName"):
         _keep(kept, before, "volumeName")
-    if dig(old, "status", "phase") == "Bound":
-        kept["resources"] = before.get("resources")
+    if before.get("storageClassName") is None:
+        _keep(kept, before, "storageClassName")
+    if is_bound:
+        kept["resources"] = _with_storage_of(spec.get("resources") or {}, before.get("resources") or {})
         _keep(kept, before, "volumeAttributesClassName")
     return kept
 
 
-def _keep(spec: dict[str, object], before: Json, member: str) -> None:
+def _with_volume_of(before: Json, spec: Json) -> Json:
+    """The stored spec as it is told: with the volume's name, where that may be given now."""
+    return before if before.get("volumeName") else {**before, "volumeName": spec.get("volumeName", "")}
+
+
+def _with_storage_of(resources: Json, before: Json) -> Json:
+    requests = {**(resources.get("requests") or {})}
+    _keep(requests, before.get("requests") or {}, "storage")
+    return {**resources, "requests": requests}
+
+
+def _keep(spec: dict[str, Any], before: Json, member: str) -> None:
     if before.get(member) is None:
         spec.pop(member, None)
     else:
         spec[member] = before[member]
 
 
-def _shrink_errors(new: Json, old: Json) -> list[FieldError]:
-    """A request may go back, but not below what the volume holds."""
+def _shrink_errors(new: Json, old: Json) -> Errors:
+    """A request may go back, but not to what the volume holds already, or below."""
     asked = dig(new, "spec", "resources", "requests", "storage", default="0")
     before = dig(old, "spec", "resources", "requests", "storage", default="0")
     holds = dig(old, "status", "capacity", "storage", default="0")
     if quantity.compare(asked, before) >= 0 or quantity.compare(asked, holds) > 0:
         return []
     return [fields.forbidden("spec.resources.requests.storage", "field can not be less than status.capacity")]
+
+
+def _attribute_errors(name: str | None, before: Json) -> Errors:
+    """Attributes once asked for may change, but not be given up."""
+    if before.get("volumeAttributesClassName") is None or name:
+        return []
+    told = "update from non-nil value to nil is forbidden"
+    if name is not None:
+        told = "update from non-nil value to an empty string is forbidden"
+    return [fields.forbidden("spec.volumeAttributesClassName", told)]

@@ -1,6 +1,5 @@
 """What a label selector may not be: keys, operators and values (2.2 in api.md)."""
 
-
 from stead.kinds.syntax import label_value_faults, qualified_name_faults
 from stead.machinery import fields
 from stead.machinery.fields import FieldError

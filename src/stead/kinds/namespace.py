@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from stead.kinds import objectmeta
+from stead.kinds.checks import faults
 from stead.kinds.columns import AGE, NAME, at
 from stead.kinds.kind import Column, Kind, Subresource
 from stead.kinds.syntax import label_faults, qualified_name_faults
@@ -45,11 +46,8 @@ def validate_create(obj: Json) -> Sequence[FieldError]:
 
 
 def _finalizer_errors(finalizer: str) -> list[FieldError]:
-    errors = [fields.invalid("spec.finalizers", finalizer, fault) for fault in qualified_name_faults(finalizer)]
-    if "/" not in finalizer and finalizer not in (FINALIZER, "orphan", "foregroundDeletion"):
-        told = "name is neither a standard finalizer name nor is it fully qualified"
-        errors.append(fields.invalid("spec.finalizers", finalizer, told))
-    return errors
+    errors = faults("spec.finalizers", finalizer, qualified_name_faults(finalizer))
+    return [*errors, *objectmeta.standard_finalizer_errors(finalizer, "spec.finalizers")]
 
 
 def validate_update(new: Json, old: Json) -> Sequence[FieldError]:

@@ -15,7 +15,7 @@ _IS_IMMUTABLE = "field is immutable"
 _REFUSED_OWNERS = {("v1", "Event")}
 
 
-def validate_create(obj: Json, name_faults: Faults, *, is_namespaced: bool = True) -> list[FieldError]:
+def validate_create(obj: Json, name_faults: Faults) -> list[FieldError]:
     """All of `metadata`; the namespace itself is the URL's business and checked by the api room."""
     metadata = obj.get("metadata") or {}
     return validate_metadata(metadata, name_faults, "metadata")
@@ -39,12 +39,12 @@ def validate_metadata(metadata: Json, name_faults: Faults, path: str) -> list[Fi
 def validate_update(new: Json, old: Json) -> list[FieldError]:
     """What may not change, then what may not be in the first place."""
     now, before = new.get("metadata") or {}, old.get("metadata") or {}
-    errors: list[FieldError] = _new_finalizers_while_terminating(now, before)
+    errors = _new_finalizers_while_terminating(now, before)
+    if now.get("generation", 0) < before.get("generation", 0):
+        errors.append(fields.invalid("metadata.generation", now.get("generation", 0), "must not be decremented"))
     for member in _IMMUTABLE:
         if (now.get(member) or None) != (before.get(member) or None):
             errors.append(fields.invalid(f"metadata.{member}", now.get(member), _IS_IMMUTABLE))
-    if now.get("generation", 0) < before.get("generation", 0):
-        errors.append(fields.invalid("metadata.generation", now.get("generation", 0), "must not be decremented"))
     return [*errors, *_accessories(now, "metadata")]
 
 
@@ -81,51 +81,53 @@ def _not_negative(path: str, value: int) -> FieldError:
 
 def owner_errors(owners: Sequence[Json], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
-    controller = ""
+    first = ""
     for owner in owners:
         errors += _one_owner_errors(owner, path)
         if not owner.get("controller"):
             continue
-        if controller:
+        named = f"{owner.get('kind', '')}/{owner.get('name', '')}"
+        if first:
             told = (
                 "Only one reference can have Controller set to true. "
-                f'Found "true" in references for {controller} and {owner.get("name", "")}'
+                f'Found "true" in references for {first} and {named}'
             )
             errors.append(fields.invalid(path, list(owners), told))
-        controller = owner.get("name", "")
+        first = first or named
     return errors
 
 
 def _one_owner_errors(owner: Json, path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
     version = owner.get("apiVersion", "")
+    errors: list[FieldError] = []
     if not version.rpartition("/")[2]:
         errors.append(fields.invalid(f"{path}.apiVersion", version, "version must not be empty"))
     for member in ("kind", "name", "uid"):
         if not owner.get(member):
-            errors.append(fields.invalid(f"{path}.{member}", owner.get(member, ""), f"{member} must not be empty"))
+            errors.append(fields.invalid(f"{path}.{member}", owner.get(member, ""), "must not be empty"))
     if (version, owner.get("kind")) in _REFUSED_OWNERS:
-        kind = owner.get("kind")
-        errors.append(fields.invalid(path, dict(owner), f"/{version}, Kind={kind} is disallowed from being an owner"))
+        told = f"/{version}, Kind={owner['kind']} is disallowed from being an owner"
+        errors.append(fields.invalid(path, dict(owner), told))
     return errors
 
 
 def _finalizer_errors(finalizers: Sequence[str], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
-    for index, finalizer in enumerate(finalizers):
-        errors += _one_finalizer_errors(finalizer, path, f"{path}[{index}]")
+    for finalizer in finalizers:
+        errors += [fields.invalid(path, finalizer, fault) for fault in qualified_name_faults(finalizer)]
     if "orphan" in finalizers and "foregroundDeletion" in finalizers:
         told = "finalizer orphan and foregroundDeletion cannot be both set"
         errors.append(fields.invalid(path, list(finalizers), told))
+    for index, finalizer in enumerate(finalizers):
+        errors += standard_finalizer_errors(finalizer, f"{path}[{index}]")
     return errors
 
 
-def _one_finalizer_errors(finalizer: str, path: str, at: str) -> list[FieldError]:
-    errors = [fields.invalid(path, finalizer, fault) for fault in qualified_name_faults(finalizer)]
-    if "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
-        told = "name is neither a standard finalizer name nor is it fully qualified"
-        errors.append(fields.invalid(at, finalizer, told))
-    return errors
+def standard_finalizer_errors(finalizer: str, path: str) -> list[FieldError]:
+    """A finalizer without a domain is one of the few that are known."""
+    if "/" in finalizer or finalizer in _STANDARD_FINALIZERS:
+        return []
+    return [fields.invalid(path, finalizer, "name is neither a standard finalizer name nor is it fully qualified")]
 
 
 def _new_finalizers_while_terminating(now: Json, before: Json) -> list[FieldError]:

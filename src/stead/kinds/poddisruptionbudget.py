@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from stead.kinds import objectmeta
+from stead.kinds.checks import int_or_percent, known, non_negative, not_more_than_all
 from stead.kinds.columns import AGE, NAME, at
 from stead.kinds.kind import Column, Kind, Subresource
 from stead.kinds.labelselector import validate_selector
-from stead.kinds.numbers import int_or_percent_errors, non_negative
+from stead.kinds.shownstructs import as_struct
 from stead.kinds.syntax import subdomain_faults
 from stead.machinery import fields
 from stead.machinery.fields import FieldError
@@ -42,32 +43,27 @@ def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
 def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
     errors = objectmeta.validate_update(new, old)
     for member in _COUNTS:
-        errors += non_negative(dig(new, "status", member, default=0), f"status.{member}")
+        errors += non_negative(f"status.{member}", dig(new, "status", member))
     return errors
 
 
 def _spec_errors(spec: Json) -> list[FieldError]:
     errors: list[FieldError] = []
     if spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
-        errors.append(fields.invalid("spec", _as_told(spec), "minAvailable and maxUnavailable cannot be both set"))
+        errors.append(
+            fields.invalid(
+                "spec",
+                as_struct("policy.v1.PodDisruptionBudgetSpec", spec),
+                "minAvailable and maxUnavailable cannot be both set",
+            )
+        )
     for member in ("minAvailable", "maxUnavailable"):
         if spec.get(member) is not None:
-            errors += int_or_percent_errors(spec[member], f"spec.{member}")
+            errors += int_or_percent(f"spec.{member}", spec[member])
+            errors += not_more_than_all(f"spec.{member}", spec[member])
     errors += validate_selector(spec.get("selector"), "spec.selector")
     policy = spec.get("unhealthyPodEvictionPolicy")
-    if policy is not None and policy not in _POLICIES:
-        errors.append(fields.not_supported("spec.unhealthyPodEvictionPolicy", policy, _POLICIES))
-    return errors
-
-
-def _as_told(spec: Json) -> Json:
-    """The spec as messages print it: by upstream's inner names."""
-    return {
-        "MinAvailable": spec.get("minAvailable"),
-        "Selector": spec.get("selector"),
-        "MaxUnavailable": spec.get("maxUnavailable"),
-        "UnhealthyPodEvictionPolicy": spec.get("unhealthyPodEvictionPolicy"),
-    }
+    return errors + (known("spec.unhealthyPodEvictionPolicy", policy, _POLICIES) if policy is not None else [])
 
 
 def _bound(member: str) -> Any:

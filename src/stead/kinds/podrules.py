@@ -1,20 +1,187 @@
-"""What a pod may not be, and what of it may not change (V-4)."""
+"""What a pod may not be, and what of it may not change (V-4 in api.md)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from stead.kinds import objectmeta
-from stead.kinds.syntax import subdomain_faults
+from stead.kinds.checks import Errors, between, faults, needed, unchanged
+from stead.kinds.podspecrules import pod_annotation_errors, validate_pod_spec
+from stead.kinds.schedulingrules import validate_tolerations
+from stead.kinds.shownstructs import difference
+from stead.kinds.syntax import ip_faults, qualified_name_faults, subdomain_faults
+from stead.machinery import fields, meta
 from stead.machinery.fields import FieldError
-from stead.machinery.objects import Json
+from stead.machinery.objects import Json, dig
+
+_MUTABLE = (
+    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+)
+_LARGEST_DEADLINE = 2**31 - 1
+_SYSTEM_CONDITIONS = ("PodScheduled", "Ready", "Initialized")
 
 
 def validate_create(obj: Json) -> Sequence[FieldError]:
-    return objectmeta.validate_create(obj, subdomain_faults)
+    spec = obj["spec"]
+    errors = objectmeta.validate_create(obj, subdomain_faults)
+    errors += _whole_errors(obj)
+    if spec.get("ephemeralContainers"):
+        errors.append(fields.forbidden("spec.ephemeralContainers", "cannot be set on create"))
+    if spec.get("nodeName") and spec.get("schedulingGates"):
+        told = "cannot be set until all schedulingGates have been cleared"
+        errors.append(fields.forbidden("spec.nodeName", told))
+    return errors
+
+
+def _whole_errors(obj: Json) -> Errors:
+    """All that holds of a pod whenever it is written."""
+    spec = obj["spec"]
+    errors = pod_annotation_errors(meta.annotations(obj), spec, "metadata.annotations")
+    errors += validate_pod_spec(spec, "spec", meta.name(obj))
+    if not spec.get("serviceAccountName"):
+        told = "must not be specified when serviceAccountName is not set"
+        errors += [fields.forbidden(path, told) for path in _token_paths(spec)]
+    for list_ in ("containers", "initContainers"):
+        errors += _padding_errors(spec.get(list_) or [], f"spec.{list_}")
+    return errors
+
+
+def _token_paths(spec: Json) -> Iterator[str]:
+    for index, volume in enumerate(spec.get("volumes") or []):
+        for number, source in enumerate(dig(volume, "projected", "sources", default=[])):
+            if source.get("serviceAccountToken") is not None:
+                yield f"spec.volumes[{index}].projected.sources[{number}].serviceAccountToken"
+
+
+def _padding_errors(containers: list[Json], path: str) -> Errors:
+    told = "must not have leading or trailing whitespace"
+    return [
+        fields.invalid(f"{path}[{index}].image", container["image"], told)
+        for index, container in enumerate(containers)
+        if container.get("image", "") != container.get("image", "").strip()
+    ]
 
 
 def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
-    return objectmeta.validate_update(new, old)
+    """Its images, its deadline, more tolerations, fewer gates: nothing else."""
+    spec, before = new["spec"], old["spec"]
+    errors = [*objectmeta.validate_update(new, old), *objectmeta.validate_create(new, subdomain_faults)]
+    errors += _whole_errors(new)
+    for list_ in ("containers", "initContainers"):
+        now, then = spec.get(list_) or [], before.get(list_) or []
+        if len(now) != len(then):
+            return [*errors, fields.forbidden(f"spec.{list_}", "pod updates may not add or remove containers")]
+        for index, container in enumerate(now):
+            errors += needed(f"spec.{list_}[{index}].image", container.get("image"))
+        errors += _padding_errors(now, f"spec.{list_}")
+    deadline = _deadline_errors(spec.get("activeDeadlineSeconds"), before.get("activeDeadlineSeconds"))
+    if deadline and spec.get("activeDeadlineSeconds") is not None:
+        return [*errors, *deadline]
+    errors += deadline
+    errors += _toleration_errors(spec.get("tolerations") or [], before.get("tolerations") or [])
+    errors += _gate_errors(spec.get("schedulingGates") or [], before.get("schedulingGates") or [])
+    as_before = _with_mutable_of(spec, before)
+    if as_before != before:
+        errors.append(fields.forbidden("spec", f"{_MUTABLE}\n{difference('core.v1.PodSpec', before, as_before)}"))
+    return errors
+
+
+def _deadline_errors(now: int | None, before: int | None) -> Errors:
+    path = "spec.activeDeadlineSeconds"
+    if now is None:
+        told = "must not update from a positive integer to nil value"
+        return [] if before is None else [fields.invalid(path, None, told)]
+    errors = between(path, now, 0, _LARGEST_DEADLINE)
+    if not errors and before is not None and before < now:
+        errors = [fields.invalid(path, now, "must be less than or equal to previous value")]
+    return errors
+
+
+def _toleration_errors(now: list[Json], before: list[Json]) -> Errors:
+    """Tolerations may be added; of those there are, the seconds alone may change."""
+    kept = [_without_seconds(toleration) for toleration in now]
+    if any(_without_seconds(toleration) not in kept for toleration in before):
+        told = "existing toleration can not be modified except its tolerationSeconds"
+        return [fields.forbidden("spec.tolerations", told)]
+    return validate_tolerations(now, "spec.tolerations")
+
+
+def _without_seconds(toleration: Json) -> Json:
+    return {key: value for key, value in toleration.items() if key != "tolerationSeconds" and value}
+
+
+def _gate_errors(now: list[Json], before: list[Json]) -> Errors:
+    known = {gate.get("name", "") for gate in before}
+    return [
+        fields.forbidden(
+            f"spec.schedulingGates[{index}].name",
+            f"only deletion is allowed, but found new scheduling gate '{gate.get('name', '')}'",
+        )
+        for index, gate in enumerate(now)
+        if gate.get("name", "") not in known
+    ]
+
+
+def _with_mutable_of(spec: Json, before: Json) -> Json:
+    """The new spec as it would be if all that may change had not."""
+    kept: dict[str, Any] = {**spec}
+    for member in ("activeDeadlineSeconds", "schedulingGates", "tolerations"):
+        _keep(kept, before, member)
+    for list_ in ("containers", "initContainers"):
+        if spec.get(list_):
+            pairs = zip(spec[list_], before[list_], strict=True)
+            kept[list_] = [{**now, "image": then.get("image", "")} for now, then in pairs]
+    grace = before.get("terminationGracePeriodSeconds")
+    if grace is not None and grace < 0 and spec.get("terminationGracePeriodSeconds") == 1:
+        kept["terminationGracePeriodSeconds"] = grace
+    if before.get("schedulingGates"):
+        _keep(kept, before, "nodeSelector")
+    return kept
+
+
+def _keep(spec: dict[str, Any], before: Json, member: str) -> None:
+    if before.get(member) is None:
+        spec.pop(member, None)
+    else:
+        spec[member] = before[member]
 
 
 def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
-    return objectmeta.validate_update(new, old)
+    errors = objectmeta.validate_update(new, old)
+    errors += pod_annotation_errors(meta.annotations(new), new["spec"], "metadata.annotations")
+    for index, condition in enumerate(dig(new, "status", "conditions", default=[])):
+        sort = condition.get("type", "")
+        if sort not in _SYSTEM_CONDITIONS:
+            errors += faults(f"metadata.conditions[{index}].Type", sort, qualified_name_faults(sort))
+    errors += unchanged("status.qosClass", dig(new, "status", "qosClass"), dig(old, "status", "qosClass"))
+    errors += _revival_errors(new, old)
+    return [*errors, *_ip_errors(dig(new, "status", "podIPs", default=[]))]
+
+
+def _revival_errors(new: Json, old: Json) -> Errors:
+    """A container that is done for good does not run again."""
+    policy = dig(old, "spec", "restartPolicy")
+    if policy == "Always":
+        return []
+    now = {status["name"]: status for status in dig(new, "status", "containerStatuses", default=[])}
+    errors: Errors = []
+    for index, status in enumerate(dig(old, "status", "containerStatuses", default=[])):
+        ended = dig(status, "state", "terminated")
+        may_return = ended is None or (ended.get("exitCode", 0) != 0 and policy == "OnFailure")
+        after = now.get(status["name"])
+        if not may_return and after is not None and dig(after, "state", "terminated") is None:
+            told = "may not be transitioned to non-terminated state"
+            errors.append(fields.forbidden(f"status.containerStatuses[{index}].state", told))
+    return errors
+
+
+def _ip_errors(ips: list[Json]) -> Errors:
+    errors: Errors = []
+    for index, entry in enumerate(ips):
+        errors += faults(f"status.podIPs[{index}]", entry.get("ip", ""), ip_faults(entry.get("ip", "")))
+    families = [":" in entry.get("ip", "") for entry in ips]
+    if len(families) != len(set(families)):
+        told = "may specify no more than one IP for each IP family"
+        errors.append(fields.invalid("status.podIPs", ips, told))
+    return errors

@@ -7,6 +7,7 @@ from stead.kinds.columns import AGE, NAME, joined
 from stead.kinds.defaulting import each, filled, within
 from stead.kinds.kind import Column, Kind, Subresource
 from stead.kinds.podspec import default_pod_template
+from stead.kinds.statefulsetrules import validate_create, validate_status, validate_update, warnings
 from stead.kinds.volumes import default_claim_spec
 from stead.machinery import meta
 from stead.machinery.objects import Json, dig, with_value, without
@@ -139,6 +140,10 @@ STATEFUL_SET = Kind(
     prepare_create=prepare_create,
     prepare_update=prepare_update,
     prepare_status=prepare_status,
+    validate_create=validate_create,
+    validate_update=validate_update,
+    validate_status=validate_status,
+    warnings=warnings,
     columns=(
         NAME,
         Column("Ready", _ready, description="Ready replicas of those wanted."),

@@ -15,6 +15,7 @@ label_value_faults: Faults = labels.value_errors
 
 _LABEL_RE = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN_RE = rf"{_LABEL_RE}(\.{_LABEL_RE})*"
+_UNDERSCORED_RE = r"_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*"
 _DNS_1035_RE = "[a-z]([-a-z0-9]*[a-z0-9])?"
 _CONFIG_KEY_RE = "[-._a-zA-Z0-9]+"
 _ENV_NAME_RE = "[-._a-zA-Z][-._a-zA-Z0-9]*"
@@ -49,6 +50,12 @@ SUBDOMAIN_FAULT = regex_fault(
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
     "and must start and end with an alphanumeric character",
     _SUBDOMAIN_RE,
+    "example.com",
+)
+_UNDERSCORED_FAULT = regex_fault(
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', "
+    "and must start and end with an alphanumeric character",
+    _UNDERSCORED_RE,
     "example.com",
 )
 _DNS_1035_FAULT = regex_fault(
@@ -99,6 +106,12 @@ def subdomain_faults(text: str) -> list[str]:
     """DNS labels with dots between them (RFC 1123): 253 characters in all."""
     faults = [too_long_fault(253)] if len(text) > 253 else []
     return faults if _matches(_SUBDOMAIN_RE, text) else [*faults, SUBDOMAIN_FAULT]
+
+
+def underscored_faults(text: str) -> list[str]:
+    """A subdomain whose labels may hold underscores too, as domains to search in do."""
+    faults = [too_long_fault(253)] if len(text) > 253 else []
+    return faults if _matches(_UNDERSCORED_RE, text) else [*faults, _UNDERSCORED_FAULT]
 
 
 def dns_1035_faults(text: str) -> list[str]:
@@ -177,5 +190,16 @@ def is_ip(text: str, version: int = 0) -> bool:
     return version in (0, address.version) and "%" not in text
 
 
-def absolute_path_faults(text: str) -> list[str]:
-    return [] if text.startswith("/") else ["must be an absolute path"]
+def backstep_faults(path: str) -> list[str]:
+    return ["must not contain '..'"] if ".." in path.split("/") else []
+
+
+def descending_path_faults(path: str) -> list[str]:
+    """A path that only leads down from where it starts."""
+    return [*(["must be a relative path"] if path.startswith("/") else []), *backstep_faults(path)]
+
+
+def local_path_faults(path: str) -> list[str]:
+    """A path that leads down and does not take a name beginning with two dots."""
+    reserved = path.startswith("..") and not path.startswith("../")
+    return [*descending_path_faults(path), *(["must not start with '..'"] if reserved else [])]

@@ -1,32 +1,34 @@
 """What a PersistentVolume's spec may not be, and what of it may not change (V-5)."""
 
-from stead.kinds.claimspec import VOLUME_MODES, mode_errors
-from stead.kinds.numbers import POSITIVE
-from stead.kinds.syntax import subdomain_faults
-from stead.machinery import fields, quantity
-from stead.machinery.fields import FieldError
-from stead.machinery.objects import Json
+from stead.kinds.checks import Errors, known, needed, positive_quantity, unchanged
+from stead.kinds.claimspec import VOLUME_MODES, class_errors, mode_errors
+from stead.kinds.schedulingrules import validate_node_selector
+from stead.kinds.shownstructs import difference
+from stead.kinds.volumerules import driver_errors, host_path_errors
+from stead.machinery import fields
+from stead.machinery.objects import Json, dig
 
 _RECLAIM = ["Delete", "Recycle", "Retain"]
+# In the order in which they are looked at: the first found counts, more are one too many.
 SOURCES = (
+    "hostPath",
     "gcePersistentDisk",
     "awsElasticBlockStore",
-    "hostPath",
     "glusterfs",
+    "flocker",
     "nfs",
     "rbd",
-    "iscsi",
-    "flexVolume",
-    "cinder",
+    "quobyte",
     "cephfs",
+    "iscsi",
+    "cinder",
     "fc",
-    "flocker",
+    "flexVolume",
     "azureFile",
     "vsphereVolume",
-    "quobyte",
-    "azureDisk",
     "photonPersistentDisk",
     "portworxVolume",
+    "azureDisk",
     "scaleIO",
     "local",
     "storageos",
@@ -34,53 +36,102 @@ SOURCES = (
 )
 
 
-def validate_volume_spec(spec: Json) -> list[FieldError]:
-    errors = mode_errors(spec.get("accessModes") or [], "spec.accessModes", "")
+def validate_volume_spec(spec: Json) -> Errors:
+    modes, policy = spec.get("accessModes") or [], spec.get("persistentVolumeReclaimPolicy")
+    errors = [*needed("spec.accessModes", modes), *mode_errors(modes, "spec.accessModes")]
     errors += _capacity_errors(spec.get("capacity") or {})
-    policy = spec.get("persistentVolumeReclaimPolicy")
-    if policy and policy not in _RECLAIM:
-        errors.append(fields.not_supported("spec.persistentVolumeReclaimPolicy", policy, _RECLAIM))
+    errors += known("spec.persistentVolumeReclaimPolicy", policy, _RECLAIM) if policy else []
+    errors += _affinity_errors(spec.get("nodeAffinity"))
     errors += _source_errors(spec)
-    if class_name := spec.get("storageClassName"):
-        errors += [fields.invalid("spec.storageClassName", class_name, f) for f in subdomain_faults(class_name)]
+    if policy == "Recycle" and dig(spec, "hostPath", "path", default="").strip("/") == "" and spec.get("hostPath"):
+        told = "may not be 'recycle' for a hostPath mount of '/'"
+        errors.append(fields.forbidden("spec.persistentVolumeReclaimPolicy", told))
+    errors += class_errors(spec.get("storageClassName"), "spec.storageClassName")
     mode = spec.get("volumeMode")
-    if mode is not None and mode not in VOLUME_MODES:
-        errors.append(fields.not_supported("spec.volumeMode", mode, VOLUME_MODES))
+    errors += known("spec.volumeMode", mode, VOLUME_MODES) if mode is not None else []
+    return [*errors, *_attribute_errors(spec)]
+
+
+def _capacity_errors(capacity: Json) -> Errors:
+    errors = needed("spec.capacity", capacity)
+    if "storage" not in capacity or len(capacity) > 1:
+        errors.append(fields.not_supported("spec.capacity", dict(capacity) or None, ["storage"]))
+    for name in sorted(capacity):
+        errors += positive_quantity(f"spec.capacity[{name}]", capacity[name])
     return errors
 
 
-def _capacity_errors(capacity: Json) -> list[FieldError]:
-    if "storage" not in capacity:
-        return [fields.not_supported("spec.capacity", dict(capacity), ["storage"])]
-    return [
-        fields.invalid(f"spec.capacity[{name}]", amount, POSITIVE)
-        for name, amount in sorted(capacity.items())
-        if quantity.compare(amount, "0") <= 0
-    ]
+def _affinity_errors(affinity: Json | None) -> Errors:
+    if affinity is None:
+        return []
+    if affinity.get("required") is None:
+        return [fields.required("spec.nodeAffinity.required", "must specify required node constraints")]
+    return validate_node_selector(affinity["required"], "spec.nodeAffinity.required")
 
 
-def _source_errors(spec: Json) -> list[FieldError]:
+def _source_errors(spec: Json) -> Errors:
     given = [source for source in SOURCES if spec.get(source) is not None]
     if not given:
         return [fields.required("spec", "must specify a volume type")]
     told = "may not specify more than 1 volume type"
-    errors = [fields.forbidden(f"spec.{source}", told) for source in given[1:]]
-    path = (spec.get("hostPath") or {}).get("path", "")
-    if given[0] == "hostPath" and not path:
-        errors.append(fields.required("spec.hostPath.path"))
+    first, *others = given
+    errors = _one_source_errors(first, spec[first], f"spec.{first}", spec)
+    return [*errors, *(fields.forbidden(f"spec.{source}", told) for source in others)]
+
+
+def _one_source_errors(sort: str, source: Json, path: str, spec: Json) -> Errors:
+    if sort == "hostPath":
+        return host_path_errors(source, path)
+    if sort == "csi":
+        return [
+            *driver_errors(source.get("driver", ""), f"{path}.driver"),
+            *needed(f"{path}.volumeHandle", source.get("volumeHandle")),
+        ]
+    errors: Errors = []
+    for member in _NEEDED.get(sort, ()):
+        errors += needed(f"{path}.{member}", source.get(member))
+    if sort == "local" and spec.get("nodeAffinity") is None:
+        errors.append(fields.required("spec.nodeAffinity", "Local volume requires node affinity"))
     return errors
 
 
-def validate_volume_spec_update(new: Json, old: Json) -> list[FieldError]:
+_NEEDED = {
+    "local": ("path",),
+    "nfs": ("server", "path"),
+    "gcePersistentDisk": ("pdName",),
+    "awsElasticBlockStore": ("volumeID",),
+    "rbd": ("monitors", "image"),
+    "cephfs": ("monitors",),
+    "cinder": ("volumeID",),
+    "flexVolume": ("driver",),
+    "iscsi": ("targetPortal", "iqn"),
+    "azureFile": ("secretName", "shareName"),
+    "azureDisk": ("diskName", "diskURI"),
+}
+
+
+def _attribute_errors(spec: Json) -> Errors:
+    name, path = spec.get("volumeAttributesClassName"), "spec.volumeAttributesClassName"
+    if name is None:
+        return []
+    errors = class_errors(name, path) if name else [fields.required(path, "an empty string is disallowed")]
+    told = "has to be specified when using volumeAttributesClassName"
+    return [*errors, *needed("spec.csi", spec.get("csi"), told)]
+
+
+def validate_volume_spec_update(new: Json, old: Json) -> Errors:
     errors = validate_volume_spec(new)
-    if _source_of(new) != _source_of(old):
-        told = "spec.persistentvolumesource is immutable after creation"
+    now, before = _source_of(new), _source_of(old)
+    if now != before:
+        told = f"spec.persistentvolumesource is immutable after creation\n{difference(_SOURCE_TYPE, before, now)}"
         errors.append(fields.forbidden("spec.persistentvolumesource", told))
-    if new.get("volumeMode") != old.get("volumeMode"):
-        errors.append(fields.invalid("spec.volumeMode", new.get("volumeMode"), "field is immutable"))
-    if old.get("nodeAffinity") is not None and new.get("nodeAffinity") != old.get("nodeAffinity"):
-        errors.append(fields.invalid("spec.nodeAffinity", new.get("nodeAffinity"), "field is immutable"))
+    errors += unchanged("volumeMode", new.get("volumeMode"), old.get("volumeMode"))
+    if old.get("nodeAffinity") is not None:
+        errors += unchanged("nodeAffinity", new.get("nodeAffinity"), old["nodeAffinity"])
     return errors
+
+
+_SOURCE_TYPE = "core.v1.PersistentVolumeSource"
 
 
 def _source_of(spec: Json) -> Json:

@@ -131,8 +131,11 @@ def modified(plural: str, group: str, name: str) -> Conflict:
 
 
 def invalid(kind: str, group: str, name: str, errors: Sequence[FieldError]) -> Invalid:
-    """All that is wrong with one object, in the order it was found. `kind` is the CamelCase kind."""
-    texts = [str(error) for error in errors]
+    """All that is wrong with one object, in the order it was found. `kind` is the CamelCase kind.
+
+    The message tells what is told twice once; the causes tell every one.
+    """
+    texts = list(dict.fromkeys(str(error) for error in errors))
     told = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     details = {**named(kind, group, name), "causes": [error.cause for error in errors]}
     return Invalid(f'{qualified(kind, group)} "{name}" is invalid: {told}', details=details)
