@@ -36,13 +36,17 @@ class Core:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call. `manager` is the field manager, "" where nobody's fields are to be kept (controllers)."""
+    """One call. `manager` is the field manager, "" where nobody's fields are to be kept (controllers).
+
+    `is_applied`: the object comes from server-side apply, which has kept the fields already.
+    """
 
     now: Now
     user: User = ADMIN
     manager: str = ""
     is_dry_run: bool = False
     validation: str = "Warn"
+    is_applied: bool = False
     warnings: list[str] = field(default_factory=list)
 
     def warn(self, texts: Iterable[str]) -> None:

@@ -1,13 +1,15 @@
 """Patches: pick the sort by its media type, apply it to the present object, and let the result in like any update."""
 
+from dataclasses import replace
 from typing import Any
 
 from stead.api import bodies, managed, options, refusals, verbs, yamltext
 from stead.api.core import Call, Core, Written
 from stead.api.request import Request
 from stead.api.verbs import Place
-from stead.kinds import types
+from stead.kinds import strictness, types
 from stead.kinds.decoding import DecodingError
+from stead.kinds.kind import Kind
 from stead.machinery import errors, fields, meta
 from stead.machinery.errors import ApiError, BadRequest, Invalid, TooLarge
 from stead.machinery.objects import Json, encode
@@ -19,6 +21,7 @@ STRATEGIC = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"
 MEDIA = (JSON_PATCH, MERGE, STRATEGIC, APPLY)
 CUSTOM_MEDIA = (JSON_PATCH, MERGE, APPLY)
+UNKNOWN, QUOTE = "unknown field ", '"'
 
 
 def patch(core: Core, call: Call, place: Place, request: Request) -> Written:
@@ -101,26 +104,27 @@ def apply(core: Core, call: Call, place: Place, wanted: tuple[Json, bool]) -> Wr
     given, is_forced = wanted
     kind = place.kind
     _check_applied(place, given)
-    told = bodies.strictly(kind, call, encode(given))
-    if told:
-        raise BadRequest(f"error decoding YAML: {told}" if not kind.type else told)
     given = verbs.check_name(place.name, place.key.namespace, {**given, "metadata": given.get("metadata") or {}})
+    _refuse_unknown(kind, given)
+    call = replace(call, is_applied=True)
     if core.store.get(place.key) is None and not place.subresource:
-        return _create_applied(core, call, place, given)
-    return verbs.update(
-        core, call, place, lambda old: managed.applied(call, kind, place.subresource, given, old, is_forced)
-    )
+        if meta.uid(given):
+            why = f"uid mismatch: the provided object specified uid {meta.uid(given)}, and no existing object was found"
+            raise refusals.conflict(kind, place.name, why)
+        return verbs.create(core, call, kind, managed.applied(call, kind, "", given, (None, is_forced)))
+    states = (place.subresource, given)
+    return verbs.update(core, call, place, lambda old: managed.applied(call, kind, *states, (old, is_forced)))
 
 
-def _create_applied(core: Core, call: Call, place: Place, given: Json) -> Written:
-    kind = place.kind
-    if meta.uid(given):
-        raise refusals.conflict(
-            kind,
-            place.name,
-            f"uid mismatch: the provided object specified uid {meta.uid(given)}, and no existing object was found",
-        )
-    return verbs.create(core, call, kind, managed.first_applied(call, kind, given))
+def _refuse_unknown(kind: Kind, given: Json) -> None:
+    """Apply must know whose field is whose, so that an unknown one is refused however fields are validated."""
+    if not kind.type:
+        return
+    told = strictness.unknown_and_duplicate(kind.type, encode(given))
+    if told:
+        paths = [f".{text.removeprefix(UNKNOWN).strip(QUOTE)}: field not declared in schema" for text in told]
+        why = paths[0] if len(paths) == 1 else "errors:\n" + "\n".join(f"  {path}" for path in paths)
+        raise managed.not_typed(kind, given, why)
 
 
 def _check_applied(place: Place, given: Json) -> None:
