@@ -29,6 +29,7 @@ from stead.machinery.managedfields import (
 from stead.machinery.objects import Json, canonical, decode
 from stead.machinery.owned import Differences, compare, items_of, said_by
 from stead.machinery.shapes import ANYTHING, Shape
+from stead.machinery.typed import require_typed
 
 __all__ = ["Conflicts", "apply", "managed_after_scale", "managed_after_update"]
 
@@ -67,8 +68,10 @@ def apply(
     applied  as the client wrote it, without managedFields
     reset    paths that this way in does not write: ("status",) for the object, ("spec",) for its status
     zero     the kind's zero value as the API prints it: what applying to nothing starts from
-    Raises `Conflicts`. An apply that changes nothing keeps its entry's time.
+    Raises BadRequest where `applied` does not fit the kind, and `Conflicts`.
+    An apply that changes nothing keeps its entry's time.
     """
+    require_typed(applied, shape)
     base = zero if live is None else with_managed(live, None)
     entries = _entries_before(live, api_version, shape, zero) if live else []
     writer = Writer(manager, APPLY, api_version, subresource)

@@ -115,13 +115,14 @@ def _rank(step: str) -> tuple[Any, ...]:
 
 def members(one: FieldSet, path: str = "") -> Iterator[str]:
     """The places as messages name them (`.spec.containers[name="c"].image`), those of one level before those below."""
-    steps = [(f"{path}{_text(step)}", node) for step, node in one.items() if step != SELF]
+    steps = [(f"{path}{step_text(step)}", node) for step, node in one.items() if step != SELF]
     yield from (place for place, node in steps if is_member(node))
     for place, node in steps:
         yield from members(node, place)
 
 
-def _text(step: str) -> str:
+def step_text(step: str) -> str:
+    """One step as messages name it: `.spec`, `[name="c"]`."""
     mark, rest = step[:2], step[2:]
     if mark == "f:":
         return f".{rest}"

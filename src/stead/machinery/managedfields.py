@@ -208,7 +208,7 @@ def _capped(entries: list[Entry]) -> list[Entry]:
 def written(entries: list[Entry]) -> list[Json]:
     """As the object carries them: appliers before updaters, each by time and name."""
     entries = sorted(entries, key=lambda one: (one.writer.operation, one.time, *one.writer))
-    return [entry._replace(fields=in_order(entry.fields)).as_json() for entry in entries]
+    return [entry.as_json() for entry in entries]
 
 
 def with_managed(obj: Json, managed: Sequence[Json] | None) -> Json:
