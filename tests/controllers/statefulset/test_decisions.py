@@ -38,8 +38,12 @@ def test_the_walks_agree_with_the_plain_pass(drawn: tuple[str, str]) -> None:
     expected = plainly.decide(one, members, letters)
 
     plan = reconcile(observed, NOON)
-    deeds = [deed for deed in in_words(plan).split(", ") if deed.startswith(("create", "delete")) and "revision" not in deed]
+    deeds = [
+        deed for deed in in_words(plan).split(", ") if deed.startswith(("create", "delete")) and "revision" not in deed
+    ]
     assert deeds == expected.deeds
     computed = status.computed(observed, history, NOON, expected.rolled)
-    assert {name: computed[name] for name in plainly.status(one, members, 0)} == plainly.status(one, members, expected.rolled)
+    assert {name: computed[name] for name in plainly.status(one, members, 0)} == plainly.status(
+        one, members, expected.rolled
+    )
     assert all(meta.namespace(pod) == "default" for pod in members.values())

@@ -20,7 +20,12 @@ from stead.machinery.objects import Json
 from stead.testing.builders import NOON, a_claim, a_claim_template, a_pod, a_revision, a_stateful_set, a_template
 from stead.testing.pictures import WEB
 
-POLICIES = [None, {"whenDeleted": "Delete"}, {"whenScaled": "Delete"}, {"whenDeleted": "Delete", "whenScaled": "Delete"}]
+POLICIES = [
+    None,
+    {"whenDeleted": "Delete"},
+    {"whenScaled": "Delete"},
+    {"whenDeleted": "Delete", "whenScaled": "Delete"},
+]
 
 
 def everything(roster: Roster | None) -> dict[str, Any]:
@@ -67,7 +72,9 @@ def a_world() -> list[Json]:
     owners: list[Sequence[Json]] = [(), meta.owners(pods[0]), [{**meta.owners(pods[0])[0], "uid": "old"}]]
     claims = [a_claim(web, ordinal, owners=refs) for ordinal in range(3) for refs in owners]
     claims += [a_claim(web, 1, deletionTimestamp=NOON.text)]
-    kept = [a_revision(web, a_template(letter)) for letter in "ab"] + [a_revision(web, a_template(), ownerReferences=[])]
+    kept = [a_revision(web, a_template(letter)) for letter in "ab"] + [
+        a_revision(web, a_template(), ownerReferences=[])
+    ]
     return [*sets, leaving, *pods, *claims, *kept]
 
 
@@ -98,7 +105,10 @@ def test_ordinals_answer_as_a_set_would(drawn: list[tuple[int, bool]], low: int,
     gaps = [ordinal for ordinal in range(low, high + 1) if ordinal not in plain]
     assert list(ordinals) == sorted(plain)
     assert (list(ordinals.between(low, high)), ordinals.count(low, high)) == (within, len(within))
-    assert (ordinals.first(low, high), ordinals.last(low, high)) == (min(within, default=None), max(within, default=None))
+    assert (ordinals.first(low, high), ordinals.last(low, high)) == (
+        min(within, default=None),
+        max(within, default=None),
+    )
     assert list(ordinals.gaps(low, high)) == gaps
     assert ordinals.first_gap(low, high) == min(gaps, default=None)
     assert ordinals.last_gap(low, high) == max(gaps, default=None)
