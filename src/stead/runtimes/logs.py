@@ -1,13 +1,14 @@
 """Container logs in CRI's format: written by the shims, read by whoever asks for `kubectl logs`.
 
-A line is `<RFC 3339 with nanoseconds> <stdout|stderr> <F|P> <text>`; P marks a part of a line that goes on. A full file moves
-to `<path>.1` and a new one begins, so a container owns at most twice the limit. Standard library only: shims import this.
+A line is `<RFC 3339 with nanoseconds> <stdout|stderr> <F|P> <text>`; P marks a part of a line that goes on. A full
+file moves to `<path>.1` and a new one begins, so a container owns at most twice the limit. Standard library only:
+shims import this.
 """
 
 import os
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 PART_BYTES = 16 * 1024
@@ -148,7 +149,7 @@ class LogReader:
 
     def _beginning(self) -> Iterator[bytes]:
         old = self._entries_of(self._path + ".1")
-        entries: Iterator[Entry] | deque[Entry] = (entry for part in (old, self._news()) for entry in part)
+        entries: Iterable[Entry] = (entry for part in (old, self._news()) for entry in part)
         if self._wanted.tail_lines is not None:
             entries = _last_lines(entries, self._wanted.tail_lines)
         for entry in entries:
@@ -194,7 +195,7 @@ class LogReader:
         return head + entry.text + (b"" if entry.is_part else b"\n")
 
 
-def _last_lines(entries: Iterator[Entry], count: int) -> deque[Entry]:
+def _last_lines(entries: Iterable[Entry], count: int) -> deque[Entry]:
     """The entries of the last `count` whole lines, with the parts that belong to them."""
     kept: deque[Entry] = deque()
     lines = 0

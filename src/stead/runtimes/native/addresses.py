@@ -1,4 +1,4 @@
-"""Which pod has which address. Addresses are handed out in turn, so that a name which moves does not meet its old one."""
+"""Which pod has which address. Addresses are handed out in turn: a name that moves does not meet its old one."""
 
 import ipaddress
 

@@ -1,10 +1,12 @@
 """stead's end of a conversation with the keeper or a shim: numbered orders out, answers and events in."""
 
 import asyncio
+import contextlib
 import itertools
 import os
 import socket
 from collections.abc import Callable
+from typing import Any
 
 from stead.runtimes.native import wire
 from stead.runtimes.native.wire import Message
@@ -36,18 +38,23 @@ class Channel:
         link.setblocking(False)
         self._loop.add_reader(link.fileno(), self._hear)
 
-    async def ask(self, op: str, files: tuple[int, ...] = (), **body: object) -> Message:
+    async def ask(self, op: str, files: tuple[int, ...] = (), **body: Any) -> Message:
         """Send an order and await its answer; raises Refusal, or Gone."""
         _, future = await self.post(op, files, **body)
         return (await future)[0]
 
-    async def ask_file(self, op: str, **body: object) -> int:
+    async def ask_file(self, op: str, **body: Any) -> int:
         """An order that is answered with an open file."""
         _, future = await self.post(op, **body)
         _, files = await future
         return files[0]
 
-    async def post(self, op: str, files: tuple[int, ...] = (), **body: object) -> tuple[int, asyncio.Future[Answer]]:
+    def tell(self, op: str, **body: Any) -> None:
+        """Send an order whose answer nobody awaits; lost where the other side is gone or stalled."""
+        with contextlib.suppress(OSError):
+            wire.send(self._link, {"op": op, "id": 0, **body})
+
+    async def post(self, op: str, files: tuple[int, ...] = (), **body: Any) -> tuple[int, asyncio.Future[Answer]]:
         """Send an order; answers its number and where its answer will be."""
         number = next(self._numbers)
         future: asyncio.Future[Answer] = self._loop.create_future()

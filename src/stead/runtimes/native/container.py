@@ -1,7 +1,7 @@
 """The way into a container: the few steps of its first process between clone and exec.
 
-Nothing may be imported once the root has changed (Python's own library is not there any more), and nothing may return: a step
-that fails is told through the trouble pipe, and the process ends.
+Nothing may be imported once the root has changed (Python's own library is not there any more), and nothing may
+return: a step that fails is told through the trouble pipe, and the process ends.
 """
 
 import contextlib

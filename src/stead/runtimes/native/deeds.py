@@ -9,7 +9,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from stead.machinery.runtime import (
@@ -32,6 +32,7 @@ from stead.machinery.runtime import (
     VolumeRemoved,
 )
 from stead.runtimes.images import Image, ImageTrouble
+from stead.runtimes.layers import remove_tree
 from stead.runtimes.native import files, handlers, probe, sandbox, starting, volumes, wire
 from stead.runtimes.native.addresses import AddressesExhausted
 from stead.runtimes.native.channel import Refusal
@@ -157,7 +158,7 @@ def _make_room(pod: Sandbox, action: StartContainer) -> None:
     os.makedirs(os.path.dirname(log), exist_ok=True)
     for name in os.listdir(home):
         if name.isdigit() and int(name) < action.attempt:
-            sandbox.remove_tree(os.path.join(home, name))
+            remove_tree(os.path.join(home, name))
     for name in os.listdir(os.path.dirname(log)):
         number = name.partition(".")[0]
         if number.isdigit() and int(number) < action.attempt - _KEPT_ATTEMPTS:
@@ -220,7 +221,7 @@ async def remove_volume(node: Node, action: RemoveVolume) -> None:
     node.report(VolumeRemoved(action.volume, error))
 
 
-DEEDS: dict[type, Callable[[Node, Any], Awaitable[None]]] = {
+DEEDS: dict[type, Callable[[Node, Any], Coroutine[Any, Any, None]]] = {
     RunSandbox: run_sandbox,
     PullImage: pull_image,
     StartContainer: start_container,

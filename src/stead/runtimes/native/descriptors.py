@@ -6,10 +6,15 @@ import os
 _CHUNK = 1 << 16
 
 
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
 async def readable(fd: int) -> None:
     loop = asyncio.get_running_loop()
     future: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(fd, lambda: future.done() or future.set_result(None))
+    loop.add_reader(fd, lambda: _wake(future))
     try:
         await future
     finally:
@@ -19,7 +24,7 @@ async def readable(fd: int) -> None:
 async def writable(fd: int) -> None:
     loop = asyncio.get_running_loop()
     future: asyncio.Future[None] = loop.create_future()
-    loop.add_writer(fd, lambda: future.done() or future.set_result(None))
+    loop.add_writer(fd, lambda: _wake(future))
     try:
         await future
     finally:

@@ -1,4 +1,4 @@
-"""Probes and hooks: httpGet, tcpSocket, grpc and exec, from inside the pod's network; and the way in for others, `dial`.
+"""Probes and hooks: httpGet, tcpSocket, grpc and exec, from inside the pod's network; and `dial`, the way in.
 
 Messages read as the kubelet's do, because people search for them.
 """
@@ -175,6 +175,11 @@ async def _sleep(node: Node, action: RunProbe) -> Verdict:
     return True, ""
 
 
+def _place(node: Node, action: RunProbe, name: str) -> str:
+    handler = action.handler[name]
+    return f"{_target(node, action, handler)}:{handler['port']}"
+
+
 def _words(error: OSError) -> str:
     return os.strerror(error.errno).lower() if error.errno else str(error)
 
@@ -191,9 +196,7 @@ _LATE: dict[str, Callable[[Node, RunProbe], str]] = {
     "httpGet": lambda node, action: (
         f'Get "{_url(node, action)}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
     ),
-    "tcpSocket": lambda node, action: (
-        f"dial tcp {_target(node, action, action.handler['tcpSocket'])}:{action.handler['tcpSocket']['port']}: i/o timeout"
-    ),
+    "tcpSocket": lambda node, action: f"dial tcp {_place(node, action, 'tcpSocket')}: i/o timeout",
     "grpc": lambda node, action: f"timeout: health rpc did not complete within {action.timeout_seconds:g}s",
     "exec": lambda node, action: f"command timed out after {action.timeout_seconds:g}s",
     "sleep": lambda node, action: "the hook did not end in time",

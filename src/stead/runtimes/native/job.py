@@ -179,8 +179,9 @@ class Job:
         for fd in list(self._sources):
             self._let_go(fd, loop)
         self._log.close()
-        ends = {fd for sinks in self._sinks.values() for fd in sinks} | {self._stdin, self.terminal}
-        for end in ends - {None}:
+        ends = {fd for sinks in self._sinks.values() for fd in sinks}
+        ends |= {fd for fd in (self._stdin, self.terminal) if fd is not None}
+        for end in sorted(ends):
             loop.forget(end)
             os.close(end)
         self._sinks, self._stdin, self.terminal = {b"stdout": [], b"stderr": []}, None, None

@@ -1,8 +1,8 @@
 """The keeper: a small fork server that lives in the node's network and makes a shim for each pod.
 
-Runs as `python3 -I -S`, single-threaded, standard library only: it starts in a few milliseconds, and a fork of it is all that
-a pod costs. It outlives stead; when it dies itself, pods go on, and the next keeper finds the node's network through any
-living shim.
+Runs as `python3 -I -S`, single-threaded, standard library only: it starts in a few milliseconds, and a fork of it is
+all that a pod costs. It outlives stead; when it dies itself, pods go on, and the next keeper finds the node's network
+through any living shim.
 """
 
 import contextlib

@@ -111,9 +111,12 @@ def become_root_of_new_user_namespace(namespaces: int, uid: int = 0, gid: int = 
 
 
 def start_time(pid: int) -> int:
-    """When a process started, in ticks since boot: with its pid, its name for ever. Raises OSError when it is gone."""
+    """When a living process started, in ticks since boot: with its pid, a name for ever. OSError if gone."""
     with open(f"/proc/{pid}/stat") as file:
-        return int(file.read().rpartition(")")[2].split()[19])
+        fields = file.read().rpartition(")")[2].split()
+    if fields[0] in "ZX":
+        raise ProcessLookupError(f"process {pid} has ended")
+    return int(fields[19])
 
 
 def take_terminal(terminal: int) -> None:

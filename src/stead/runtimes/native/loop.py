@@ -1,4 +1,4 @@
-"""A shim's loop: descriptors, timers and ended children, without asyncio (which would cost every pod several megabytes)."""
+"""A shim's loop: descriptors, timers and ended children, without asyncio, which would cost every pod megabytes."""
 
 import heapq
 import os

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stead.machinery.runtime import RuntimeEvent
-from stead.runtimes.images import Image, ImageStore
+from stead.runtimes.images import Image, ImageStore, ImageTrouble
+from stead.runtimes.layers import remove_tree
 from stead.runtimes.native import keeping, probe, recipes, sandbox, starting, wire
 from stead.runtimes.native.addresses import Addresses
 from stead.runtimes.native.channel import Channel, Refusal
@@ -26,6 +27,7 @@ class Settings:
     pod_cidr: str = "10.244.0.0/24"
     tier: str = ""
     hidden: tuple[str, ...] = ()  # host directories that no container may see, beside the runtime's own
+    is_pulling: bool = True  # whether images may come from registries
 
 
 class Node:
@@ -39,7 +41,7 @@ class Node:
         self.addresses = Addresses(probe.loopback_cidr(settings.pod_cidr) if is_plain else settings.pod_cidr)
         for name in ("pods", "removed"):
             os.makedirs(os.path.join(self.directory, name), mode=0o700, exist_ok=True)
-        self.images = ImageStore(Path(self.directory) / "images")
+        self.images = ImageStore(Path(self.directory) / "images", is_pulling=settings.is_pulling)
         self.pods: dict[str, Sandbox] = {}
         self._hidden = (self.directory, *settings.hidden)
         self._locks: dict[str, asyncio.Lock] = {}
@@ -108,7 +110,10 @@ class Node:
             return found.image
         directory = starting.container_directory(pod.directory, container)
         os.makedirs(directory, exist_ok=True)
-        return recipes.cook(found.image, self.place(pod, directory))
+        try:
+            return recipes.cook(found.image, self.place(pod, directory))
+        except KeyError:
+            raise ImageTrouble(f"no recipe {found.image}", "InvalidImageName") from None
 
     # coming back
 
@@ -155,4 +160,4 @@ class Node:
             return
         grave = os.path.join(self.directory, "removed", uuid.uuid4().hex)
         os.rename(directory, grave)
-        sandbox.remove_tree(grave)
+        remove_tree(grave)

@@ -1,6 +1,7 @@
 """The plain tier, where namespaces are refused: what stands in for process namespaces and for mounts.
 
-A session holds a container's processes together; a mount's target in arguments and environment is written as its source.
+A session holds a container's processes together; a mount's target in arguments and environment is written as its
+source.
 """
 
 import contextlib
@@ -32,5 +33,5 @@ def kill(leader: int) -> None:
 def rewritten(text: str, mounts: Sequence[tuple[str, str, bool]]) -> str:
     """Without mounts, a path under a mount's target is written as the path that is really there."""
     for source, target, _ in reversed(mounts):
-        text = re.sub(re.escape(target.rstrip("/")) + _PATH_ENDS, lambda match, source=source: source, text)
+        text = re.sub(re.escape(target.rstrip("/")) + _PATH_ENDS, source.replace("\\", r"\\"), text)
     return text

@@ -1,6 +1,7 @@
 """What this machine allows: tried out, not assumed.
 
-The trials run in children of a small single-threaded interpreter of their own (`python3 -I -S`), so nothing of them remains.
+The trials run in children of a small single-threaded interpreter of their own (`python3 -I -S`), so nothing of them
+remains.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ from stead.runtimes.native import cgroups, linux, network
 
 _ALL = linux.NEW_MOUNTS | linux.NEW_PIDS | linux.NEW_NET | linux.NEW_UTS | linux.NEW_IPC
 _TRIAL_SECONDS = 20
+_WEB_PORT = 80
 
 
 class Fact(NamedTuple):
@@ -232,9 +234,10 @@ def loopback_cidr(pod_cidr: str) -> str:
 def note_of(tier: str, is_host_network: bool) -> str:
     """What the tier cannot do for a pod, for people; "" where nothing is missing."""
     if tier == "plain":
+        moved = "" if lowest_port() <= _WEB_PORT else "; web servers of host: images answer on port 8080 instead of 80"
         return (
             "runs as plain processes: no host name, root or resolv.conf of its own, volumes by rewriting paths in "
-            "arguments and environment, programs must listen on $POD_IP"
+            "arguments and environment, programs must listen on $POD_IP" + moved
         )
     if tier == "user" and is_host_network:
         return "an ordinary user's pods cannot use the host's network; this one uses the node's"

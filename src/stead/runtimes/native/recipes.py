@@ -21,7 +21,7 @@ WEB_PORT, _PORT_OF_ORDINARY_USERS = 80, 8080
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a recipe will run: the tier, the pod's address, a directory for generated files, the lowest port allowed."""
+    """Where a recipe will run: the tier, the pod's address, where generated files go, the lowest port allowed."""
 
     tier: str
     ip: str
@@ -56,12 +56,7 @@ def _static(place: Place) -> Image:
         identity="host:static",
         entrypoint=(interpreter(), *arguments),
         mounts=(Mount(program, place.inside(program), is_read_only=True),),
-        note=_told_port(place),
     )
-
-
-def _told_port(place: Place) -> str:
-    return "" if place.web_port == WEB_PORT else f"port {WEB_PORT} is answered on {place.ip}:{place.web_port}"
 
 
 _NGINX_CONFIGURATION = """\
@@ -102,7 +97,6 @@ def _nginx(place: Place) -> Image:
         entrypoint=(program, "-c", place.inside(path)),
         stop_signal="SIGQUIT",
         mounts=(Mount(path, place.inside(path), is_read_only=True),),
-        note=_told_port(place),
     )
 
 

@@ -7,13 +7,14 @@ Paths of the image are followed inside the new root only, so no link in an image
 import os
 from typing import Any
 
+from stead.runtimes.inside import follow
 from stead.runtimes.native import linux
 
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _LINKS = (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2"), ("ptmx", "pts/ptmx"))
 _FRESH = ("proc", "sys", "dev", "tmp", "run")  # top directories that no host shows its pods
 _HIDDEN = ("/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sched_debug")
-_LINK_LIMIT = 40
+_WRITTEN = ["/var/log", "/var/lib", "/var/cache", "/var/tmp", "/var/spool"]
 _MIRROR_DEPTH = 4
 
 Spec = dict[str, Any]
@@ -22,11 +23,11 @@ Spec = dict[str, Any]
 def build(spec: Spec) -> str:
     """Mount everything; answers where. Raises OSError.
 
-    `directory` is the attempt's own; `lowers` are image layers in `layers`, topmost first ([] is the host's root); `files` are
-    (source, target) for /etc; `mounts` (source, target, is_read_only); `hidden` host paths to cover.
+    `directory` is the attempt's own; `lowers` are image layers in `layers`, topmost first ([] is the host's root);
+    `files` are (source, target) for /etc; `mounts` (source, target, is_read_only); `hidden` host paths to cover.
     """
     linux.mount(None, "/", None, linux.RECURSIVE | linux.PRIVATE)
-    top = _Top(spec["directory"], spec["is_user"])
+    top = _Top(spec["directory"], spec["is_user"], [target for _, target, *_ in (*spec["files"], *spec["mounts"])])
     root = os.path.join(spec["directory"], "root")
     os.makedirs(root, exist_ok=True)
     if spec["lowers"]:
@@ -48,19 +49,41 @@ def build(spec: Spec) -> str:
 
 
 class _Top:
-    """Makes the private, writable layers."""
+    """Makes the private, writable layers. `targets` are the paths at which something will be mounted."""
 
-    def __init__(self, directory: str, is_user: bool):
+    def __init__(self, directory: str, is_user: bool, targets: list[str]):
         self._directory = directory
         self._options = ",userxattr" if is_user else ""
+        self._opened = [os.path.dirname(follow("/", target)) for target in targets] if is_user else []
+        self._opened += _WRITTEN if is_user else []
 
     def cover(self, lowers: list[str], target: str, name: str) -> None:
+        """Mount `lowers` under a writable layer called `name`."""
         upper, work = (os.path.join(self._directory, kind, name) for kind in ("upper", "work"))
         os.makedirs(upper, exist_ok=True)
         os.makedirs(work, exist_ok=True)
         os.chmod(upper, os.stat(lowers[0]).st_mode & 0o7777)
         layers = f"lowerdir={':'.join(map(_escaped, lowers))},upperdir={_escaped(upper)},workdir={_escaped(work)}"
         linux.mount("overlay", target, "overlay", 0, layers + self._options)
+
+    def cover_host(self, source: str, target: str) -> None:
+        """A directory of the host. In a user namespace its directories are nobody's, so those we need become ours."""
+        name = source.strip("/").replace("/", "-") or "host"
+        for path in self._opened:
+            if path.startswith(source.rstrip("/") + "/"):
+                _open_up(os.path.join(self._directory, "upper", name), source, path)
+        self.cover([source], target, name)
+
+
+def _open_up(upper: str, source: str, path: str) -> None:
+    """Directories in the upper layer, down to `path`, that merge with the host's and keep their modes."""
+    place = source.rstrip("/")
+    os.makedirs(upper, exist_ok=True)
+    for part in path[len(place) :].strip("/").split("/"):
+        place, upper = f"{place}/{part}", f"{upper}/{part}"
+        os.makedirs(upper, exist_ok=True)
+        if os.path.isdir(place):
+            os.chmod(upper, os.stat(place).st_mode & 0o7777)
 
 
 def _escaped(path: str) -> str:
@@ -70,7 +93,7 @@ def _escaped(path: str) -> str:
 def _host_root(top: _Top, root: str) -> None:
     """The host's `/`: in one overlay where the kernel lets us, else directory by directory."""
     try:
-        top.cover(["/"], root, "host")
+        top.cover_host("/", root)
     except OSError:
         linux.mount("tmpfs", root, "tmpfs", 0, "mode=755,size=16m")
         _mirror(top, "/", root, _MIRROR_DEPTH)
@@ -93,7 +116,7 @@ def _mirror(top: _Top, source: str, target: str, depth: int) -> None:
 
 def _mirror_directory(top: _Top, source: str, place: str, depth: int) -> None:
     try:
-        top.cover([source], place, source.strip("/").replace("/", "-"))
+        top.cover_host(source, place)
     except OSError:
         if depth and os.access(source, os.R_OK | os.X_OK):
             _mirror(top, source, place, depth - 1)
@@ -153,31 +176,6 @@ def _temporary_places(root: str, is_image: bool) -> None:
         os.makedirs(os.path.join(root, name), exist_ok=True)
         linux.mount("tmpfs", os.path.join(root, name), "tmpfs", linux.NO_SUID | linux.NO_DEVICES, f"mode={mode}")
     os.mkdir(os.path.join(root, "run", "lock"), 0o1777)
-
-
-def follow(root: str, path: str) -> str:
-    """Where `path` leads when `root` is `/`: links are followed inside, the parts that do not exist are kept."""
-    done: list[str] = []
-    todo = [part for part in reversed(path.split("/")) if part]
-    links = 0
-    while todo:
-        part = todo.pop()
-        if part == ".":
-            continue
-        if part == "..":
-            done[-1:] = []
-            continue
-        place = os.path.join(root, *done, part)
-        if not os.path.islink(place):
-            done.append(part)
-            continue
-        links += 1
-        if links > _LINK_LIMIT:
-            raise OSError(f"too many links in {path}")
-        target = os.readlink(place)
-        done = [] if target.startswith("/") else done
-        todo += [step for step in reversed(target.split("/")) if step]
-    return os.path.join(root, *done)
 
 
 def _bind(root: str, source: str, target: str, is_read_only: bool) -> None:

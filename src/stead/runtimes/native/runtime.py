@@ -1,7 +1,7 @@
 """The native runtime: a mailbox outside, asyncio inside, a keeper and shims below.
 
-What happens to one pod happens in order; pods do not wait for each other. stead may die at any moment: pods live on, and the
-next `start` reports them before anything else.
+What happens to one pod happens in order; pods do not wait for each other. stead may die at any moment: pods live on,
+and the next `start` reports them before anything else.
 """
 
 import asyncio

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import time
@@ -185,21 +184,6 @@ def kill_leftovers(directory: str) -> None:
     for told in recorded_containers(directory):
         if told["is_running"] and told["pid"]:
             plain.kill(told["pid"])
-
-
-def remove_tree(path: str) -> None:
-    """Delete a directory whatever its permission bits say."""
-
-    def open_up(remove: Callable[[str], object], entry: str, error: object) -> None:
-        with contextlib.suppress(OSError):
-            os.chmod(os.path.dirname(entry), 0o700)
-            os.chmod(entry, 0o700)
-            if remove in (os.unlink, os.rmdir):
-                remove(entry)
-            else:
-                shutil.rmtree(entry, ignore_errors=True)
-
-    shutil.rmtree(path, onerror=open_up)
 
 
 def write(path: str, text: str) -> None:

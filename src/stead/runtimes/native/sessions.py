@@ -71,7 +71,15 @@ class ExecSession:
             os.close(fd)
 
 
-def _pipes(has_stdin: bool) -> tuple[dict[str, int], tuple[int, int, int]]:
+Ends = tuple[dict[str, int], tuple[int, ...]]
+
+
+def _terminal() -> Ends:
+    terminal, end = os.openpty()
+    return {"stdin": terminal, "stdout": terminal}, (end,)
+
+
+def _pipes(has_stdin: bool) -> Ends:
     stdin_end, stdin = os.pipe() if has_stdin else (os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), -1)
     out, out_end = os.pipe()
     err, err_end = os.pipe()
@@ -82,11 +90,7 @@ def _pipes(has_stdin: bool) -> tuple[dict[str, int], tuple[int, int, int]]:
 async def run(channel: Channel, container: str, spec: Message, has_stdin: bool) -> ExecSession:
     """Run `spec` beside a container's first process. Raises Refusal where the container is not running."""
     has_tty = spec["has_tty"]
-    if has_tty:
-        terminal, end = os.openpty()
-        ours, theirs = {"stdin": terminal, "stdout": terminal}, (end,)
-    else:
-        ours, theirs = _pipes(has_stdin)
+    ours, theirs = _terminal() if has_tty else _pipes(has_stdin)
     try:
         number, answer = await channel.post("exec", theirs, container=container, spec=spec)
     finally:
@@ -100,10 +104,10 @@ async def run(channel: Channel, container: str, spec: Message, has_stdin: bool) 
         return int(message["exit_code"])
 
     async def resize(width: int, height: int) -> None:
-        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+        fcntl.ioctl(ours["stdout"], termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
     def kill() -> None:
-        asyncio.ensure_future(_quietly(channel.ask("kill", program=number)))
+        channel.tell("kill", program=number)
 
     return ExecSession(ours, exit_code(), resize if has_tty else None, kill)
 
@@ -121,13 +125,6 @@ async def attach(channel: Channel, container: str, has_stdin: bool, ended: Await
         await channel.ask("resize", container=container, width=width, height=height)
 
     return ExecSession(ours, ended, resize, lambda: None)
-
-
-async def _quietly(work: Awaitable[object]) -> None:
-    try:
-        await work
-    except Refusal:
-        return
 
 
 class ProgramTrouble(Refusal):

@@ -1,7 +1,8 @@
-"""A pod's shim: one small process that holds the pod's namespaces, starts and reaps its containers and writes their logs.
+"""A pod's shim: one small process that holds the pod's namespaces, starts and reaps its containers, writes their logs.
 
-It is the pod's pause, and it outlives stead and the keeper. Whoever connects to its socket learns all it knows (`hello`) and
-every later exit. What it is about to do is in `state.json` before it is done, so nothing is ever started twice.
+It is the pod's pause, and it outlives stead and the keeper. Whoever connects to its socket learns all it knows
+(`hello`) and every later exit. What it is about to do is in `state.json` before it is done, so nothing is ever
+started twice.
 """
 
 import fcntl
@@ -23,7 +24,7 @@ _REMOVED_GRACE = 0.0
 
 
 class Shim:
-    """`surroundings` is what the keeper's order said of the pod; `node_network` a descriptor kept open for later keepers."""
+    """`surroundings` is what the keeper's order said of the pod; `node_network` is kept open for later keepers."""
 
     def __init__(self, surroundings: Message, node_network: int | None):
         self._pod = surroundings

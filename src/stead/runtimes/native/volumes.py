@@ -7,7 +7,7 @@ import stat
 import uuid
 
 from stead.machinery.runtime import EmptyDir, Mount, VolumeFiles
-from stead.runtimes.native import rootfs
+from stead.runtimes import inside
 
 _OWN = "volume:"
 _DATA = "..data"
@@ -39,7 +39,7 @@ def make(directory: str, volume: VolumeFiles | EmptyDir, group: int | None) -> N
 def _replace_files(place: str, volume: VolumeFiles) -> None:
     fresh = f"..{uuid.uuid4().hex[:12]}"
     for file in volume.files:
-        path = rootfs.follow(os.path.join(place, fresh), file.path)
+        path = inside.follow(os.path.join(place, fresh), file.path)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as target:
             target.write(file.data)
@@ -82,7 +82,7 @@ def source_of(mount: Mount, directory: str) -> str:
     within = _absolute(mount.within, directory) if mount.within else ""
     source = _absolute(mount.source, directory)
     if within:
-        source = rootfs.follow(within, os.path.relpath(source, within))
+        source = inside.follow(within, os.path.relpath(source, within))
         if not os.path.exists(source):
             os.makedirs(source)
     return _checked(source, mount.host_type)
