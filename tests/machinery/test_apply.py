@@ -253,4 +253,4 @@ def test_kubectl_takes_over_what_its_older_apply_set() -> None:
 def test_what_does_not_fit_the_kind_is_refused(spec: dict[str, Any], message: str) -> None:
     with pytest.raises(BadRequest) as raised:
         applied(None, "one", **spec)
-    assert str(raised.value) == f"failed to create typed patch object (/t; v1, Kind=Thing): {message}"
+    assert str(raised.value) == f"failed to create typed patch object (/t; /v1, Kind=Thing): {message}"

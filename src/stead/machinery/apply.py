@@ -101,12 +101,10 @@ def _entries_before(live: Json, api_version: str, shape: Shape, zero: Json) -> l
 
 def merge(old: Any, new: Any, shape: Shape) -> Any:
     """`new` over `old`: maps by key, lists by the keys of their items or as sets, all else replaced."""
-    if shape.is_atomic:
-        return new
-    if isinstance(old, Mapping) and isinstance(new, Mapping) and shape.sort in ("struct", "map"):
+    if isinstance(old, Mapping) and isinstance(new, Mapping) and shape.divides_maps:
         merged = dict(old)
         for name, value in new.items():
-            merged[name] = merge(old[name], value, _shape_of_field(shape, name)) if name in old else value
+            merged[name] = merge(old[name], value, shape.at(name)) if name in old else value
         return merged
     if isinstance(old, list) and isinstance(new, list) and shape.sort == "list":
         ours, theirs = items_of(old, shape), items_of(new, shape)
@@ -143,10 +141,6 @@ def _unnamed_up_to(step: str | None, left: Iterator[tuple[str, Any]], wanted: se
     return found
 
 
-def _shape_of_field(shape: Shape, name: str) -> Shape:
-    return shape.fields.get(name, ANYTHING) if shape.sort == "struct" else shape.element or ANYTHING
-
-
 def _pruned(merged: Json, last: FieldSet, owned: Sequence[FieldSet], shape: Shape) -> Json:
     """`merged` without what this applier stated before, when nobody states or owns it now."""
     if not difference(last, owned[0]):
@@ -168,24 +162,21 @@ def _with_parents(fields: FieldSet, shape: Shape) -> FieldSet:
     """The set with every struct field on the way to a member."""
     found = {}
     for step, node in fields.items():
-        below = shape.element or ANYTHING
-        is_field = shape.sort == "struct" and step[:2] == "f:"
-        if is_field:
-            below = shape.fields.get(step[2:], ANYTHING)
-        node = _with_parents(node, below)
+        is_field = shape.sort == "struct" and step[2:] in shape.fields
+        node = _with_parents(node, shape.at(step[2:]))
         found[step] = {SELF: LEAF, **node} if is_field and not is_member(node) else node
     return found
 
 
 def _removed(value: Any, gone: FieldSet, shape: Shape) -> Any:
     """`value` without the members of a set; a map or list that loses all it had is left out by its parent."""
-    if not gone or shape.is_atomic:
+    if not gone:
         return value
-    if isinstance(value, Mapping) and shape.sort in ("struct", "map"):
+    if isinstance(value, Mapping) and shape.divides_maps:
         left = {}
         for name, item in value.items():
             node = gone.get(f"f:{name}")
-            kept = item if node is None else _left_of(item, node, _shape_of_field(shape, name))
+            kept = item if node is None else _left_of(item, node, shape.at(name))
             if kept is not _NOTHING:
                 left[name] = kept
         return left

@@ -39,7 +39,7 @@ def _said(value: Any, shape: Shape) -> FieldSet | None:
     node: dict[str, Any] = {}
     for step, item in step_of(value, shape).items():
         is_item = shape.sort != "struct"
-        below = LEAF if item is _MANY else _said(item, _shape_at(shape, step[2:]))
+        below = LEAF if item is _MANY else _said(item, shape.at(step[2:]))
         if below and is_item and SELF not in below:
             below = {SELF: LEAF, **below}
         if below is not None:
@@ -56,9 +56,8 @@ def whole(value: Any, shape: Shape) -> FieldSet:
         return LEAF
     node: dict[str, Any] = {SELF: LEAF}
     if shape.sort == "struct":
-        fields = shape.fields
         for name in sorted(value):
-            node[f"f:{name}"] = whole(value[name], fields.get(name, ANYTHING))
+            node[f"f:{name}"] = whole(value[name], shape.at(name))
         return node
     element = shape.element or ANYTHING
     for step, item in steps_of(value, shape).items():
@@ -105,11 +104,11 @@ def _compare_members(old: Json, new: Json, shape: Shape) -> _Pair:
     removed: dict[str, Any] = {}
     for name, item in new.items():
         if name not in old:
-            taken[f"f:{name}"] = whole(item, _shape_at(shape, name))
+            taken[f"f:{name}"] = whole(item, shape.at(name))
         elif item is not old[name] and item != old[name]:
-            _put(taken, removed, f"f:{name}", _compare(old[name], item, _shape_at(shape, name)))
+            _put(taken, removed, f"f:{name}", _compare(old[name], item, shape.at(name)))
     for name in old.keys() - new.keys():
-        removed[f"f:{name}"] = whole(old[name], _shape_at(shape, name))
+        removed[f"f:{name}"] = whole(old[name], shape.at(name))
     return _nodes(taken, removed)
 
 
@@ -126,19 +125,11 @@ def _nodes(taken: FieldSet, removed: FieldSet) -> _Pair:
 
 def _granular(value: Any, shape: Shape) -> Callable[[Any, Shape], _Items] | None:
     """How to take a value apart into what is owned one by one; None for what is owned as a whole."""
-    if shape.is_atomic:
-        return None
     if isinstance(value, dict):
-        return _members if shape.sort in ("struct", "map") else None
-    if isinstance(value, list) and shape.sort == "list":
+        return _members if shape.divides_maps and shape.sort != "list" else None
+    if isinstance(value, list) and shape.sort == "list" and not shape.is_atomic:
         return _LISTS.get(shape.list_type)
     return None
-
-
-def _shape_at(shape: Shape, name: str) -> Shape:
-    if shape.sort == "struct":
-        return shape.fields.get(name, ANYTHING)
-    return shape.element or ANYTHING
 
 
 def _members(value: Json, shape: Shape) -> _Items:

@@ -18,7 +18,7 @@ class Shape:
     sort             struct: fixed fields; map: string keys to `element`; list of `element`; scalar; any: opaque JSON
     type             the Go type of the value without list or map marks (`core.v1.Container`, `string`), "" if custom
     fields           of a struct; a lazy mapping
-    element          of a list or map
+    element          of a list or map; in a struct, of fields it does not know (None: there may be none)
     list_type        `atomic` (also where nothing is said), `set` or `map` with `map_keys` (server-side apply)
     is_atomic        a struct or map owned as a whole (server-side apply)
     patch_strategy   of {merge, replace, retainKeys} (strategic merge patch)
@@ -37,5 +37,21 @@ class Shape:
     patch_merge_key: str = ""
     defaults: Mapping[str, object] = field(default_factory=dict)
 
+    def at(self, name: str) -> "Shape":
+        """The shape of one member of a struct or map."""
+        if self.sort == "struct":
+            return self.fields.get(name) or self.element or ANYTHING
+        return self.element or ANYTHING
+
+    @property
+    def divides_maps(self) -> bool:
+        """Whether a map at this place is owned member by member."""
+        return not self.is_atomic and (self.sort == "struct" or self.element is not None)
+
 
 ANYTHING = Shape("any")
+"""Opaque JSON, owned as a whole."""
+
+DEDUCED = Shape("any")
+"""JSON of which nothing is known beforehand: maps are owned member by member, lists as a whole."""
+object.__setattr__(DEDUCED, "element", DEDUCED)

@@ -40,7 +40,7 @@ def _merged_map(old: Json, patch: Json, shape: Shape) -> dict[str, Any]:
     ordered = _fields_with(_ORDER_LIST, patch)
     for field, order in ordered.items():
         if field in merged or field in patch:
-            merged[field] = _ordered(merged.get(field), patch.get(field), order, _shape_at(shape, field))
+            merged[field] = _ordered(merged.get(field), patch.get(field), order, shape.at(field))
     for key, value in patch.items():
         if key not in ordered and not key.startswith(_DIRECTIVES):
             _merge_member(merged, key, value, shape)
@@ -55,11 +55,11 @@ def _merge_member(merged: dict[str, Any], key: str, value: Any, shape: Shape) ->
     if value is None:
         merged.pop(key, None)
     elif isinstance(here, Mapping) and isinstance(value, Mapping):
-        place = _shape_at(shape, key)
+        place = shape.at(key)
         is_replaced = "replace" in place.patch_strategy
         merged[key] = _plain(value) if is_replaced else _merged_map(here, value, place)
     elif isinstance(here, list) and isinstance(value, list):
-        merged[key] = _merged_list(here, value, _shape_at(shape, key))
+        merged[key] = _merged_list(here, value, shape.at(key))
     else:
         merged[key] = _plain(value)
 
@@ -228,12 +228,6 @@ def _list(value: Any, wrong: str) -> list[Any]:
     if not isinstance(value, list):
         raise PatchError(wrong, 400)
     return value
-
-
-def _shape_at(shape: Shape, key: str) -> Shape:
-    if shape.sort == "map":
-        return shape.element or ANYTHING
-    return shape.fields.get(key, ANYTHING)
 
 
 def _plain(value: Any) -> Any:

@@ -22,7 +22,8 @@ def require_typed(applied: Json, shape: Shape) -> None:
     if wrong:
         metadata = dig(applied, "metadata", default={})
         name = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
-        kind = f"{applied.get('apiVersion', '')}, Kind={applied.get('kind', '')}"
+        version = applied.get("apiVersion", "")
+        kind = f"{version if '/' in version else '/' + version}, Kind={applied.get('kind', '')}"
         told = wrong[0] if len(wrong) == 1 else "\n  ".join(["errors:", *wrong])
         raise BadRequest(f"failed to create typed patch object ({name}; {kind}): {told}")
 
@@ -49,7 +50,7 @@ def _in_struct(value: Json, shape: Shape, path: str) -> Iterator[str]:
     for name, item in value.items():
         if name in shape.fields:
             yield from problems(item, shape.fields[name], f"{path}.{name}")
-        elif path or name not in ("apiVersion", "kind", "metadata"):
+        elif shape.element is None and (path or name not in ("apiVersion", "kind", "metadata")):
             yield f"{path}.{name}: field not declared in schema"
 
 
