@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from stead.kinds import objectmeta
+from stead.kinds.checks import non_negative, unchanged
 from stead.kinds.columns import AGE, NAME, at
 from stead.kinds.kind import Column, Kind
 from stead.kinds.syntax import subdomain_faults
@@ -20,9 +21,7 @@ def _validate(obj: Json) -> list[FieldError]:
         errors.append(fields.required("data", "data is mandatory"))
     elif not isinstance(data, dict):
         errors.append(fields.invalid("data", "<value omitted>", "data must be a valid JSON object"))
-    if obj.get("revision", 0) < 0:
-        errors.append(fields.invalid("revision", obj["revision"], "must be greater than or equal to 0"))
-    return errors
+    return [*errors, *non_negative("revision", obj.get("revision"))]
 
 
 def validate_create(obj: Json) -> Sequence[FieldError]:
@@ -30,10 +29,8 @@ def validate_create(obj: Json) -> Sequence[FieldError]:
 
 
 def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
-    errors = [*objectmeta.validate_update(new, old)]
-    if new.get("data") != old.get("data"):
-        errors.append(fields.invalid("data", new.get("data"), "field is immutable"))
-    return [*errors, *_validate(new)]
+    errors = [*objectmeta.validate_update(new, old), *validate_create(new)]
+    return [*errors, *unchanged("data", new.get("data"), old.get("data"))]
 
 
 def _controller(obj: Json, now: Now) -> str:

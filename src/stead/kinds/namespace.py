@@ -51,7 +51,7 @@ def _finalizer_errors(finalizer: str) -> list[FieldError]:
 
 
 def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
-    return objectmeta.validate_update(new, old)
+    return [*objectmeta.common(new, old), *validate_create(new), *objectmeta.changed(new, old)]
 
 
 def validate_status(new: Json, old: Json) -> Sequence[FieldError]:

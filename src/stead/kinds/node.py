@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 from stead.kinds import objectmeta
+from stead.kinds.checks import Errors, faults, one_of
 from stead.kinds.columns import AGE, NAME, Cell, at, joined
 from stead.kinds.kind import Column, Kind, Subresource
-from stead.kinds.syntax import subdomain_faults
+from stead.kinds.schedulingrules import TAINT_EFFECTS
+from stead.kinds.syntax import label_value_faults, qualified_name_faults, subdomain_faults
 from stead.machinery import fields, meta
 from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json, dig, with_value
@@ -13,7 +15,6 @@ from stead.machinery.times import Now
 
 _ROLE_PREFIX = "node-role.kubernetes.io/"
 _ROLE_LABEL = "kubernetes.io/role"
-_TAINT_EFFECTS = ["NoSchedule", "PreferNoSchedule", "NoExecute"]
 
 
 def default(obj: Json) -> Json:
@@ -36,26 +37,35 @@ def validate_create(obj: Json) -> Sequence[FieldError]:
     return [*objectmeta.validate_create(obj, subdomain_faults), *_taint_errors(obj)]
 
 
-def _taint_errors(obj: Json) -> list[FieldError]:
-    errors: list[FieldError] = []
+def _taint_errors(obj: Json) -> Errors:
+    """Upstream looks for taints under `metadata` in its messages."""
+    errors: Errors = []
+    seen: set[tuple[str, str]] = set()
     for index, taint in enumerate(dig(obj, "spec", "taints", default=[])):
-        effect = taint.get("effect", "")
-        if not effect:
-            errors.append(fields.required(f"spec.taints[{index}].effect"))
-        elif effect not in _TAINT_EFFECTS:
-            errors.append(fields.not_supported(f"spec.taints[{index}].effect", effect, _TAINT_EFFECTS))
+        path, key, effect = f"metadata.taints[{index}]", taint.get("key", ""), taint.get("effect", "")
+        errors += faults(f"{path}.key", key, qualified_name_faults(key))
+        if found := label_value_faults(taint.get("value", "")):
+            errors.append(fields.invalid(f"{path}.value", taint["value"], ";".join(found)))
+        errors += one_of(f"{path}.effect", effect, TAINT_EFFECTS)
+        if (key, effect) in seen:
+            told = f"{fields.duplicate(path, dict(taint)).text}: taints must be unique by key and effect pair"
+            errors.append(FieldError(path, fields.DUPLICATE, told))
+        seen.add((key, effect))
     return errors
 
 
 def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
-    """A provider's id is written once."""
-    errors = objectmeta.validate_update(new, old)
-    before = dig(old, "spec", "providerID", default="")
-    if before and dig(new, "spec", "providerID", default="") != before:
-        errors.append(
-            fields.forbidden("spec.providerID", 'node updates may not change providerID except from "" to valid')
-        )
-    return [*errors, *_taint_errors(new)]
+    """A provider's id and the node's range of pod addresses are written once."""
+    errors = [*objectmeta.common(new, old), *validate_create(new), *objectmeta.changed(new, old)]
+    before = dig(old, "spec", "podCIDRs", default=[])
+    if before and dig(new, "spec", "podCIDRs", default=[]) != before:
+        told = 'node updates may not change podCIDR except from "" to valid'
+        errors.append(fields.forbidden("spec.podCIDRs", told))
+    provider = dig(old, "spec", "providerID", default="")
+    if provider and dig(new, "spec", "providerID", default="") != provider:
+        told = 'node updates may not change providerID except from "" to valid'
+        errors.append(fields.forbidden("spec.providerID", told))
+    return errors
 
 
 def _status(obj: Json, now: Now) -> str:

@@ -33,19 +33,35 @@ def validate_metadata(metadata: Json, name_faults: Faults, path: str) -> list[Fi
         errors += [fields.invalid(f"{path}.name", name, fault) for fault in name_faults(name)]
     if (namespace := metadata.get("namespace")) is not None and namespace:
         errors += [fields.invalid(f"{path}.namespace", namespace, fault) for fault in label_faults(namespace)]
-    return [*errors, *_accessories(metadata, path)]
+    return [*errors, *_accessories(metadata, path), *_short_finalizer_errors(metadata, path)]
 
 
 def validate_update(new: Json, old: Json) -> list[FieldError]:
-    """What may not change, then what may not be in the first place."""
+    """What is looked at on every update, and then once more for the kind: causes are told as often as upstream does."""
+    return [*common(new, old), *changed(new, old)]
+
+
+def common(new: Json, old: Json) -> list[FieldError]:
+    """What is looked at whatever the kind: the new metadata, and the step from the old to it."""
     now, before = new.get("metadata") or {}, old.get("metadata") or {}
+    accessories = _accessories(now, "metadata")
+    return [*accessories, *_step_errors(now, before), *accessories]
+
+
+def changed(new: Json, old: Json) -> list[FieldError]:
+    """The step from the old metadata to the new, as most kinds look at it themselves."""
+    now, before = new.get("metadata") or {}, old.get("metadata") or {}
+    return [*_step_errors(now, before), *_accessories(now, "metadata"), *_short_finalizer_errors(now, "metadata")]
+
+
+def _step_errors(now: Json, before: Json) -> list[FieldError]:
     errors = _new_finalizers_while_terminating(now, before)
     if now.get("generation", 0) < before.get("generation", 0):
         errors.append(fields.invalid("metadata.generation", now.get("generation", 0), "must not be decremented"))
     for member in _IMMUTABLE:
         if (now.get(member) or None) != (before.get(member) or None):
             errors.append(fields.invalid(f"metadata.{member}", now.get(member), _IS_IMMUTABLE))
-    return [*errors, *_accessories(now, "metadata")]
+    return errors
 
 
 def label_errors(labels: Json, path: str) -> list[FieldError]:
@@ -118,8 +134,13 @@ def _finalizer_errors(finalizers: Sequence[str], path: str) -> list[FieldError]:
     if "orphan" in finalizers and "foregroundDeletion" in finalizers:
         told = "finalizer orphan and foregroundDeletion cannot be both set"
         errors.append(fields.invalid(path, list(finalizers), told))
-    for index, finalizer in enumerate(finalizers):
-        errors += standard_finalizer_errors(finalizer, f"{path}[{index}]")
+    return errors
+
+
+def _short_finalizer_errors(metadata: Json, path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for index, finalizer in enumerate(metadata.get("finalizers") or []):
+        errors += standard_finalizer_errors(finalizer, f"{path}.finalizers[{index}]")
     return errors
 
 

@@ -51,8 +51,9 @@ def validate_create(obj: Json) -> Sequence[FieldError]:
 
 
 def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
-    """V-5."""
-    return [*objectmeta.validate_update(new, old), *validate_volume_spec_update(new["spec"], old["spec"])]
+    """V-5. Upstream looks at the new volume by itself first, and then again as a change."""
+    errors = [*objectmeta.common(new, old), *validate_create(new), *validate_create(new)]
+    return [*errors, *validate_volume_spec_update(new["spec"], old["spec"])]
 
 
 def validate_status(new: Json, old: Json) -> Sequence[FieldError]:

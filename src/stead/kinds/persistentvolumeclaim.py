@@ -53,7 +53,9 @@ def validate_create(obj: Json) -> Sequence[FieldError]:
 
 
 def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
-    return [*objectmeta.validate_update(new, old), *validate_claim_spec_update(new, old)]
+    """V-3. Upstream looks at the new claim by itself first, and then again as a change."""
+    errors = [*objectmeta.common(new, old), *validate_create(new), *objectmeta.changed(new, old), *validate_create(new)]
+    return [*errors, *validate_claim_spec_update(new, old)]
 
 
 def validate_status(new: Json, old: Json) -> Sequence[FieldError]:

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Sequence
 
 from stead.kinds import objectmeta
+from stead.kinds.checks import unchanged
 from stead.kinds.columns import AGE, NAME, at
 from stead.kinds.defaulting import filled
 from stead.kinds.kind import Column, Kind, Subresource
@@ -37,7 +38,7 @@ def validate_config_map(obj: Json) -> Sequence[FieldError]:
 
 def validate_config_map_update(new: Json, old: Json) -> Sequence[FieldError]:
     errors = objectmeta.validate_update(new, old)
-    return [*errors, *_kept_immutable(new, old, ("data", "binaryData")), *_config_map_errors(new)]
+    return [*errors, *_kept_immutable(new, old, ("data", "binaryData")), *validate_config_map(new)]
 
 
 def validate_secret(obj: Json) -> Sequence[FieldError]:
@@ -46,9 +47,8 @@ def validate_secret(obj: Json) -> Sequence[FieldError]:
 
 def validate_secret_update(new: Json, old: Json) -> Sequence[FieldError]:
     errors = objectmeta.validate_update(new, old)
-    if new.get("type") != old.get("type"):
-        errors.append(fields.invalid("type", new.get("type"), "field is immutable"))
-    return [*errors, *_kept_immutable(new, old, ("data",)), *_secret_errors(new)]
+    errors += unchanged("type", new.get("type"), old.get("type"))
+    return [*errors, *_kept_immutable(new, old, ("data",)), *validate_secret(new)]
 
 
 def validate_account(obj: Json) -> Sequence[FieldError]:
@@ -56,7 +56,7 @@ def validate_account(obj: Json) -> Sequence[FieldError]:
 
 
 def validate_account_update(new: Json, old: Json) -> Sequence[FieldError]:
-    return objectmeta.validate_update(new, old)
+    return [*objectmeta.validate_update(new, old), *validate_account(new)]
 
 
 def _kept_immutable(new: Json, old: Json, members: Sequence[str]) -> list[FieldError]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from stead.kinds.columns import AGE, NAME, at, joined, labels_text
 from stead.kinds.defaulting import each, filled
 from stead.kinds.kind import Column, Kind, Subresource
-from stead.kinds.servicerules import validate_create, validate_update
+from stead.kinds.servicerules import validate_create, validate_status, validate_update
 from stead.machinery import meta
 from stead.machinery.objects import Json, dig
 from stead.machinery.times import Now
@@ -52,7 +52,7 @@ def default(obj: Json) -> Json:
         spec = {**spec, "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": timeout}}}
     if spec["type"] != "ExternalName":
         spec = filled(spec, internalTrafficPolicy="Cluster")
-    if spec["type"] in ("NodePort", "LoadBalancer"):
+    if spec["type"] in ("NodePort", "LoadBalancer") or (spec["type"] == "ClusterIP" and spec.get("externalIPs")):
         spec = filled(spec, externalTrafficPolicy="Cluster")
     if spec["type"] == "LoadBalancer":
         spec = filled(spec, allocateLoadBalancerNodePorts=True)
@@ -67,7 +67,14 @@ def _default_port(port: Json) -> Json:
 
 
 def prepare_create(obj: Json) -> Json:
-    return {**obj, "status": {"loadBalancer": {}}}
+    return {**obj, "spec": _with_both(obj["spec"]), "status": {"loadBalancer": {}}}
+
+
+def _with_both(spec: Json) -> Json:
+    """One address may be given by its own field alone; then it is the first of the list, too."""
+    if spec.get("clusterIP") and not spec.get("clusterIPs"):
+        return {**spec, "clusterIPs": [spec["clusterIP"]]}
+    return spec
 
 
 def prepare_update(new: Json, old: Json) -> Json:
@@ -76,17 +83,12 @@ def prepare_update(new: Json, old: Json) -> Json:
 
 
 def _with_addresses(spec: Json, before: Json) -> Json:
-    if spec["type"] == "ExternalName" or before["type"] == "ExternalName":
-        return spec
-    kept = {}
+    if "ExternalName" in (spec["type"], before["type"]):
+        return _with_both(spec)
+    missing = [member for member in ("ipFamilies", "ipFamilyPolicy") if not spec.get(member)]
     if not spec.get("clusterIP") and not spec.get("clusterIPs"):
-        kept = {member: before[member] for member in ("clusterIP", "clusterIPs") if member in before}
-    elif spec.get("clusterIP") and not spec.get("clusterIPs"):
-        kept = {"clusterIPs": [spec["clusterIP"]]}
-    for member in ("ipFamilies", "ipFamilyPolicy"):
-        if not spec.get(member) and member in before:
-            kept[member] = before[member]
-    return {**spec, **kept}
+        missing += ["clusterIP", "clusterIPs"]
+    return _with_both({**spec, **{member: before[member] for member in missing if member in before}})
 
 
 def prepare_status(new: Json, old: Json) -> Json:
@@ -137,6 +139,7 @@ SERVICE = Kind(
     prepare_status=prepare_status,
     validate_create=validate_create,
     validate_update=validate_update,
+    validate_status=validate_status,
     allows_create_on_update=True,
     columns=(
         NAME,

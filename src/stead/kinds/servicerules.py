@@ -1,17 +1,32 @@
-"""What a Service may not be."""
+"""What a Service may not be, and what of it may not change."""
 
+import ipaddress
 from collections.abc import Sequence
+from typing import Any
 
 from stead.kinds import objectmeta
-from stead.kinds.syntax import dns_1035_faults, is_ip, label_faults, port_faults, port_name_faults, subdomain_faults
+from stead.kinds.checks import Errors, faults, known, needed, one_of
+from stead.kinds.proberules import port_errors
+from stead.kinds.syntax import (
+    dns_1035_faults,
+    ip_faults,
+    label_faults,
+    port_faults,
+    qualified_name_faults,
+    subdomain_faults,
+)
 from stead.machinery import fields
 from stead.machinery.fields import FieldError
-from stead.machinery.objects import Json
+from stead.machinery.objects import Json, dig
 
 TYPES = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"]
-PROTOCOLS = ["SCTP", "TCP", "UDP"]
+_PROTOCOLS = ["SCTP", "TCP", "UDP"]
 _AFFINITIES = ["ClientIP", "None"]
 _TRAFFIC = ["Cluster", "Local"]
+_FAMILIES = ["IPv4", "IPv6"]
+_FAMILY_POLICIES = ["PreferDualStack", "RequireDualStack", "SingleStack"]
+_DISTRIBUTIONS = ["PreferClose", "PreferSameNode", "PreferSameZone"]
+_LONGEST_AFFINITY = 86400
 
 
 def validate_create(obj: Json) -> Sequence[FieldError]:
@@ -20,112 +35,213 @@ def validate_create(obj: Json) -> Sequence[FieldError]:
 
 def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
     errors = objectmeta.validate_update(new, old)
-    spec, before = new["spec"], old["spec"]
-    if "ExternalName" not in (spec.get("type"), before.get("type")) and before.get("clusterIP"):
-        errors += _address_change_errors(spec, before)
-    return [*errors, *_spec_errors(spec)]
+    errors += _address_change_errors(new["spec"], old["spec"])
+    return [*errors, *validate_create(new)]
 
 
-def _address_change_errors(spec: Json, before: Json) -> list[FieldError]:
-    """The first address never changes."""
-    address = spec.get("clusterIP") or ""
-    if address == before["clusterIP"]:
-        return []
-    addresses = spec.get("clusterIPs") or [address]
-    told = "may not change once set"
-    return [fields.invalid("spec.clusterIPs[0]", addresses, told)]
-
-
-def _spec_errors(spec: Json) -> list[FieldError]:
-    type_ = spec.get("type", "")
-    headless = spec.get("clusterIP") == "None"
-    errors: list[FieldError] = []
-    if not spec.get("ports") and not headless and type_ != "ExternalName":
-        errors.append(fields.required("spec.ports"))
-    errors += _type_errors(spec, type_, headless)
-    errors += _port_list_errors(spec.get("ports") or [], headless)
-    errors += objectmeta.label_errors(spec.get("selector") or {}, "spec.selector")
-    errors += _one_of(spec.get("sessionAffinity"), _AFFINITIES, "spec.sessionAffinity")
-    errors += _cluster_ip_errors(spec)
-    if type_ not in TYPES:
-        errors.append(fields.not_supported("spec.type", type_, TYPES))
-    for member in ("internalTrafficPolicy", "externalTrafficPolicy"):
-        if spec.get(member):
-            errors += _one_of(spec[member], _TRAFFIC, f"spec.{member}")
+def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
+    errors = objectmeta.validate_update(new, old)
+    for index, ingress in enumerate(dig(new, "status", "loadBalancer", "ingress", default=[])):
+        path, ip, hostname = f"status.loadBalancer.ingress[{index}]", ingress.get("ip"), ingress.get("hostname")
+        errors += faults(f"{path}.ip", ip, ip_faults(ip)) if ip else []
+        errors += faults(f"{path}.hostname", hostname, subdomain_faults(hostname)) if hostname else []
     return errors
 
 
-def _type_errors(spec: Json, type_: str, headless: bool) -> list[FieldError]:
-    errors: list[FieldError] = []
-    if type_ in ("LoadBalancer", "NodePort") and headless:
-        told = f"may not be set to 'None' for {type_} services"
-        errors.append(fields.invalid("spec.clusterIPs[0]", "None", told))
-    if type_ != "ExternalName":
-        return errors
-    if spec.get("clusterIP"):
-        errors.append(fields.forbidden("spec.clusterIPs", "may not be set for ExternalName services"))
-    name = (spec.get("externalName") or "").removesuffix(".")
-    if not name:
-        return [*errors, fields.required("spec.externalName")]
-    return [*errors, *(fields.invalid("spec.externalName", name, fault) for fault in subdomain_faults(name))]
+def _address_change_errors(spec: Json, before: Json) -> Errors:
+    """The first address stays as long as the service has one."""
+    if "ExternalName" in (spec.get("type"), before.get("type")):
+        return []
+    now, then = spec.get("clusterIPs") or [], before.get("clusterIPs") or []
+    if then and not now:
+        return [fields.invalid("spec.clusterIPs[0]", now, "primary clusterIP can not be unset")]
+    return [
+        fields.invalid(f"spec.clusterIPs[{index}]", now, "may not change once set")
+        for index, (one, other) in enumerate(zip(now, then, strict=False))
+        if one != other
+    ]
 
 
-def _port_list_errors(ports: list[Json], headless: bool) -> list[FieldError]:
-    errors: list[FieldError] = []
+def _spec_errors(spec: Json) -> Errors:
+    type_, ports, headless = spec.get("type", ""), spec.get("ports") or [], spec.get("clusterIP") == "None"
+    errors: Errors = []
+    if not ports and not headless and type_ != "ExternalName":
+        errors.append(fields.required("spec.ports"))
+    errors += _type_errors(spec, type_, headless)
     names: set[str] = set()
     for index, port in enumerate(ports):
         errors += _port_errors(port, len(ports) > 1, names, f"spec.ports[{index}]")
-    seen: set[tuple[str, int]] = set()
+    errors += objectmeta.label_errors(spec.get("selector") or {}, "spec.selector")
+    errors += _affinity_errors(spec)
+    errors += _cluster_ip_errors(spec) if type_ != "ExternalName" else []
+    for index, ip in enumerate(spec.get("externalIPs") or []):
+        errors += faults(f"spec.externalIPs[{index}]", ip, ip_faults(ip) or _special_ip_faults(ip))
+    errors += one_of("spec.type", type_, TYPES)
+    errors += _node_port_errors(ports, type_)
+    errors += _twice_errors(ports)
+    return [*errors, *_balancer_errors(spec, type_), *_traffic_errors(spec, type_)]
+
+
+def _type_errors(spec: Json, type_: str, headless: bool) -> Errors:
+    if type_ in ("LoadBalancer", "NodePort") and headless:
+        return [fields.invalid("spec.clusterIPs[0]", "None", f"may not be set to 'None' for {type_} services")]
+    if type_ != "ExternalName":
+        return []
+    told = "may not be set for ExternalName services"
+    given = [member for member in ("clusterIPs", "ipFamilies", "ipFamilyPolicy") if spec.get(member)]
+    errors = [fields.forbidden(f"spec.{member}", told) for member in given]
+    name = (spec.get("externalName") or "").removesuffix(".")
+    return errors + (faults("spec.externalName", name, subdomain_faults(name)) or needed("spec.externalName", name))
+
+
+def _port_errors(port: Json, needs_name: bool, names: set[str], path: str) -> Errors:
+    errors: Errors = []
+    name, number = port.get("name") or "", port.get("port") or 0
+    if needs_name:
+        errors += needed(f"{path}.name", name)
+    if name:
+        errors += faults(f"{path}.name", name, label_faults(name))
+        errors += [fields.duplicate(f"{path}.name", name)] if name in names else []
+        names.add(name)
+    errors += faults(f"{path}.port", number, port_faults(number))
+    errors += one_of(f"{path}.protocol", port.get("protocol"), _PROTOCOLS)
+    errors += port_errors(port.get("targetPort"), f"{path}.targetPort")
+    protocol = port.get("appProtocol")
+    return errors + (faults(f"{path}.appProtocol", protocol, qualified_name_faults(protocol)) if protocol else [])
+
+
+def _affinity_errors(spec: Json) -> Errors:
+    affinity, config, path = (
+        spec.get("sessionAffinity"),
+        spec.get("sessionAffinityConfig"),
+        "spec.sessionAffinityConfig",
+    )
+    errors = one_of("spec.sessionAffinity", affinity, _AFFINITIES)
+    if affinity == "None" and config is not None:
+        return [*errors, fields.forbidden(path, "must not be set when session affinity is None")]
+    if affinity != "ClientIP":
+        return errors
+    seconds = dig(config or {}, "clientIP", "timeoutSeconds", default=0)
+    if not 0 < seconds <= _LONGEST_AFFINITY:
+        told = f"must be greater than 0 and less than {_LONGEST_AFFINITY}"
+        errors.append(fields.invalid(f"{path}.clientIP.timeoutSeconds", seconds, told))
+    return errors
+
+
+def _cluster_ip_errors(spec: Json) -> Errors:
+    address, addresses, path = spec.get("clusterIP") or "", spec.get("clusterIPs") or [], "spec.clusterIPs"
+    errors: Errors = []
+    if address and not addresses:
+        errors.append(fields.required(path))
+    elif address and addresses[0] != address:
+        errors.append(fields.invalid(path, addresses, "first value must match `clusterIP`"))
+    elif addresses and not address:
+        errors.append(fields.invalid(path, addresses, "must be empty when `clusterIP` is not specified"))
+    errors += _family_errors(spec)
+    if addresses[:1] == ["None"] and len(addresses) > 1:
+        errors.append(fields.invalid(path, addresses, "'None' must be the first and only value"))
+    for index, given in enumerate(addresses):
+        if index or given != "None":
+            errors += faults(f"{path}[{index}]", given, ip_faults(given))
+    if len(addresses) > 2:
+        errors.append(fields.invalid(path, addresses, "may only hold up to 2 values"))
+    return errors
+
+
+def _family_errors(spec: Json) -> Errors:
+    errors: Errors = []
+    seen: set[str] = set()
+    for index, family in enumerate(spec.get("ipFamilies") or []):
+        path = f"spec.ipFamilies[{index}]"
+        errors += known(path, family, _FAMILIES)
+        errors += [fields.duplicate(path, family)] if family in seen else []
+        seen.add(family)
+    policy = spec.get("ipFamilyPolicy")
+    return errors + (known("spec.ipFamilyPolicy", policy, _FAMILY_POLICIES) if policy is not None else [])
+
+
+def _special_ip_faults(text: str) -> list[str]:
+    """Addresses that mean this host, this link or nobody."""
+    ip = ipaddress.ip_address(text)
+    ranges = {
+        "may not be unspecified (0.0.0.0 or ::)": ip.is_unspecified,
+        "may not be in the loopback range (127.0.0.0/8, ::1/128)": ip.is_loopback,
+        "may not be in the link-local range (169.254.0.0/16, fe80::/10)": ip.is_link_local,
+        "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)": _is_link_multicast(text),
+    }
+    return [told for told, holds in ranges.items() if holds]
+
+
+def _is_link_multicast(text: str) -> bool:
+    return text.startswith(("224.0.0.", "ff02:"))
+
+
+def _node_port_errors(ports: list[Json], type_: str) -> Errors:
+    told = "may not be used when `type` is 'ClusterIP'"
+    errors: Errors = []
+    if type_ == "ClusterIP":
+        given = [index for index, port in enumerate(ports) if port.get("nodePort")]
+        errors += [fields.forbidden(f"spec.ports[{index}].nodePort", told) for index in given]
+    seen: set[Any] = set()
     for index, port in enumerate(ports):
-        key = (port.get("protocol", ""), port.get("port", 0))
-        if key in seen:
-            told = {"protocol": key[0], "port": key[1]}
-            errors.append(fields.duplicate(f"spec.ports[{index}]", told))
+        key = (port.get("protocol"), port.get("nodePort"))
+        if key[1] and key in seen:
+            errors.append(fields.duplicate(f"spec.ports[{index}].nodePort", key[1]))
         seen.add(key)
     return errors
 
 
-def _port_errors(port: Json, needs_name: bool, names: set[str], path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    name = port.get("name") or ""
-    if needs_name and not name:
-        errors.append(fields.required(f"{path}.name"))
-    elif name:
-        errors += [fields.invalid(f"{path}.name", name, fault) for fault in label_faults(name)]
-        if name in names:
-            errors.append(fields.duplicate(f"{path}.name", name))
-        names.add(name)
-    errors += [fields.invalid(f"{path}.port", port.get("port", 0), f) for f in port_faults(port.get("port", 0))]
-    protocol = port.get("protocol", "")
-    if not protocol:
-        errors.append(fields.required(f"{path}.protocol"))
-    elif protocol not in PROTOCOLS:
-        errors.append(fields.not_supported(f"{path}.protocol", protocol, PROTOCOLS))
-    return [*errors, *_target_errors(port.get("targetPort"), f"{path}.targetPort")]
-
-
-def _target_errors(target: object, path: str) -> list[FieldError]:
-    """A port by number or by name."""
-    if isinstance(target, int):
-        return [fields.invalid(path, target, fault) for fault in port_faults(target)]
-    if isinstance(target, str):
-        return [fields.invalid(path, target, fault) for fault in port_name_faults(target)]
-    return []
-
-
-def _one_of(value: str | None, known: list[str], path: str) -> list[FieldError]:
-    if not value:
-        return [fields.required(path)]
-    return [] if value in known else [fields.not_supported(path, value, known)]
-
-
-def _cluster_ip_errors(spec: Json) -> list[FieldError]:
-    address, addresses = spec.get("clusterIP") or "", spec.get("clusterIPs") or []
-    errors: list[FieldError] = []
-    if addresses and address != addresses[0]:
-        errors.append(fields.invalid("spec.clusterIP", address, "must be the same as the first element of clusterIPs"))
-    for index, given in enumerate(addresses or ([address] if address else [])):
-        if given != "None" and not is_ip(given):
-            told = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-            errors.append(fields.invalid(f"spec.clusterIPs[{index}]", given, told))
+def _twice_errors(ports: list[Json]) -> Errors:
+    errors: Errors = []
+    seen: set[tuple[str, int]] = set()
+    for index, port in enumerate(ports):
+        key = (port.get("protocol", ""), port.get("port", 0))
+        if key in seen:
+            errors.append(fields.duplicate(f"spec.ports[{index}]", _shown_port(*key)))
+        seen.add(key)
     return errors
+
+
+def _shown_port(protocol: str, number: int) -> Json:
+    """A port of which nothing but these two is told, by upstream's inner names."""
+    return {
+        "Name": "",
+        "Protocol": protocol,
+        "AppProtocol": None,
+        "Port": number,
+        "TargetPort": 0,
+        "NodePort": 0,
+    }
+
+
+def _balancer_errors(spec: Json, type_: str) -> Errors:
+    if type_ == "LoadBalancer":
+        return []
+    told = "may only be used when `type` is 'LoadBalancer'"
+    errors: Errors = []
+    if spec.get("loadBalancerSourceRanges"):
+        errors.append(fields.forbidden("spec.LoadBalancerSourceRanges", told))
+    if spec.get("allocateLoadBalancerNodePorts") is not None:
+        errors.append(fields.forbidden("spec.allocateLoadBalancerNodePorts", told))
+    if spec.get("loadBalancerClass") is not None:
+        errors.append(fields.forbidden("spec.loadBalancerClass", told))
+    return errors
+
+
+def _traffic_errors(spec: Json, type_: str) -> Errors:
+    external, internal = spec.get("externalTrafficPolicy") or "", spec.get("internalTrafficPolicy")
+    is_reachable = type_ in ("LoadBalancer", "NodePort") or (type_ == "ClusterIP" and bool(spec.get("externalIPs")))
+    errors: Errors = []
+    if is_reachable:
+        errors += one_of("spec.externalTrafficPolicy", external, _TRAFFIC)
+    elif external:
+        told = "may only be set for externally-accessible services"
+        errors.append(fields.invalid("spec.externalTrafficPolicy", external, told))
+    if internal is None:
+        errors += needed("spec.internalTrafficPolicy", type_ == "ExternalName")
+    else:
+        errors += known("spec.internalTrafficPolicy", internal, _TRAFFIC)
+    distribution = spec.get("trafficDistribution")
+    return errors + (
+        known("spec.trafficDistribution", distribution, _DISTRIBUTIONS) if distribution is not None else []
+    )

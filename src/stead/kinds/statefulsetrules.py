@@ -164,7 +164,7 @@ def _restart_errors(pod: Json) -> Errors:
 def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
     """V-1."""
     status = new.get("status") or {}
-    errors: Errors = []
+    errors = objectmeta.common(new, old)
     for member in (*_COUNTS, "observedGeneration", "collisionCount"):
         errors += non_negative(f"status.{member}", status.get(member))
     for member in _COUNTS[1:]:
@@ -175,7 +175,7 @@ def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
     if available > status.get("readyReplicas", 0):
         told = "cannot be greater than status.readyReplicas"
         errors.append(fields.invalid("status.availableReplicas", available, told))
-    errors += objectmeta.validate_update(new, old)
+    errors += objectmeta.changed(new, old)
     collisions, before = status.get("collisionCount"), dig(old, "status", "collisionCount")
     if before is not None and (collisions is None or collisions < before):
         errors.append(fields.invalid("status.collisionCount", collisions or 0, "cannot be decremented"))

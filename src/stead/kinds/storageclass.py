@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from stead.kinds import objectmeta
+from stead.kinds.checks import known, unchanged
 from stead.kinds.columns import AGE, at
 from stead.kinds.defaulting import filled
 from stead.kinds.kind import Column, Kind
@@ -32,11 +33,8 @@ def default(obj: Json) -> Json:
 def _validate(obj: Json) -> list[FieldError]:
     errors = _provisioner_errors(obj.get("provisioner", ""))
     errors += _parameter_errors(obj.get("parameters") or {})
-    if obj.get("reclaimPolicy") not in _RECLAIM:
-        errors.append(fields.not_supported("reclaimPolicy", obj.get("reclaimPolicy"), _RECLAIM))
-    if obj.get("volumeBindingMode") not in _BINDING:
-        errors.append(fields.not_supported("volumeBindingMode", obj.get("volumeBindingMode"), _BINDING))
-    return errors
+    errors += known("reclaimPolicy", obj.get("reclaimPolicy", ""), _RECLAIM)
+    return [*errors, *known("volumeBindingMode", obj.get("volumeBindingMode", ""), _BINDING)]
 
 
 def _provisioner_errors(provisioner: str) -> list[FieldError]:
@@ -65,13 +63,9 @@ def validate_create(obj: Json) -> Sequence[FieldError]:
 
 def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
     """All that decides how a volume is made stays as it was."""
-    errors = [*objectmeta.validate_update(new, old)]
-    if (new.get("parameters") or {}) != (old.get("parameters") or {}):
-        errors.append(fields.forbidden("parameters", "updates to parameters are forbidden."))
-    if new.get("provisioner") != old.get("provisioner"):
-        errors.append(fields.forbidden("provisioner", "updates to provisioner are forbidden."))
-    if new.get("reclaimPolicy") != old.get("reclaimPolicy"):
-        errors.append(fields.forbidden("reclaimPolicy", "updates to reclaimPolicy are forbidden."))
+    errors = [*objectmeta.common(new, old), *validate_create(new), *objectmeta.changed(new, old)]
+    for member in ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"):
+        errors += unchanged(member, new.get(member), old.get(member))
     return errors
 
 
