@@ -14,14 +14,17 @@ from stead.machinery.errors import ApiError, BadRequest
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
 from stead.machinery.times import Now
-from stead.serve import channels, logs, portforward, remotecommand, websocket
+from stead.serve import channels, logs, portforward, remotecommand, spdystreams, websocket
 from stead.serve.channels import ChannelClient
 from stead.serve.conversation import Conversation
 from stead.serve.logs import LogSource, LogWanted, is_true
-from stead.serve.remotecommand import Session
+from stead.serve.remotecommand import Client, Session
+from stead.serve.spdyconnection import RawCarrier, SpdyConnection, TunnelCarrier
+from stead.serve.spdystreams import SpdyClient
 from stead.serve.websocket import WebSocket
 
 ENDED = ("Succeeded", "Failed")
+TUNNEL = "SPDY/3.1+portforward.k8s.io"  # SPDY inside a WebSocket
 
 
 class PodRuntime(Protocol):
@@ -95,7 +98,7 @@ class StreamDoor:
             raise BadRequest("you must specify at least one command for the container")
         container = self._running(pod, request)
         has_tty, has_stdin = is_true(request, "tty"), is_true(request, "stdin")
-        protocol = _protocol(request)
+        protocol = _command_protocol(request)
 
         async def begin() -> Session:
             return await self._runtime.exec(meta.uid(pod), container, command, has_tty=has_tty, has_stdin=has_stdin)
@@ -107,7 +110,7 @@ class StreamDoor:
         container = self._running(pod, request)
         spec = _container(pod, container)
         has_stdin = is_true(request, "stdin") and bool(spec.get("stdin"))
-        protocol = _protocol(request)
+        protocol = _command_protocol(request)
 
         async def begin() -> Session:
             return await self._runtime.attach(meta.uid(pod), container, has_stdin=has_stdin)
@@ -125,23 +128,41 @@ class StreamDoor:
         tells_exit: bool,
     ) -> None:
         """Accept, begin and carry; what fails after the handshake is told on the error channel."""
-        client = ChannelClient(WebSocket.accept(conversation, protocol))
-        await client.greet()
-        try:
-            session = await begin()
-        except Exception as error:
-            await client.finish(remotecommand.failure(f"error executing command in container: {error}"))
+        if not spdystreams.is_asked(conversation.request.headers):
+            channel_client = ChannelClient(WebSocket.accept(conversation, protocol))
+            await channel_client.greet()
+            await _carry(begin, channel_client, streams, tells_exit=tells_exit)
             return
-        await remotecommand.converse(session, client, streams, tells_exit=tells_exit)
+        spdystreams.switch(conversation, protocol)
+        spdy_client = SpdyClient(SpdyConnection(RawCarrier(conversation)), protocol)
+        try:
+            if await spdy_client.open(conversation.request):
+                await _carry(begin, spdy_client, streams, tells_exit=tells_exit)
+        finally:
+            await spdy_client.close()
 
     async def _port_forward(self, conversation: Conversation, pod: Json) -> None:
         request = conversation.request
         if dig(pod, "status", "phase") != "Running":
             phase = dig(pod, "status", "phase", default="Pending")
             raise BadRequest(f"unable to forward port because pod is not running. Current status={phase}")
-        ports = portforward.ports_of(request)
-        client = WebSocket.accept(conversation, _protocol(request, (channels.V4,)))
-        await portforward.converse(client, ports, lambda port: self._runtime.dial(meta.uid(pod), port))
+
+        async def dial(port: int) -> socket.socket:
+            return await self._runtime.dial(meta.uid(pod), port)
+
+        if spdystreams.is_asked(request.headers):
+            spdystreams.switch(
+                conversation, spdystreams.chosen_protocol(request.headers, (spdystreams.FORWARD_PROTOCOL,))
+            )
+            await spdystreams.forward(SpdyConnection(RawCarrier(conversation)), dial)
+            return
+        protocol = _protocol(request, (TUNNEL, channels.V4))
+        ports = portforward.ports_of(request) if protocol != TUNNEL else []
+        client = WebSocket.accept(conversation, protocol)
+        if protocol == TUNNEL:
+            await spdystreams.forward(SpdyConnection(TunnelCarrier(client)), dial)
+        else:
+            await portforward.converse(client, ports, dial)
 
     def _running(self, pod: Json, request: Request) -> str:
         """The container meant, which must run. Raises BadRequest and, as the kubelet does, an internal error."""
@@ -167,7 +188,24 @@ def _subresource(request: Request) -> str:
     return steps[6] if is_pod else ""
 
 
-def _protocol(request: Request, known: tuple[str, ...] = channels.PROTOCOLS) -> str:
+async def _carry(
+    begin: Callable[[], Awaitable[Session]], client: Client, streams: tuple[str, ...], *, tells_exit: bool
+) -> None:
+    try:
+        session = await begin()
+    except Exception as error:
+        await client.finish(remotecommand.failure(f"error executing command in container: {error}"))
+        return
+    await remotecommand.converse(session, client, streams, tells_exit=tells_exit)
+
+
+def _command_protocol(request: Request) -> str:
+    if spdystreams.is_asked(request.headers):
+        return spdystreams.chosen_protocol(request.headers, spdystreams.COMMAND_PROTOCOLS)
+    return _protocol(request, channels.PROTOCOLS)
+
+
+def _protocol(request: Request, known: tuple[str, ...]) -> str:
     if not websocket.is_asked(request.headers):
         upgrade = request.headers.get("upgrade")
         told = f"the upgrade to {upgrade} is not supported" if upgrade else "Upgrade request required"
