@@ -119,10 +119,12 @@ def test_after_kill_9_pods_are_adopted_and_the_roll_out_goes_on(web: Cluster) ->
     assert uids(web) == before
     assert restarts(web) == 0
     assert web.page("web-0") == "kept"
+    web.kubectl("patch", "sts", "web", "--type=merge", "-p", '{"spec":{"minReadySeconds":2}}')
     roll(web, "b")
     acknowledged = web.kubectl("create", "configmap", "acknowledged", "--from-literal=a=b")
     assert "created" in acknowledged
-    until(lambda: "web-2" not in web.ready(), wish="the roll-out to begin")
+    until(lambda: rolled(web).get("web-2") == "b", wish="the roll-out to begin")
+    assert rolled(web)["web-0"] == ""
     web.crash()
     web.up()
     until(lambda: set(rolled(web).values()) == {"b"} and web.ready() == list(WEB), wish="the roll-out to end")

@@ -60,7 +60,8 @@ def images(simulation: Simulation) -> str:
 
 
 def revise(simulation: Simulation, image: str) -> None:
-    template = {"spec": {"containers": [{"name": "nginx", "image": image}]}}
+    (container,) = web(simulation)["spec"]["template"]["spec"]["containers"]
+    template = {"spec": {"containers": [{**container, "image": image}]}}
     simulation.patch("StatefulSet", "web", {"spec": {"template": template}})
 
 

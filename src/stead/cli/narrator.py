@@ -9,6 +9,7 @@ from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
 from stead.machinery.watch import WatchEvent
 
+WAITED_FOR = frozenset(("FailedScheduling", "FailedMount", "ProvisioningFailed"))
 SLOW_SECONDS = 2.0  # what waits longer is told
 
 
@@ -83,9 +84,11 @@ def _age(pod: Json) -> str:
 
 
 def _event(event: WatchEvent) -> Iterator[tuple[str, str]]:
-    """Warnings, and what stead did that must not be silent."""
+    """Warnings, and what stead did that must not be silent. What is waited for is told when it lasts."""
     obj = event.obj
-    if event.type == "DELETED" or (obj.get("type") != "Warning" and obj.get("reason") != "ImageAliased"):
+    if event.type == "DELETED" or obj.get("reason") in WAITED_FOR:
+        return
+    if obj.get("type") != "Warning" and obj.get("reason") != "ImageAliased":
         return
     yield dig(obj, "involvedObject", "name", default=""), f"{obj['reason']}: {obj['message']}"
 

@@ -105,6 +105,8 @@ class Cluster:
 
     def next_wake(self) -> float | None:
         """Monotonic seconds when `step` will have work: minus infinity is now, None is not before something happens."""
+        if self._cursor.revision < self.store.revision:
+            return float("-inf")
         wakes = [wake for wake in (self.engine.next_wake(), self.runtime.next_wake()) if wake is not None]
         return min(wakes) if wakes else None
 

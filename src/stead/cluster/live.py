@@ -17,11 +17,12 @@ from stead.dns.names import NameIndex
 from stead.dns.wire import Responder
 from stead.engine.journal import Round
 from stead.kube import kubeconfig
-from stead.machinery import meta
-from stead.machinery.keys import key_of
+from stead.machinery import errors, meta
+from stead.machinery.keys import Key, key_of
 from stead.machinery.objects import Json, decode, dig, encode
 from stead.machinery.runtime import StopContainer
 from stead.machinery.times import Now
+from stead.runtimes.logs import LogReader, Wanted
 from stead.runtimes.native import node
 from stead.runtimes.native.keeping import KeeperTrouble
 from stead.runtimes.native.runtime import NativeRuntime
@@ -29,7 +30,7 @@ from stead.runtimes.simulated import SimulatedRuntime
 from stead.serve import authentication, tls
 from stead.serve.http import HttpServer
 from stead.serve.streams import StreamDoor
-from stead.serve.udp import NameServer, host_resolvers, sockets
+from stead.serve.udp import DnsServer, host_resolvers, sockets
 from stead.store.log import Store
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class Live:
         self.runtime: NativeRuntime | SimulatedRuntime
         self._loop = asyncio.get_running_loop()
         self._server: HttpServer
-        self._dns: NameServer | None = None
+        self._dns: DnsServer | None = None
         self._turn_at: asyncio.TimerHandle | asyncio.Handle | None = None
         self._closing = False
 
@@ -89,7 +90,7 @@ class Live:
             self._turn_at.cancel()
         await self._server.close()
         if self._dns is not None:
-            await self._dns.close()
+            self._dns.close()
         if isinstance(self.runtime, NativeRuntime):
             if stops_pods:
                 await self.runtime.stop_all(self._ask_all_to_stop(self.runtime))
@@ -166,7 +167,17 @@ class Live:
         return runtime
 
     def _side_door(self) -> StreamDoor | None:
-        return StreamDoor(self.cluster.api, self.runtime) if isinstance(self.runtime, NativeRuntime) else None
+        runtime = self.runtime
+        if not isinstance(runtime, NativeRuntime):
+            return None
+        return StreamDoor(self._find_pod, runtime, lambda path, asked: LogReader(path, Wanted(*asked)), now)
+
+    def _find_pod(self, request: Request) -> Json:
+        steps = request.path.strip("/").split("/")
+        pod = self.cluster.api.get(Key("Pod", steps[3], steps[5]))
+        if pod is None:
+            raise errors.not_found("pods", "", steps[5])
+        return pod
 
     async def _listen(self, context: object) -> int:
         config = self.config
@@ -191,7 +202,7 @@ class Live:
         """Cluster DNS: for pods on the node's own address, for people on a loopback port."""
         config = self.config
         settings = answer.Settings(config.cluster_domain, config.dns_ttl_seconds, config.dns_negative_ttl_seconds)
-        self._dns = NameServer(Responder(self.cluster.cache.index(NameIndex), settings), now, host_resolvers())
+        self._dns = DnsServer(Responder(self.cluster.cache.index(NameIndex), settings), now, host_resolvers())
         outside = sockets(config.host, 0)
         self.dns_port = int(outside[0].getsockname()[1])
         await self._dns.serve(*outside)

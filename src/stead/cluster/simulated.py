@@ -135,7 +135,8 @@ class Simulation:
         self.run_until(self.is_settled, seconds=seconds, wish="every StatefulSet settled")
 
     def is_settled(self) -> bool:
-        return self.cluster.engine.due() == 0 and all(map(is_settled, self.cluster.cache.all("StatefulSet")))
+        is_quiet = self.cluster.next_wake() != float("-inf")
+        return is_quiet and all(map(is_settled, self.cluster.cache.all("StatefulSet")))
 
     # --- what goes wrong
 

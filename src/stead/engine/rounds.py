@@ -66,8 +66,9 @@ class Engine:
         observed = controller.observe(self.cache, turn.key)
         if observed is None:
             self._queue.succeed(turn)
-            self.journal.forget(turn.key)
-            return Round(now, controller.name, turn.key)
+            round_ = Round(now, controller.name, turn.key)
+            self.journal.record(round_)
+            return round_
         plan = controller.reconcile(observed, now)
         work = _Work(self._door, controller, observed, now)
         work.carry_out(plan)
