@@ -27,7 +27,7 @@ from stead.machinery.managedfields import (
     written,
 )
 from stead.machinery.objects import Json, canonical, decode
-from stead.machinery.owned import Differences, compare, items_of, said_by
+from stead.machinery.owned import compare, items_of, said_by
 from stead.machinery.shapes import ANYTHING, Shape
 from stead.machinery.typed import require_typed
 
@@ -84,7 +84,8 @@ def apply(
     new = _pruned(merged, last.fields, owned, shape)
     differences = differences_between(base, new, shape, reset)
     if not force:
-        _refuse_conflicts(others, differences, base, writer, shape)
+        allowed = _allowed_by_kubectl(base, shape) if manager == "kubectl" else EMPTY
+        _refuse_conflicts(others, difference(differences.taken, allowed))
     is_same = differences.is_none
     entries = with_entry(released(others, differences), Entry(writer, said, last.time if is_same else time))
     return with_managed(_with_last_applied(new, applied, manager), written(entries))
@@ -198,11 +199,7 @@ def _left_of(item: Any, node: FieldSet, shape: Shape) -> Any:
     return left if left or not item else _NOTHING
 
 
-def _refuse_conflicts(
-    others: Sequence[Entry], differences: Differences, live: Json, writer: Writer, shape: Shape
-) -> None:
-    allowed = _allowed_by_kubectl(live, shape) if writer.manager == "kubectl" else EMPTY
-    taken = difference(differences.taken, allowed)
+def _refuse_conflicts(others: Sequence[Entry], taken: FieldSet) -> None:
     found = [
         (entry.writer, path)
         for entry in sorted(others, key=lambda entry: entry.writer)

@@ -48,12 +48,9 @@ def difference(one: FieldSet, other: FieldSet) -> FieldSet:
     left: dict[str, Any] = {}
     for step, node in one.items():
         there = other.get(step)
-        if there is None:
-            left[step] = node
-        elif step != SELF:
-            rest = _below(node, there)
-            if rest is not None:
-                left[step] = rest
+        rest = node if there is None else None if step == SELF else _below(node, there)
+        if rest is not None:
+            left[step] = rest
     return left
 
 

@@ -68,9 +68,13 @@ def json_patch(obj: Any, operations: Any) -> Any:
     if len(operations) > MAX_OPERATIONS:
         text = f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}"
         raise PatchError(text, 413)
+    for operation in operations:
+        if not isinstance(operation, Mapping):
+            sort = _GO_SORTS.get(type(operation), "null")
+            raise PatchError(f"json: cannot unmarshal {sort} into Go value of type jsonpatch.Operation", 400)
     copied = 0
     for operation in operations:
-        kind = operation.get("op", "unknown") if isinstance(operation, Mapping) else None
+        kind = operation.get("op", "unknown")
         apply = _OPERATIONS.get(kind) if isinstance(kind, str) else None
         if apply is None:
             raise PatchError(f"Unexpected kind: {kind}")

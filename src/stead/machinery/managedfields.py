@@ -15,7 +15,6 @@ from stead.machinery.fieldsets import (
     FieldSet,
     checked,
     difference,
-    in_order,
     union,
     without_branches,
 )
@@ -214,7 +213,7 @@ def written(entries: list[Entry]) -> list[Json]:
 def with_managed(obj: Json, managed: Sequence[Json] | None) -> Json:
     """`obj` with these managedFields, without any for none."""
     metadata = obj.get("metadata", EMPTY)
-    if not managed and "managedFields" not in metadata:
+    if (managed or None) == metadata.get("managedFields"):
         return obj
     rest = {name: value for name, value in metadata.items() if name != "managedFields"}
     return {**obj, "metadata": {**rest, "managedFields": managed} if managed else rest}

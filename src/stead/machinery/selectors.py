@@ -105,17 +105,26 @@ def _key_errors(key: str, field: str) -> list[FieldError]:
 
 
 def _count_errors(operator: str, values: Sequence[str]) -> list[FieldError]:
-    if operator in ("in", "notin"):
-        wrong = "" if values else "for 'in', 'notin' operators, values set can't be empty"
-    elif operator in ("=", "==", "!="):
-        wrong = "" if len(values) == 1 else "exact-match compatibility requires one single value"
-    elif operator in ("exists", "!"):
-        wrong = "values set must be empty for exists and does not exist" if values else ""
-    elif operator in ("gt", "lt"):
+    if operator in ("gt", "lt"):
         return _bound_errors(values)
-    else:
+    if operator not in _COUNTS:
         return [not_supported("operator", operator, list(_MATCHES))]
-    return [invalid("values", list(values), wrong)] if wrong else []
+    fits, wrong = _COUNTS[operator]
+    return [] if fits(len(values)) else [invalid("values", list(values), wrong)]
+
+
+_SOME = (bool, "for 'in', 'notin' operators, values set can't be empty")
+_ONE = ((1).__eq__, "exact-match compatibility requires one single value")
+_NONE = ((0).__eq__, "values set must be empty for exists and does not exist")
+_COUNTS: Mapping[str, tuple[Callable[[int], bool], str]] = {
+    "in": _SOME,
+    "notin": _SOME,
+    "=": _ONE,
+    "==": _ONE,
+    "!=": _ONE,
+    "exists": _NONE,
+    "!": _NONE,
+}
 
 
 def _bound_errors(values: Sequence[str]) -> list[FieldError]:

@@ -115,18 +115,16 @@ def _merged_list(old: list[Any], patch: list[Any], shape: Shape) -> list[Any]:
 
 def _after_directives(old: list[Any], patch: list[Any], key: str) -> list[Any] | None:
     """The old items that the directives among the new ones leave; None where the new ones replace them all."""
-    is_replaced = False
-    for item in patch:
-        directive = item.get(_DIRECTIVE)
-        if directive == "delete":
-            gone = _key_of(item, key)
-            old = [here for here in old if _key_of(here, key) != gone]
-        elif directive == "merge":
+    directives = [(item[_DIRECTIVE], item) for item in patch if _DIRECTIVE in item]
+    for directive, item in directives:
+        if directive == "merge":
             raise PatchError("merging lists cannot yet be specified in the patch")
-        elif directive is not None and directive != "replace":
+        if directive not in ("delete", "replace"):
             raise _unknown_directive(item)
-        is_replaced = is_replaced or directive == "replace"
-    return None if is_replaced else old
+    gone = [_key_of(item, key) for directive, item in directives if directive == "delete"]
+    if len(gone) < len(directives):
+        return None
+    return [here for here in old if _key_of(here, key) not in gone] if gone else old
 
 
 def _merged_items(old: list[Any], wanted: list[Any], shape: Shape) -> list[Any]:

@@ -3,7 +3,7 @@
 Apply must know before it merges, for an unknown field could not be owned. The words are those of the real server.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from stead.machinery.errors import BadRequest
@@ -29,27 +29,18 @@ def require_typed(applied: Json, shape: Shape) -> None:
 
 
 def problems(value: Any, shape: Shape, path: str = "") -> Iterator[str]:
-    """Every misfit as `.path: why`."""
-    if value is None or shape.sort == "any":
-        return
-    if shape.sort == "scalar":
-        why = _wrong_scalar(value, shape.type)
-        yield from [f"{path}: {why}"] if why else []
-    elif shape.sort == "list":
-        yield from _in_list(value, shape, path)
-    elif not isinstance(value, Mapping):
+    """Every misfit as `.path: why`. Null fits everywhere."""
+    if value is not None and shape.sort in _CHECKS:
+        yield from _CHECKS[shape.sort](value, shape, path)
+
+
+def _in_map(value: Any, shape: Shape, path: str) -> Iterator[str]:
+    if not isinstance(value, Mapping):
         yield f"{path}: expected map, got &{{{value}}}"
-    elif shape.sort == "map":
-        for name, item in value.items():
-            yield from problems(item, shape.element or ANYTHING, f"{path}.{name}")
-    else:
-        yield from _in_struct(value, shape, path)
-
-
-def _in_struct(value: Json, shape: Shape, path: str) -> Iterator[str]:
+        return
     for name, item in value.items():
-        if name in shape.fields:
-            yield from problems(item, shape.fields[name], f"{path}.{name}")
+        if shape.sort == "map" or name in shape.fields:
+            yield from problems(item, shape.at(name), f"{path}.{name}")
         elif shape.element is None and (path or name not in ("apiVersion", "kind", "metadata")):
             yield f"{path}.{name}: field not declared in schema"
 
@@ -76,12 +67,20 @@ def _in_list(value: Any, shape: Shape, path: str) -> Iterator[str]:
         yield from problems(item, element, f"{path}{step_text(step)}")
 
 
-def _wrong_scalar(value: Any, go_type: str) -> str:
-    if go_type == "string" and not isinstance(value, str):
+def _in_scalar(value: Any, shape: Shape, path: str) -> Iterator[str]:
+    if shape.type == "string" and not isinstance(value, str):
         shown = str(value).lower() if isinstance(value, bool) else value
-        return f"expected string, got &value.valueUnstructured{{Value:{shown}}}"
-    if go_type == "bool" and not isinstance(value, bool):
-        return f"expected boolean, got &{{{value}}}"
-    if go_type in _NUMBERS and (isinstance(value, bool) or not isinstance(value, int | float)):
-        return f"expected numeric (int or float), got {_GO_SORTS.get(type(value), 'map[string]interface {}')}"
-    return ""
+        yield f"{path}: expected string, got &value.valueUnstructured{{Value:{shown}}}"
+    if shape.type == "bool" and not isinstance(value, bool):
+        yield f"{path}: expected boolean, got &{{{value}}}"
+    if shape.type in _NUMBERS and (isinstance(value, bool) or not isinstance(value, int | float)):
+        sort = _GO_SORTS.get(type(value), "map[string]interface {}")
+        yield f"{path}: expected numeric (int or float), got {sort}"
+
+
+_CHECKS: Mapping[str, Callable[[Any, Shape, str], Iterator[str]]] = {
+    "struct": _in_map,
+    "map": _in_map,
+    "list": _in_list,
+    "scalar": _in_scalar,
+}
