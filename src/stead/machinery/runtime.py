@@ -111,6 +111,8 @@ class StartContainer:
     cpu_limit_millis: int | None = None
     has_tty: bool = False
     has_stdin: bool = False
+    stop_signal: str = ""  # `SIGQUIT`; "" is the image's, else SIGTERM
+    termination_message_path: str = "/dev/termination-log"  # what stands there at the end is ContainerExited.message
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,6 @@ class SimulatedRuntime:
         """The machine restarts: every sandbox and every container in it is gone."""
         gone = list(self._pods.values())
         self._pods.clear()
-        self._future.clear()
         for pod in gone:
             self._say(SandboxFailed(pod.key, pod.uid, message))
 
@@ -205,7 +204,7 @@ class SimulatedRuntime:
             return
         seconds = self._drawn(pod.seconds(name, "pull-after", self.settings.pull_seconds))
         ready = ImageReady(action.pod, action.uid, name, f"simulated://{image}", pulled_seconds=seconds or None)
-        self._at(now.mono + seconds, lambda _: ready)
+        self._at(now.mono + seconds, lambda _: None if self._is_gone(pod) else ready)
 
     def _start_container(self, action: StartContainer, now: Now) -> None:
         pod, name = self._pods.get(action.uid), action.container

@@ -59,7 +59,7 @@ def check(world):
         assert all(0 <= count <= max(attempt for _, attempt in [*starts, ("", 0)]) for count in counts)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(SCRIPTS, SPECS, HOOKS, st.lists(BLOWS, max_size=8), st.sampled_from([None, 0, 2]))
 def test_whatever_happens(script, spec, hook, blows, grace):
     container = a_container(readinessProbe=a_probe(), livenessProbe=a_probe(), lifecycle=hook)

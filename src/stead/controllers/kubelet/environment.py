@@ -5,7 +5,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stead.controllers.kubelet import downward
+from stead.controllers.kubelet import downward, servicelinks
 from stead.controllers.kubelet.observed import Observed
 from stead.controllers.kubelet.settings import Settings
 from stead.machinery.objects import Json, dig
@@ -27,8 +27,8 @@ class Missing:
 
 
 def resolve(observed: Observed, container: Json, settings: Settings) -> Environment:
-    """All variables of one container, later ones over earlier: the cluster's, envFrom, env."""
-    values = dict(settings.environment)
+    """All variables of one container, later ones over earlier: the cluster's, services', envFrom, env."""
+    values = {**dict(settings.environment), **servicelinks.variables(observed)}
     for source in container.get("envFrom") or ():
         found = _all_of(observed, source)
         if isinstance(found, Missing):

@@ -2,13 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from stead.controllers.kubelet import sandbox
 from stead.machinery import meta
 from stead.machinery.cache import Cache
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
+
+TERMINAL = ("Failed", "Succeeded")
+KUBERNETES = Key("Service", "default", "kubernetes")
+
+# protocol, host address and port
+HostPort: TypeAlias = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +23,7 @@ class Observed:
 
     `pod` is None where no pod of that name is on this node (any more). `strays` are records of pods that are gone from
     the API while their containers may still run. `things` holds what the pod names; a missing one is not in it.
+    `services` are those a container's variables tell of, `ports_taken` the node's ports that other pods have.
     """
 
     key: Key
@@ -25,6 +32,8 @@ class Observed:
     strays: tuple[Json, ...] = ()
     node: Json | None = None
     things: Mapping[Key, Json] = field(default_factory=dict)
+    services: tuple[Json, ...] = ()
+    ports_taken: frozenset[HostPort] = frozenset()
 
     def thing(self, kind: str, name: str) -> Json | None:
         """A ConfigMap, Secret or PersistentVolumeClaim of the pod's namespace."""
@@ -35,9 +44,10 @@ class Observed:
 
 
 class Residents:
-    """An index of the cache: which pods name a thing, and which records belong to a pod's name."""
+    """An index of the cache: who names a thing, which records belong to a pod's name, who has ports of the host."""
 
     def __init__(self) -> None:
+        self.with_host_ports: dict[Key, Json] = {}
         self._users: dict[Key, dict[Key, None]] = {}
         self._records: dict[Key, dict[Key, None]] = {}
 
@@ -46,6 +56,8 @@ class Residents:
             _move(self._records, key, _pod_keys(old), _pod_keys(new))
         elif key.kind == "Pod" and (old is None or new is None or old["spec"] is not new["spec"]):
             _move(self._users, key, _things_of(key, old), _things_of(key, new))
+        if key.kind == "Pod":
+            self._note_ports(key, new)
 
     def users(self, key: Key) -> tuple[Key, ...]:
         """The pods that name this claim, ConfigMap or Secret."""
@@ -54,26 +66,40 @@ class Residents:
     def records(self, pod: Key) -> tuple[Key, ...]:
         return tuple(self._records.get(pod, ()))
 
+    def _note_ports(self, key: Key, pod: Json | None) -> None:
+        if pod is not None and host_ports(pod):
+            self.with_host_ports[key] = pod
+        else:
+            self.with_host_ports.pop(key, None)
+
 
 def observe(cache: Cache, key: Key, node_name: str) -> Observed | None:
     """Freeze what matters for one pod; None: it is not on this node and left nothing here."""
     pod = cache.get(key)
+    uid = meta.uid(pod) if pod else ""
     if pod is not None and dig(pod, "spec", "nodeName") != node_name:
         pod = None
-    uid = meta.uid(pod) if pod else ""
     records = [record for name in cache.index(Residents).records(key) if (record := cache.get(name))]
-    strays = tuple(record for record in records if sandbox.uid_of(record) != uid)
+    mine = [record for record in records if record["node"] in ("", node_name)]
+    strays = tuple(record for record in mine if sandbox.uid_of(record) != uid)
     if pod is None:
         return Observed(key, None, strays=strays) if strays else None
-    node = cache.get(Key("Node", "", node_name))
-    things = dict(_found(cache, things_named(key, pod)))
-    return Observed(key, pod, cache.get(sandbox.key_for(uid)), strays, node, things)
+    return Observed(
+        key,
+        pod,
+        cache.get(sandbox.key_for(uid)),
+        strays,
+        cache.get(Key("Node", "", node_name)),
+        dict(_found(cache, things_named(key, pod))),
+        tuple(_services(cache, key)),
+        _ports_taken(cache, pod, key, node_name),
+    )
 
 
 def things_named(key: Key, pod: Json) -> Iterator[Key]:
     """Claims, ConfigMaps and Secrets that the pod's volumes and variables name."""
     for volume in dig(pod, "spec", "volumes", default=()):
-        for kind, name in _volume_things(volume):
+        for kind, name in _volume_things(volume, key.name):
             yield Key(kind, key.namespace, name)
     for container in containers_of(pod):
         for kind, name in _variable_things(container):
@@ -84,6 +110,38 @@ def containers_of(pod: Json) -> list[Json]:
     """Init containers first, then the others."""
     spec = pod["spec"]
     return [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+
+
+def host_ports(pod: Json) -> frozenset[HostPort]:
+    """The ports of the host that a pod's containers ask for."""
+    return frozenset(
+        (port.get("protocol") or "TCP", port.get("hostIP") or "0.0.0.0", int(port["hostPort"]))
+        for container in containers_of(pod)
+        for port in container.get("ports") or ()
+        if port.get("hostPort")
+    )
+
+
+def _ports_taken(cache: Cache, pod: Json, key: Key, node_name: str) -> frozenset[HostPort]:
+    """Ports of other living pods of the node; nobody asks for a pod that wants none."""
+    if not host_ports(pod):
+        return frozenset()
+    others = cache.index(Residents).with_host_ports.items()
+    return frozenset(
+        port
+        for name, other in others
+        if name != key and dig(other, "spec", "nodeName") == node_name
+        if dig(other, "status", "phase") not in TERMINAL and dig(other, "status", "startTime")
+        for port in host_ports(other)
+    )
+
+
+def _services(cache: Cache, key: Key) -> Iterator[Json]:
+    """The namespace's services, and the API's own for everyone."""
+    kubernetes = cache.get(KUBERNETES)
+    if kubernetes is not None and key.namespace != KUBERNETES.namespace:
+        yield kubernetes
+    yield from cache.all("Service", key.namespace)
 
 
 def _found(cache: Cache, keys: Iterator[Key]) -> Iterator[tuple[Key, Json]]:
@@ -99,9 +157,11 @@ def _found(cache: Cache, keys: Iterator[Key]) -> Iterator[tuple[Key, Json]]:
             yield volume_key, volume
 
 
-def _volume_things(volume: Json) -> Iterator[tuple[str, str]]:
+def _volume_things(volume: Json, pod_name: str) -> Iterator[tuple[str, str]]:
     if claim := volume.get("persistentVolumeClaim"):
         yield "PersistentVolumeClaim", claim["claimName"]
+    if volume.get("ephemeral"):
+        yield "PersistentVolumeClaim", f"{pod_name}-{volume['name']}"
     sources = [volume, *dig(volume, "projected", "sources", default=())]
     for source in sources:
         if named := source.get("configMap"):

@@ -2,9 +2,20 @@
 
 from collections.abc import Iterable
 
-from stead.controllers.kubelet import backoff, containers, events, probes, sandbox, starts, status, termination
+from stead.controllers.kubelet import (
+    admission,
+    backoff,
+    containers,
+    events,
+    probes,
+    sandbox,
+    starts,
+    status,
+    termination,
+    waits,
+)
 from stead.controllers.kubelet.lives import Life
-from stead.controllers.kubelet.observed import Observed, Residents, observe
+from stead.controllers.kubelet.observed import TERMINAL, Observed, Residents, observe
 from stead.controllers.kubelet.round import Round, Steps, Trouble, begin
 from stead.controllers.kubelet.settings import Settings
 from stead.machinery import meta, times
@@ -36,9 +47,8 @@ DEFAULTS = Settings()
 class Kubelet:
     """The pods of one node. The cache it reads needs the index `Residents`."""
 
-    name = "kubelet"
-
-    def __init__(self, node_name: str, settings: Settings = DEFAULTS) -> None:
+    def __init__(self, node_name: str, settings: Settings = DEFAULTS, name: str = "kubelet") -> None:
+        self.name = name
         self.node_name = node_name
         self.settings = settings
 
@@ -86,12 +96,16 @@ def reconcile(observed: Observed, settings: Settings, now: Now) -> Plan:
         return plan + _wait(round_, f"an earlier {observed.key.name} still runs")
     if round_.is_terminating:
         return plan + _end(round_)
-    if failure := _failure(round_):
-        return plan + termination.stop_all(round_, *failure[1:]) + _report(round_, Steps(), failure[0])
+    if refusal := admission.refusal(round_):
+        event = round_.event("Warning", refusal, f"Predicate {refusal} failed")
+        return plan + _report(round_, failure=refusal) + Plan((event,))
+    if _is_past_deadline(round_):
+        stopping = termination.stop_all(round_, termination.spec_grace(round_.pod), now.mono)
+        return plan + stopping + _report(round_, failure="DeadlineExceeded")
     if _is_over(round_):
         return plan + termination.stop_all(round_, termination.spec_grace(round_.pod), now.mono) + _report(round_)
     steps = _live(round_)
-    return plan + steps.plan + _report(round_, steps) + _deadline(round_)
+    return plan + steps.plan + waits.of(round_, steps.troubles) + _report(round_, steps) + _deadline(round_)
 
 
 # --- a pod that lives
@@ -191,7 +205,7 @@ def _end(round_: Round) -> Plan:
         return plan + _report(round_) + _wait(round_, "its containers stop")
     if pod["metadata"].get("deletionGracePeriodSeconds") != 0:
         final = Delete(round_.observed.key, round_.uid, grace_seconds=0)
-        return _report(round_) + Plan((final,))
+        return _report(round_) + Plan(always=(final,))
     if record and record["state"] != "removing":
         return _report(round_) + Plan((RemoveSandbox(round_.observed.key, round_.uid),))
     return _wait(round_, f"finalizers {meta.finalizers(pod)} hold it")
@@ -200,7 +214,7 @@ def _end(round_: Round) -> Plan:
 def _is_over(round_: Round) -> bool:
     """Its containers ended for good, or its status says so already."""
     lives = round_.lives
-    if dig(round_.pod, "status", "phase") in status.TERMINAL:
+    if dig(round_.pod, "status", "phase") in TERMINAL:
         return True
     inits = [life for life in lives.inits if not life.is_sidecar]
     if not lives.has_begun and any(life.is_over and not life.has_succeeded for life in inits):
@@ -208,12 +222,8 @@ def _is_over(round_: Round) -> bool:
     return bool(lives.mains) and all(life.is_over for life in lives.mains)
 
 
-def _failure(round_: Round) -> tuple[str, float, float] | None:
-    """(reason, grace, since) where the pod fails for a reason of its own: its deadline."""
-    left = _deadline(round_).wake_after_seconds
-    if left is None or left > 0 or dig(round_.pod, "status", "phase") in status.TERMINAL:
-        return None
-    return "DeadlineExceeded", termination.spec_grace(round_.pod), round_.now.mono
+def _is_past_deadline(round_: Round) -> bool:
+    return _deadline(round_).wake_after_seconds == 0.0
 
 
 def _deadline(round_: Round) -> Plan:

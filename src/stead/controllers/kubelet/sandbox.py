@@ -4,7 +4,7 @@ The record is a private object of the cache, `Key("Sandbox", "", <pod uid>)`, th
 actions as they are sent and from events as they come, and nothing else writes it; so nothing is asked twice, and
 back-off and probe times are arithmetic over a value.
 
-    {"metadata": {"name": uid}, "pod": {"namespace", "name"},
+    {"metadata": {"name": uid}, "pod": {"namespace", "name"}, "node": whose runtime, "" with a single node
      "state": starting | running | failed | removing,
      "at": mono of the last change of state, "failures": how often in a row it could not be made,
      "era": how many sandboxes of this pod were lost before this one,
@@ -65,12 +65,13 @@ Record: TypeAlias = Json
 Fold: TypeAlias = Callable[[Record | None, Any, Now], Record | None]
 
 
-def fold(record: Record | None, what: PodAction | PodEvent, now: Now) -> Record | None:
+def fold(record: Record | None, what: PodAction | PodEvent, now: Now, node: str = "") -> Record | None:
     """The record after one action was sent or one event came; None: nothing of the pod is left.
 
-    `record` itself is answered where nothing changed.
+    `record` itself is answered where nothing changed. `node` says whose runtime it is, where there are several.
     """
-    return _FOLDS[type(what)](record, what, now)
+    new = _FOLDS[type(what)](record, what, now)
+    return {**new, "node": node} if record is None and new is not None else new
 
 
 def key_for(uid: str) -> Key:
@@ -160,14 +161,17 @@ def _pull(record: Record | None, what: PullImage, now: Now) -> Record:
     return _with_image(record or _new(what), what.container, asked)
 
 
-def _image_ready(record: Record | None, what: ImageReady, now: Now) -> Record:
+def _image_ready(record: Record | None, what: ImageReady, now: Now) -> Record | None:
+    if record is None:
+        return None  # too late
     found = {"id": what.image_id, "alias": what.alias, "failures": 0, "reason": "", "message": ""}
     cost = {"pulled_seconds": what.pulled_seconds, "size_bytes": what.size_bytes}
-    return _with_image(record or _new(what), what.container, {"state": "ready", "at": now.mono, **found, **cost})
+    return _with_image(record, what.container, {"state": "ready", "at": now.mono, **found, **cost})
 
 
-def _image_failed(record: Record | None, what: ImageFailed, now: Now) -> Record:
-    record = record or _new(what)
+def _image_failed(record: Record | None, what: ImageFailed, now: Now) -> Record | None:
+    if record is None:
+        return None
     failures = image_of(record, what.container).get("failures", 0) + 1
     why = {"reason": what.reason, "message": what.message, "failures": failures}
     return _with_image(record, what.container, {"state": "failed", "at": now.mono, **why})

@@ -10,12 +10,16 @@ from stead.controllers.kubelet import probes
 from stead.controllers.kubelet.conditions import conditions_of
 from stead.controllers.kubelet.downward import host_ips
 from stead.controllers.kubelet.lives import Life
+from stead.controllers.kubelet.observed import TERMINAL
 from stead.controllers.kubelet.round import Round, Trouble
 from stead.machinery import times
 from stead.machinery.objects import Json, dig
 
-TERMINAL = ("Failed", "Succeeded")
-REASONS = {"DeadlineExceeded": "Pod was active on the node longer than the specified deadline"}
+REASONS = {
+    "DeadlineExceeded": "Pod was active on the node longer than the specified deadline",
+    "NodePorts": "Pod was rejected: Predicate NodePorts failed",
+    "NodeAffinity": "Pod was rejected: Predicate NodeAffinity failed",
+}
 
 
 def status_of(round_: Round, troubles: Mapping[str, Trouble], *, failure: str = "") -> dict[str, Any]:
@@ -106,7 +110,19 @@ def container_status(round_: Round, life: Life, troubles: Mapping[str, Trouble])
     }
     is_hidden = life.state == "running" and "running" not in state
     shown = life.told.get("containerID") if is_hidden else entry.get("id") or life.told.get("containerID")
-    return {**status, "containerID": shown} if shown else status
+    resources = life.spec.get("resources") or {}
+    extra = {
+        "containerID": shown,
+        "allocatedResources": resources.get("requests"),
+        "resources": resources,
+        "volumeMounts": [_mount_status(mount) for mount in life.spec.get("volumeMounts") or ()],
+    }
+    return status | {key: value for key, value in extra.items() if value}
+
+
+def _mount_status(mount: Json) -> Json:
+    told = {"name": mount["name"], "mountPath": mount["mountPath"]}
+    return {**told, "readOnly": True, "recursiveReadOnly": "Disabled"} if mount.get("readOnly") else told
 
 
 def _is_ready(round_: Round, life: Life, state: Json) -> bool:

@@ -89,7 +89,7 @@ def _source(observed: Observed, volume: Json, settings: Settings) -> Source:
 
 
 def _claim(observed: Observed, volume: Json, settings: Settings) -> Place | Problem:
-    asked = volume["persistentVolumeClaim"]
+    asked = volume.get("persistentVolumeClaim") or {"claimName": f"{observed.key.name}-{volume['name']}"}
     name = f"{observed.key.namespace}/{asked['claimName']}"
     claim = observed.thing("PersistentVolumeClaim", asked["claimName"])
     if claim is None:
@@ -207,6 +207,7 @@ def _unmounted(volume: Json, why: str) -> Problem:
 
 _SOURCES: Mapping[str, Callable[[Observed, Json, Settings], Source]] = {
     "persistentVolumeClaim": _claim,
+    "ephemeral": _claim,
     "emptyDir": _empty,
     "hostPath": _host_path,
     "configMap": _single,

@@ -1,0 +1,53 @@
+"""Why a pod is not ready yet, in plain sentences: what `stead explain` tells."""
+
+from collections.abc import Iterator, Mapping
+
+from stead.controllers.kubelet import probes
+from stead.controllers.kubelet.lives import Life
+from stead.controllers.kubelet.round import Round, Trouble
+from stead.machinery.plan import Plan, Waiting
+
+RULE = "3.8"
+REMEDIES = {
+    "CrashLoopBackOff": "see what it wrote: kubectl logs {pod} -c {container} --previous",
+    "ErrImagePull": "check the image's name, or import the image",
+    "ImagePullBackOff": "check the image's name, or import the image",
+    "ErrImageNeverPull": "import the image, or let it be pulled (imagePullPolicy)",
+    "CreateContainerConfigError": "create what is missing",
+}
+
+
+def of(round_: Round, troubles: Mapping[str, Trouble]) -> Plan:
+    """One wait for every container that is not where it should be."""
+    return Plan(waiting=tuple(wait for life in round_.lives.all for wait in _of(round_, life, troubles.get(life.name))))
+
+
+def _of(round_: Round, life: Life, trouble: Trouble | None) -> Iterator[Waiting]:
+    if trouble is not None:
+        yield _wait(round_, life, f"waits: {trouble.message or trouble.reason}", REMEDIES.get(trouble.reason, ""))
+    elif life.image.get("state") == "pulling":
+        yield _wait(round_, life, f"waits for its image {life.spec.get('image', '')}")
+    elif life.state == "starting":
+        yield _wait(round_, life, "is being started")
+    elif life.state == "running" and not probes.is_ready(life, round_.now) and not life.is_over:
+        yield from _unready(round_, life)
+
+
+def _unready(round_: Round, life: Life) -> Iterator[Waiting]:
+    if probes.has_started(life, round_.now):
+        name = "readiness"
+    elif life.is_hook_over("postStart", life.entry["began"], round_.now):
+        name = "startup"
+    else:
+        yield _wait(round_, life, "runs its postStart hook")
+        return
+    if probes.probe_spec(life, name) is None or (life.is_init and not life.is_sidecar):
+        return
+    said = life.probe(name).get("message")
+    yield _wait(round_, life, f"has not passed its {name} probe" + (f": {said}" if said else ""))
+
+
+def _wait(round_: Round, life: Life, what: str, remedy: str = "") -> Waiting:
+    name = round_.observed.key.name
+    text = f"{name}: container {life.name} {what}"
+    return Waiting(text, RULE, round_.observed.key, remedy=remedy.format(pod=name, container=life.name))
