@@ -51,17 +51,15 @@ def _mutable(spec: Json) -> dict[str, Any]:
 
 
 def _spec_errors(spec: Json, before: Json | None = None) -> Errors:
-    """`before` is the stored spec, on update: faults it has already are let be."""
+    """`before` is the stored spec, on update: what cannot change any more is let be, right or wrong."""
     errors = _strategy_errors(spec)
     errors += _retention_errors(spec.get("persistentVolumeClaimRetentionPolicy") or {})
-    if before is None or not _claim_errors(before):
-        errors += _claim_errors(spec)
+    errors += _claim_errors(spec) if before is None else []
     for member in ("replicas", "minReadySeconds"):
         errors += non_negative(f"spec.{member}", spec.get(member))
     errors += non_negative("spec.ordinals.start", dig(spec, "ordinals", "start"))
-    if before is None or spec.get("serviceName") != before.get("serviceName"):
-        name = spec.get("serviceName")
-        errors += faults("spec.serviceName", name, label_faults(name)) if name else []
+    name = spec.get("serviceName")
+    errors += faults("spec.serviceName", name, label_faults(name)) if name and before is None else []
     errors += _selector_errors(spec.get("selector"))
     errors += _template_errors(spec, before)
     return [*errors, *_restart_errors(dig(spec, "template", "spec", default={}))]
