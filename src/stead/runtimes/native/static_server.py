@@ -12,8 +12,8 @@ import socket
 import stat
 import sys
 import time
+from io import BufferedReader
 from types import FrameType
-from typing import BinaryIO, NamedTuple
 
 IDLE_SECONDS = 75
 _LINE_BYTES = 8192
@@ -41,14 +41,13 @@ _TYPES = {
 }
 
 
-class Asked(NamedTuple):
+class Asked:
     """One request: `keeps` says whether the connection stays open after it."""
 
-    method: str
-    path: str
-    version: str
-    agent: str
-    keeps: bool
+    def __init__(self, words: list[str], agent: str, keeps: bool):
+        self.method, self.path, self.version = words
+        self.agent = agent
+        self.keeps = keeps
 
 
 def serve(directory: str, address: str, port: int) -> None:
@@ -75,7 +74,7 @@ def _converse(link: socket.socket, peer: str, directory: str) -> None:
         return
 
 
-def read_request(lines: BinaryIO) -> Asked | None:
+def read_request(lines: BufferedReader) -> Asked | None:
     """The next request; None where the client has gone or speaks something else."""
     words = lines.readline(_LINE_BYTES).decode("latin-1").split()
     if len(words) != 3 or not words[2].startswith("HTTP/"):
@@ -89,7 +88,7 @@ def read_request(lines: BinaryIO) -> Asked | None:
     is_modern = words[2] == "HTTP/1.1"
     wish = headers.get("connection", "").lower()
     keeps = wish != "close" if is_modern else wish == "keep-alive"
-    return Asked(words[0], words[1], words[2], headers.get("user-agent", "-"), keeps)
+    return Asked(words, headers.get("user-agent", "-"), keeps)
 
 
 def path_of(target: str) -> str:
@@ -131,7 +130,7 @@ def _answer(link: socket.socket, asked: Asked, directory: str) -> tuple[int, int
 
 
 def _send_file(
-    link: socket.socket, asked: Asked, file: BinaryIO, place: str, status: os.stat_result
+    link: socket.socket, asked: Asked, file: BufferedReader, place: str, status: os.stat_result
 ) -> tuple[int, int]:
     kind = _TYPES.get(place.rpartition(".")[2].lower(), "application/octet-stream")
     changed = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(status.st_mtime))

@@ -1,0 +1,247 @@
+"""Real pods for tests: a directory, a runtime in it and a small vocabulary; and a promise that nothing is left behind."""
+
+import asyncio
+import concurrent.futures.thread  # noqa: F401  loaded now: a child that has become nobody may not read the library
+import encodings.idna  # noqa: F401
+import os
+import pickle
+import shutil
+import tempfile
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stead.machinery.keys import Key
+from stead.machinery.runtime import (
+    ContainerExited,
+    ContainerStarted,
+    Probed,
+    RemoveSandbox,
+    RunProbe,
+    RunSandbox,
+    RuntimeEvent,
+    SandboxRemoved,
+    SandboxRunning,
+    StartContainer,
+    StopContainer,
+)
+from stead.machinery.times import Now
+from stead.runtimes.native import probe, recipes
+from stead.runtimes.native.runtime import NativeRuntime, Settings
+
+NOBODY = 65534
+PATIENCE_SECONDS = 20.0
+
+Scenario = Callable[["Machine"], Awaitable[Any]]
+
+
+def now() -> Now:
+    return Now(time.time(), time.monotonic())
+
+
+def pod(name: str) -> Key:
+    return Key("Pod", "default", name)
+
+
+class Machine:
+    """One node's runtime, driven as the kernel drives it."""
+
+    def __init__(self, place: Path, tier: str):
+        self.place = place
+        self.tier = tier
+        self.seen: list[RuntimeEvent] = []
+        self.runtime = self._fresh()
+
+    def _fresh(self) -> NativeRuntime:
+        settings = Settings(tier=self.tier, is_pulling=False, pod_cidr=f"10.{244 + os.getpid() % 8}.{os.getpid() % 250}.0/24")
+        return NativeRuntime(self.place / "node", settings=settings)
+
+    async def restarted(self) -> list[RuntimeEvent]:
+        """stead is killed and comes back; answers what it reports before anything is sent."""
+        await self.runtime.close()
+        self.runtime = self._fresh()
+        await self.runtime.start()
+        events = self.runtime.take(now())
+        self.seen += events
+        return events
+
+    def send(self, *actions: Any) -> None:
+        for action in actions:
+            self.runtime.send(action, now())
+
+    async def until(self, kind: type, is_it: Callable[[Any], bool] = lambda event: True, since: int = 0) -> Any:
+        """The first event of this kind that fits, among those after the first `since`."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            self.seen += self.runtime.take(now())
+            for event in self.seen[since:]:
+                if isinstance(event, kind) and is_it(event):
+                    return event
+            await asyncio.sleep(0.002)
+        raise AssertionError(f"no {kind.__name__} among {self.seen}")
+
+    async def answer(self, *actions: Any, kind: type) -> Any:
+        """Send, and await the next event of this kind about the same pod."""
+        since = len(self.seen)
+        self.send(*actions)
+        return await self.until(kind, lambda event: getattr(event, "uid", None) == actions[-1].uid, since)
+
+    async def sandbox(self, name: str, **more: Any) -> SandboxRunning:
+        return await self.answer(RunSandbox(pod(name), f"uid-{name}", name, **more), kind=SandboxRunning)
+
+    async def start(self, name: str, *argv: str, container: str = "c", attempt: int = 0, **more: Any) -> Any:
+        """Start a container of the host's root; ContainerStarted, or ContainerExited where it could not be."""
+        image = more.pop("image", "host:shell")
+        order = StartContainer(pod(name), f"uid-{name}", container, attempt, image, command=argv or None, **more)
+        return await self.answer(order, kind=(ContainerStarted, ContainerExited))  # type: ignore[arg-type]
+
+    async def exited(self, name: str, container: str = "c", attempt: int = 0) -> ContainerExited:
+        return await self.until(
+            ContainerExited, lambda e: (e.uid, e.container, e.attempt) == (f"uid-{name}", container, attempt)
+        )
+
+    async def stop(self, name: str, grace_seconds: float, container: str = "c") -> ContainerExited:
+        return await self.answer(StopContainer(pod(name), f"uid-{name}", container, grace_seconds), kind=ContainerExited)
+
+    async def probe(self, name: str, handler: dict[str, Any], timeout_seconds: float = 2.0) -> Probed:
+        order = RunProbe(pod(name), f"uid-{name}", "c", 0, "readiness", handler, timeout_seconds)
+        return await self.answer(order, kind=Probed)
+
+    async def remove(self, name: str) -> SandboxRemoved:
+        return await self.answer(RemoveSandbox(pod(name), f"uid-{name}"), kind=SandboxRemoved)
+
+    async def run(self, name: str, *argv: str, container: str = "c", given: bytes | None = None) -> tuple[int, str, str]:
+        """`kubectl exec`: exit code, stdout, stderr."""
+        session = await self.runtime.exec(f"uid-{name}", container, list(argv), has_stdin=given is not None)
+        if given is not None:
+            await session.write(given)
+            await session.close_stdin()
+        out, err = [await drained(session, stream) for stream in ("stdout", "stderr")]
+        try:
+            return await session.wait(), out, err
+        finally:
+            session.close()
+
+    async def get(self, name: str, path: str = "/", port: int = 80) -> str:
+        """The body of an HTTP answer, once the pod listens."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                link = await self.runtime.dial(f"uid-{name}", port)
+                break
+            except OSError:
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.005)
+        reader, writer = await asyncio.open_connection(sock=link)
+        writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        answer = await reader.read()
+        writer.close()
+        return answer.partition(b"\r\n\r\n")[2].decode()
+
+    def log(self, name: str, container: str = "c", attempt: int = 0) -> str:
+        return self.runtime.log_path(f"uid-{name}", pod(name), container, attempt)
+
+
+async def drained(session: Any, stream: str) -> str:
+    chunks = []
+    while data := await session.read(stream):
+        chunks.append(data)
+    return b"".join(chunks).decode(errors="replace")
+
+
+async def _scene(place: Path, tier: str, scenario: Scenario) -> Any:
+    machine = Machine(place, tier)
+    await machine.runtime.start()
+    try:
+        return await scenario(machine)
+    finally:
+        await machine.runtime.stop_all(0)
+        await machine.runtime.close()
+
+
+def _play(place: Path, tier: str, scenario: Scenario) -> Any:
+    return asyncio.run(asyncio.wait_for(_scene(place, tier, scenario), 60))
+
+
+def _play_as_nobody(place: Path, scenario: Scenario) -> Any:
+    """In a child that gives up being root."""
+    os.chown(place, NOBODY, NOBODY)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            told: tuple[str, Any] = ("", _play(place, "user", scenario))
+        except BaseException:
+            told = (traceback.format_exc(), None)
+        with open(writer, "wb") as file:
+            pickle.dump(told, file)
+        os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as file:
+        trouble, result = pickle.load(file)
+    os.waitpid(child, 0)
+    assert not trouble, trouble
+    return result
+
+
+def _remains(place: Path) -> list[str]:
+    """Mounts and living processes that still speak of this place."""
+    mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(place) in line]
+    lines = ((pid, _command(pid)) for pid in os.listdir("/proc") if pid.isdigit())
+    return mounts + [f"{pid}: {command}" for pid, command in lines if str(place) in command]
+
+
+def _command(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory that an ordinary user may reach, empty of mounts and processes afterwards."""
+    made = Path(tempfile.mkdtemp(prefix="stead-"))
+    made.chmod(0o755)
+    yield made
+    deadline = time.monotonic() + 5
+    while (remains := _remains(made)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    shutil.rmtree(made, ignore_errors=True)
+    assert not remains
+
+
+@pytest.fixture(scope="session")
+def allowed_tiers() -> set[str]:
+    found = {"plain"}
+    if os.geteuid() == 0 and probe.best_tier(recipes.interpreter()) == "root":
+        found |= {"root", "user"}
+    elif os.geteuid() and probe.best_tier(recipes.interpreter()) == "user":
+        found.add("user")
+    return found
+
+
+Play = Callable[[str, Scenario], Any]
+
+
+@pytest.fixture
+def play(place: Path, allowed_tiers: set[str]) -> Play:
+    """`play(tier, scenario)`: run the scenario on a node of that tier, or skip where this machine refuses it."""
+
+    def played(tier: str, scenario: Scenario) -> Any:
+        if tier not in allowed_tiers:
+            pytest.skip(f"this machine does not allow the {tier} tier")
+        if tier == "user" and os.geteuid() == 0:
+            return _play_as_nobody(place, scenario)
+        return _play(place, tier, scenario)
+
+    return played
+
+
