@@ -143,8 +143,9 @@ def test_a_set_deleted_and_created_again_finds_its_bytes(web: Cluster) -> None:
 
 
 def test_logs_are_followed(web: Cluster) -> None:
-    web.page("web-1", "/nothing-here-1")
-    assert until(lambda: "nothing-here-1" in web.kubectl("logs", "web-1"), wish="the request in the log")
+    web.kubectl("exec", "web-1", "--", "sh", "-c", "echo here > /usr/share/nginx/html/seen-1")
+    assert web.page("web-1", "/seen-1") == "here"
+    assert until(lambda: "/seen-1" in web.kubectl("logs", "web-1"), wish="the request in the log")
     assert "web-1" in web.kubectl("get", "pods", "-o", "wide")
     assert is_ready(web.pods()["web-1"])
 

@@ -35,7 +35,7 @@ WRONG = {
     "unknown field": (
         EXAMPLE.read_text().replace("replicas: 3", "replcas: 3"),
         "document 3",
-        'unknown field "spec.replcas"',
+        ".spec.replcas: field not declared in schema",
     ),
 }
 
