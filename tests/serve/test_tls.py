@@ -10,7 +10,7 @@ import pytest
 from serving import run, serving
 
 from stead.api.request import User
-from stead.serve.authentication import Authenticator, admin_token, bearer_token, certified_user
+from stead.serve.authentication import Authenticator, admin_token, bearer_token, certified_user, everyone_is_admin
 from stead.serve.tls import RENEW_BEFORE_SECONDS, certificates, server_context, server_names
 
 NAMES = server_names("cluster.local", ["10.96.0.1"])
@@ -146,6 +146,28 @@ def test_certificate_subjects():
 )
 def test_bearer_tokens(headers, token):
     assert bearer_token(headers) == token
+
+
+@pytest.mark.parametrize(
+    "headers, foreign",
+    [
+        ({"host": "127.0.0.1:6443"}, False),
+        ({"host": "[::1]:6443"}, False),
+        ({"host": "localhost:6443"}, False),
+        ({"host": "localhost:6443", "origin": "https://localhost:6443"}, False),
+        ({"host": "evil.example:6443"}, True),
+        ({"host": "[broken"}, True),
+        ({}, True),
+        ({"host": "localhost:6443", "origin": "https://evil.example"}, True),
+        ({"host": "localhost:6443", "origin": "null"}, True),
+    ],
+)
+def test_pages_of_others_are_kept_out(headers, foreign):
+    certificate = {"subject": ((("commonName", "me"),),)}
+    authenticate = Authenticator({"t": User("holder")}, names=["localhost"])
+    assert (authenticate(headers, certificate) is None) is foreign
+    assert authenticate({**headers, "authorization": "Bearer t"}, None) == User("holder")
+    assert (everyone_is_admin(headers, None) is None) is foreign
 
 
 def test_the_admin_token_stays(tmp_path):

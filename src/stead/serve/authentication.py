@@ -1,16 +1,19 @@
 """Who asks: a verified client certificate, a bearer token, or nobody (401). Anonymous requests are refused.
 
 A certificate goes before a token, as upstream tries them. Tokens are looked up by digest, so that comparing them tells
-nothing by its timing.
+nothing by its timing. A browser sends a certificate by itself, whoever wrote the page; so a certificate counts only for
+requests that are addressed to us by a name of ours and come from no foreign page. A token is proof enough.
 """
 
 import base64
 import binascii
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from stead.api.request import ADMIN, User
 from stead.serve.tls import write_private
@@ -23,14 +26,24 @@ Certificate = Mapping[str, Any]
 
 
 class Authenticator:
-    """`authenticate` for `serve/http`. `verify` judges tokens that are not in the list (service accounts)."""
+    """`authenticate` for `serve/http`.
 
-    def __init__(self, tokens: Mapping[str, User], verify: Callable[[str], User | None] | None = None) -> None:
+    `verify` judges tokens that are not in the list (service accounts). `names` are the server's own (`tls.server_names`);
+    addresses are ours always; without names nothing is asked about names.
+    """
+
+    def __init__(
+        self,
+        tokens: Mapping[str, User],
+        verify: Callable[[str], User | None] | None = None,
+        names: Collection[str] = (),
+    ) -> None:
         self._users = {_digest(token): user for token, user in tokens.items()}
         self._verify = verify
+        self._names = frozenset(names)
 
     def __call__(self, headers: Headers, certificate: Certificate | None) -> User | None:
-        if certificate is not None:
+        if certificate is not None and not (self._names and is_foreign(headers, self._names)):
             user = certified_user(certificate)
             if user is not None:
                 return user
@@ -41,9 +54,19 @@ class Authenticator:
         return self._verify(token) if known is None and self._verify is not None else known
 
 
-def everyone_is_admin(headers: Headers, certificate: Certificate | None) -> User:
-    """For plain HTTP on loopback: clients drop their credentials there (wire.md 3.1)."""
-    return ADMIN
+def everyone_is_admin(headers: Headers, certificate: Certificate | None) -> User | None:
+    """For plain HTTP on loopback, where clients drop their credentials (wire.md 3.1); foreign pages are kept out."""
+    return None if is_foreign(headers, ("localhost",)) else ADMIN
+
+
+def is_foreign(headers: Headers, names: Collection[str]) -> bool:
+    """Is this addressed to a name that is not ours (DNS rebinding), or sent by a page of another origin?"""
+    authority = headers.get("host", "").lower()
+    host = _host(authority)
+    if host not in names and not _is_address(host):
+        return True
+    origin = headers.get("origin", "").lower()
+    return bool(origin) and origin.partition("://")[2] != authority
 
 
 def certified_user(certificate: Certificate) -> User | None:
@@ -80,6 +103,22 @@ def _unpacked(word: str) -> str:
         return base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)).decode()
     except (binascii.Error, UnicodeDecodeError):
         return ""
+
+
+def _host(authority: str) -> str:
+    """The host of `host:port`, "" where it is damaged."""
+    try:
+        return urlsplit(f"//{authority}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _digest(token: str) -> bytes:

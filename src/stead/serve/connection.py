@@ -1,27 +1,21 @@
-"""One HTTP connection: bytes in become requests, answers become bytes out. One request at a time, in order.
+"""One HTTP connection: requests in, answers out, one at a time and in order, each phase with its deadline.
 
-Written on httptools (llhttp, strict) and an `asyncio.Protocol`, because a request costs a third of what the leanest
-ASGI server takes, an idle watch costs kilobytes, and peer certificates and upgrades are simply there
-(docs/decisions: the HTTP server).
+An `asyncio.Protocol` of our own, because a request costs a third of what the leanest ASGI server takes, an idle watch
+costs kilobytes, and peer certificates and upgrades are simply there (stack study, section 1).
 """
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, NamedTuple, Protocol
-
-import httptools
+from typing import Any, Protocol
 
 from stead.api.request import Request, Response, Stream, User
-from stead.machinery.errors import ApiError
 from stead.serve import message
 from stead.serve.conversation import Conversation
+from stead.serve.incoming import Incoming, Turn
 from stead.serve.limits import Limits
 from stead.serve.watches import Watch, Watches
-
-log = logging.getLogger(__name__)
 
 
 class Phase(Enum):
@@ -36,16 +30,7 @@ class Phase(Enum):
     CLOSING = 6
 
 
-class Turn(NamedTuple):
-    """A whole request, or the answer that refuses it, and what its answer must know of it."""
-
-    item: Request | Response
-    keeps_alive: bool
-    is_head: bool = False
-    is_upgrade: bool = False
-
-
-NO_TURN = Turn(Response(500, b""), False)
+NO_TURN = Turn(Response(500, b""))
 
 
 class House(Protocol):
@@ -77,25 +62,17 @@ class Connection(asyncio.Protocol):
     """See the module. `deadline` is loop time, None: may wait for ever."""
 
     __slots__ = (
-        "_body",
-        "_body_bytes",
         "_certificate",
         "_conversation",
         "_has_ended",
-        "_head_bytes",
-        "_headers",
         "_house",
+        "_incoming",
         "_is_chunked",
-        "_is_deaf",
         "_is_held",
-        "_is_in_head",
-        "_parser",
         "_ready",
-        "_refused",
-        "_target",
         "_transport",
         "_turn",
-        "_user",
+        "_was_refused",
         "_watch",
         "deadline",
         "is_blocked",
@@ -105,27 +82,19 @@ class Connection(asyncio.Protocol):
     def __init__(self, house: House) -> None:
         self._house = house
         self._transport: Any = None
-        self._parser: Any = None
+        self._incoming = Incoming(self, house.limits)
         self._certificate: Mapping[str, Any] | None = None
         self._ready: deque[Turn] = deque()
         self._turn = NO_TURN
         self._watch: Watch | None = None
         self._conversation: Conversation | None = None
         self._is_chunked = False
-        self._is_deaf = False  # nothing more can be read from this client
         self._is_held = False  # reading is paused
+        self._was_refused = False  # the client may still be sending what nobody reads
         self._has_ended = False  # the client has said its last
-        self._is_in_head = False
-        self._head_bytes = 0
         self.is_blocked = False
         self.deadline: float | None = None
         self.phase = Phase.IDLE
-        self._target = b""
-        self._headers: dict[str, str] = {}
-        self._body: list[bytes] = []
-        self._body_bytes = 0
-        self._refused: Response | None = None
-        self._user: User | None = None
 
     # the socket
 
@@ -136,14 +105,13 @@ class Connection(asyncio.Protocol):
             return
         tls = transport.get_extra_info("ssl_object")
         self._certificate = (tls.getpeercert() or None) if tls is not None else None
-        self._parser = httptools.HttpRequestParser(self)
         self._enter(Phase.IDLE, self._house.limits.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._house.left(self)
         self.deadline = None
         self.phase = Phase.CLOSING
-        self._parser = None
+        self._incoming.forget()
         self._ready.clear()
         if self._watch is not None:
             self._house.watches.forget(self._watch)
@@ -181,81 +149,41 @@ class Connection(asyncio.Protocol):
         if self._conversation is not None and self._conversation.is_raw:
             self._conversation.received(data)
             return
-        if self._is_deaf or self.phase is Phase.CLOSING:
+        if self.phase is Phase.CLOSING:
             return
         if self.phase is Phase.IDLE and not self._ready:
             self._enter(Phase.HEAD, self._house.limits.head_seconds)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._after_upgrade(data[upgrade.args[0] :])
-        except httptools.HttpParserCallbackError:
-            log.exception("a request could not be read")
-            self._refuse(message.broken_inside())
-        except httptools.HttpParserError as error:
-            self._refuse(message.not_http(str(error)))
-        else:
-            self._count_head(len(data))
+        rest = self._incoming.feed(data)
+        if rest and self._conversation is not None:
+            self._conversation.received(rest)
 
-    # the parser's calls
+    # what has been read
 
-    def on_message_begin(self) -> None:
-        self._begin_message()
-        self._is_in_head = True
+    def identify(self, headers: Mapping[str, str]) -> User | None:
+        return self._house.identify(headers, self._certificate)
 
-    def on_url(self, part: bytes) -> None:
-        self._target += part
+    def expects_body(self, *, awaits_word: bool) -> None:
+        if not self._is_busy():
+            self._enter(Phase.BODY, self._house.limits.body_seconds)
+            if awaits_word:
+                self._write(message.CONTINUE)
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        key = name.decode("latin-1").lower()
-        text = value.decode("latin-1")
-        before = self._headers.get(key)
-        self._headers[key] = text if before is None else f"{before}, {text}"
-
-    def on_headers_complete(self) -> None:
-        """Who asks is settled before the body is read, so that strangers cannot fill memory."""
-        self._is_in_head = False
-        limit = self._house.limits.body_bytes
-        self._user = self._house.identify(self._headers, self._certificate)
-        declared = self._headers.get("content-length", "0")
-        if self._user is None:
-            self._refused = message.unauthorized()
-        elif declared.isdigit() and int(declared) > limit:
-            self._refused = message.body_too_large(limit)
-        if self._is_busy():
-            return
-        self._enter(Phase.BODY, self._house.limits.body_seconds)
-        awaits_word = self._headers.get("expect", "").lower() == "100-continue"
-        if self._refused is not None and (awaits_word or self._refused.code != 401):
-            self._refuse(self._refused)
-        elif awaits_word:
-            self._write(message.CONTINUE)
-
-    def on_body(self, part: bytes) -> None:
-        self._body_bytes += len(part)
-        if self._body_bytes <= self._house.limits.body_bytes:
-            if self._refused is None:
-                self._body.append(part)
-            return
-        self._body.clear()
-        if not self._is_deaf:
-            self._refuse(message.body_too_large(self._house.limits.body_bytes))
-
-    def on_message_complete(self) -> None:
+    def takes(self, turn: Turn) -> None:
         if self.phase is Phase.CLOSING:
             return
-        parser = self._parser
-        method = parser.get_method().decode()
-        is_upgrade = parser.should_upgrade()
-        keeps_alive = (
-            parser.should_keep_alive() and not is_upgrade and self._body_bytes <= self._house.limits.body_bytes
-        )
-        item = self._refused or self._complete_request(method)
-        self._ready.append(Turn(item, keeps_alive, method == "HEAD", is_upgrade))
+        self._ready.append(turn)
         if not self._is_busy():
             self._next()
         if len(self._ready) >= self._house.limits.pipelined:
             self.hold_reading(True)
+
+    def gives_up(self, response: Response) -> None:
+        """Answer what cannot be read further, after the answers before it, and close."""
+        self._was_refused = True
+        self._ready.append(Turn(response))
+        if not self._is_busy():
+            self._enter(Phase.IDLE, self._house.limits.stalled_seconds)
+            self._next()
 
     # answers
 
@@ -274,7 +202,7 @@ class Connection(asyncio.Protocol):
 
     def start_chunks(self, response: Response) -> None:
         """The head of an answer whose body comes in pieces; HTTP/1.0 knows no pieces, only the connection's end."""
-        self._is_chunked = self._parser.get_http_version() != "1.0"
+        self._is_chunked = not self._turn.is_old
         if not self._is_chunked:
             self._turn = self._turn._replace(keeps_alive=False)
         head = message.head(response, None, self._house.wall(), self._turn.keeps_alive)
@@ -330,19 +258,11 @@ class Connection(asyncio.Protocol):
     def overdue(self) -> None:
         """The deadline has passed."""
         if self.phase in (Phase.HEAD, Phase.BODY) and not self.is_blocked:
-            self._refuse(message.refusal(message.TooSlow("the request did not arrive in time")))
+            self.gives_up(message.refusal(message.TooSlow("the request did not arrive in time")))
         else:
             self.break_off()
 
     # inside
-
-    def _begin_message(self) -> None:
-        self._target = b""
-        self._headers = {}
-        self._body = []
-        self._body_bytes = 0
-        self._refused = None
-        self._user = None
 
     def _is_busy(self) -> bool:
         """Does an earlier request of this connection still wait for its answer?"""
@@ -350,16 +270,6 @@ class Connection(asyncio.Protocol):
 
     def _is_at_rest(self) -> bool:
         return self.phase in (Phase.IDLE, Phase.CLOSING)
-
-    def _complete_request(self, method: str) -> Request | Response:
-        """The request as it came, or the answer that refuses it before any verb sees it."""
-        try:
-            path, query = message.split_target(self._target)
-        except ApiError as error:
-            return message.refusal(error)
-        assert self._user is not None, "settled when the headers were whole"
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        return Request(method, path, query, self._headers, body, self._user)
 
     def _next(self) -> None:
         """Take up the next whole request, if there is one and the client reads its answers."""
@@ -394,35 +304,13 @@ class Connection(asyncio.Protocol):
 
     def _linger(self) -> None:
         """Close; where the client may still be sending, read on for a moment, for a reset would eat the answer."""
-        if self._refused is None or self._has_ended:
+        if not self._was_refused or self._has_ended:
             self.close()
             return
         self._enter(Phase.CLOSING, self._house.limits.linger_seconds)
         self.hold_reading(False)
         if self._transport.can_write_eof():
             self._transport.write_eof()
-
-    def _refuse(self, response: Response) -> None:
-        """Answer what cannot be read further, after the answers before it, and close."""
-        self._is_deaf = True
-        self._refused = response
-        self._ready.append(Turn(response, keeps_alive=False))
-        if not self._is_busy():
-            self._enter(Phase.IDLE, self._house.limits.stalled_seconds)
-            self._next()
-
-    def _after_upgrade(self, rest: bytes) -> None:
-        """An upgrade nobody took up is answered as a plain request; more cannot be read from this client."""
-        if self._conversation is None:
-            self._is_deaf = True
-        elif rest:
-            self._conversation.received(rest)
-
-    def _count_head(self, arrived: int) -> None:
-        """A head is counted by what arrives, for the parser keeps an unfinished header to itself."""
-        self._head_bytes = self._head_bytes + arrived if self._is_in_head else 0
-        if self._head_bytes > self._house.limits.head_bytes:
-            self._refuse(message.refusal(message.HeadersTooLarge("the request's headers are too large")))
 
     def _enter(self, phase: Phase, within_seconds: float | None = None) -> None:
         self.phase = phase
