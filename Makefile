@@ -35,7 +35,7 @@ test: setup check ## everything: contracts, unit tests, stories, real processes 
 	@tools/clients
 	$(BIN)/python -m pytest -n 2 -m "not shell"
 	$(BIN)/python -m pytest -m shell
-	@tools/as-user $(BIN)/python -m pytest -m "shell and anyone" -p no:cacheprovider
+	@tools/as-user -m pytest -m "shell and anyone" -p no:cacheprovider
 
 stories: setup ## simulated lives of StatefulSets, by seed
 	$(BIN)/python -m tests.stories.many $(SEEDS)
