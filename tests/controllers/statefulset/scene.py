@@ -33,7 +33,7 @@ class Scene:
         self.refuse: Refusal = lambda action: None
         self.told: list[str] = []
         self.deeds: list[Action] = []
-        self.controller = StatefulSetController(profile)
+        self.controller = StatefulSetController(profile, is_sworn=True)
         self.engine = Engine([self.controller], Cache([Slots(profile)]), self._door)
         self._revision = 100
         self._pending: list[WatchEvent] = []

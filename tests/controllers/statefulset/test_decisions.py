@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stead.controllers.statefulset import revisions, status
+from stead.controllers.statefulset import invariants, revisions, status
 from stead.controllers.statefulset.reconcile import reconcile
 from stead.machinery import meta
 from stead.testing.builders import NOON
@@ -38,6 +38,7 @@ def test_the_walks_agree_with_the_plain_pass(drawn: tuple[str, str]) -> None:
     expected = plainly.decide(one, members, letters)
 
     plan = reconcile(observed, NOON)
+    assert invariants.broken_by(observed, plan, NOON) == []
     deeds = [
         deed for deed in in_words(plan).split(", ") if deed.startswith(("create", "delete")) and "revision" not in deed
     ]

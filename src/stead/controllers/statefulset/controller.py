@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
+from stead.controllers.statefulset import invariants, reactions
 from stead.controllers.statefulset import observed as seen
-from stead.controllers.statefulset import reactions
 from stead.controllers.statefulset.observed import Observed
 from stead.controllers.statefulset.profile import V1_36, Profile
 from stead.controllers.statefulset.reconcile import reconcile
@@ -20,12 +20,17 @@ KIND = "StatefulSet"
 
 
 class StatefulSetController:
-    """The cache that is observed must have a `Slots` of the same profile among its indexes."""
+    """The cache that is observed must have a `Slots` of the same profile among its indexes.
+
+    `is_sworn`: every decision is held against the promises in `invariants`; AssertionError if it breaks one. That
+    costs a look at every pod, so it is for simulations and tests.
+    """
 
     name = "statefulset"
 
-    def __init__(self, profile: Profile = V1_36) -> None:
+    def __init__(self, profile: Profile = V1_36, *, is_sworn: bool = False) -> None:
         self.profile = profile
+        self.is_sworn = is_sworn
 
     def wants(self, event: WatchEvent, cache: Cache) -> Iterable[Key]:
         """Q-2, Q-3. Claims and revisions wake nobody (PVC-7)."""
@@ -39,7 +44,11 @@ class StatefulSetController:
         return seen.observe(cache, key, cache.index(Slots), self.profile)
 
     def reconcile(self, observed: Observed, now: Now) -> Plan:
-        return reconcile(observed, now)
+        plan = reconcile(observed, now)
+        if self.is_sworn:
+            broken = invariants.broken_by(observed, plan, now)
+            assert not broken, "; ".join(broken)
+        return plan
 
     def react(self, observed: Observed, action: Action, outcome: Outcome, now: Now) -> Reaction:
         return reactions.react(observed, action, outcome, now)
