@@ -150,3 +150,14 @@ def test_readiness_gates_hold_ready_back():
     world.put({**pod, "status": {**pod["status"], "conditions": [*pod["status"]["conditions"], fed]}})
     world.run()
     assert world.condition("Ready") == "True" and world.condition("example.com/fed") == "True"
+
+
+def test_a_changed_image_restarts_the_container():
+    world = World(a_pod())
+    world.run(5)
+    pod = world.get()
+    world.put({**pod, "spec": {**pod["spec"], "containers": [a_container(image="nginx:2")]}})
+    world.run(5)
+    assert started(world) == [("c", 0), ("c", 1)] and world.sent_of(StartContainer)[1].image == "nginx:2"
+    assert ("Normal", "Killing", "Container c definition changed, will be restarted") in world.told
+    assert world.status()["imageID"] == "simulated://nginx:2"

@@ -71,7 +71,7 @@ def _nothing(round_: Round, life: Life) -> Steps:
 
 def _begin(round_: Round, life: Life, attempt: int) -> Steps:
     """Image first, then variables, then the start."""
-    if life.image.get("state") != "ready":
+    if life.image.get("state") != "ready" or life.image.get("image") != life.spec.get("image", ""):
         return _image(round_, life)
     found = environment.resolve(round_.observed, life.spec, round_.settings)
     if found.problem:
@@ -85,7 +85,7 @@ def _image(round_: Round, life: Life) -> Steps:
     image, mono = life.image, round_.now.mono
     if image.get("state") == "pulling":
         return held_up(life, _pull_trouble(life, 0.0)) if image.get("failures") else Steps()
-    if not image:
+    if not image or image.get("image") != life.spec.get("image", ""):
         return Steps(Plan((starts.pull_image(round_, life),)))
     if left := backoff.seconds_left(image["at"] + backoff.after_failures(image["failures"]), mono):
         fresh = backoff.seconds_left(image["at"] + FRESH_SECONDS, mono)

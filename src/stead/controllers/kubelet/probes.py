@@ -1,6 +1,6 @@
 """Startup, liveness and readiness: which probe is due, and what the counters say. Pure counters over time.
 
-A container that just started is asked more often than its period says (after 0.1 s, 0.2 s, 0.4 s ...), until one
+A container that just started is asked more often than its period says (after 0.02 s, 0.04 s, 0.08 s ...), until one
 period has passed: it is ready when it is, not at the next full period. Liveness is left alone, and the startup probe's
 threshold grows by as many tries, so nothing is killed earlier than its spec says.
 """
@@ -15,7 +15,7 @@ from stead.machinery.plan import NOTHING, Emit, Plan
 from stead.machinery.runtime import RunProbe
 from stead.machinery.times import Now
 
-EAGER_SECONDS = 0.1
+EAGER_SECONDS = 0.02
 PROBES = ("startup", "liveness", "readiness")
 LOST_AFTER_SECONDS = 30.0  # an answer that late will not come any more: ask again
 HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")

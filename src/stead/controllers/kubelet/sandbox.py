@@ -13,7 +13,7 @@ back-off and probe times are arithmetic over a value.
      "images": {container: {"state": pulling | ready | failed, "policy", "image", "id", "alias", "pulled_seconds",
                             "size_bytes", "reason", "message", "failures", "at"}},
      "containers": {container: {
-         "state": starting | running | stopping | exited, "attempt", "era", "id", "image_id",
+         "state": starting | running | stopping | exited, "attempt", "era", "image", "id", "image_id",
          "started": wall, "began": mono of the start, "is_adopted": found alive, not started in this life of stead,
          "code", "signal", "reason", "message", "finished": wall, "at": mono of the end,
          "backoff": seconds that the next start waits after the end of this one,
@@ -189,6 +189,7 @@ def _start(record: Record | None, what: StartContainer, now: Now) -> Record:
         "state": "starting",
         "attempt": what.attempt,
         "era": record["era"],
+        "image": what.image,
         "began": now.mono,
         "backoff": next_delay(old) if old else 0.0,
         "last": end_of(old) if old.get("state") == "exited" else old.get("last"),

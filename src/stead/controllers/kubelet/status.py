@@ -56,11 +56,13 @@ def changes(old: Json, new: Json) -> dict[str, Any]:
 
 def is_same(one: Any, other: Any) -> bool:
     """Equal but for fields that are null on one side and missing on the other."""
+    if one == other:
+        return True
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return all(is_same(one.get(key), other.get(key)) for key in {**one, **other})
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(map(is_same, one, other))
-    return bool(one == other)
+    return False
 
 
 # --- phase
