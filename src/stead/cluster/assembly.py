@@ -9,7 +9,8 @@ from stead.cluster.kernel import Cluster
 from stead.controllers import garbage, protection, scheduler
 from stead.controllers.accounts import RootCertificates, ServiceAccounts
 from stead.controllers.binder import Binder
-from stead.controllers.endpoints import Endpoints, Selecting
+from stead.controllers.endpoints.controller import Endpoints
+from stead.controllers.endpoints.rolls import Rolls
 from stead.controllers.kubelet.observed import Residents
 from stead.controllers.kubelet.reconcile import Kubelet
 from stead.controllers.kubelet.settings import Settings
@@ -69,7 +70,7 @@ def _indexes(config: Config) -> list[Index]:
         Residents(),
         garbage.Uids(),
         scheduler.Unscheduled(),
-        Selecting(),
+        Rolls(),
         protection.Users(),
         NameIndex(),
     ]
