@@ -28,7 +28,7 @@ Certificate = Mapping[str, Any]
 class Authenticator:
     """`authenticate` for `serve/http`.
 
-    `verify` judges tokens that are not in the list (service accounts). `names` are the server's own (`tls.server_names`);
+    `verify` judges tokens not in the list (service accounts). `names` are the server's own (`tls.server_names`);
     addresses are ours always; without names nothing is asked about names.
     """
 
