@@ -96,7 +96,7 @@ def _of_containers(observed: Observed, slot: Slot) -> Iterator[Cause]:
             yield Cause(f"container {name} waits: {reason}{f' ({message})' if message else ''}", remedy)
     for container in status.get("containerStatuses") or ():
         name = container.get("name", "")
-        if dig(container, "state", "running") and not container.get("ready"):
+        if dig(container, "state", "running") is not None and not container.get("ready"):
             remedy = f"kubectl describe pod {slot.name} shows what its readiness probe says"
             yield Cause(f"container {name} runs and is not ready", remedy)
         elif dig(container, "state", "terminated"):
