@@ -62,7 +62,8 @@ def test_a_pod_knows_its_names(tier: str, play: Play) -> None:
 
     async def scenario(machine: Machine) -> None:
         running = await web(machine, "web-0")
-        _, out, _ = await machine.run("web-0", "sh", "-c", "hostname; hostname -f; cat /etc/resolv.conf; cat /etc/hosts")
+        script = "hostname; hostname -f; cat /etc/resolv.conf; cat /etc/hosts"
+        _, out, _ = await machine.run("web-0", "sh", "-c", script)
         short, full, *rest = out.splitlines()
         assert (short, full) == ("web-0", "web-0.nginx.default.svc.cluster.local")
         assert rest[:3] == [
@@ -194,7 +195,8 @@ def test_containers_of_a_pod_share_its_network_and_its_volumes_but_not_their_pro
         await machine.start("a", "sh", "-c", serve, container="server", mounts=mounts)
         await machine.start("a", "sleep", "1000", container="c", mounts=mounts)
         assert await machine.get("a", "/", 8000) == "hello\n"
-        code, out, _ = await machine.run("a", "sh", "-c", "cat /shared/index.html; ls -d /proc/[0-9]* | wc -l; hostname")
+        script = "cat /shared/index.html; ls -d /proc/[0-9]* | wc -l; hostname"
+        code, out, _ = await machine.run("a", "sh", "-c", script)
         first, count, name = out.split()
         assert (code, first, name) == (0, "hello", "a") and int(count) < 6
 
@@ -284,7 +286,8 @@ def test_a_socket_on_the_nodes_address_answers_pods(tier: str, play: Play) -> No
         await machine.sandbox("a")
         await machine.start("a", "sleep", "1000")
         server = await machine.runtime.bind_udp(53)
-        ask = f"import socket; s = socket.socket(2, 2); s.sendto(b'?', ('{machine.runtime.dns_address}', 53)); print(s.recv(9))"
+        to = machine.runtime.dns_address
+        ask = f"import socket; s = socket.socket(2, 2); s.sendto(b'?', ('{to}', 53)); print(s.recv(9))"
         session = await machine.runtime.exec("uid-a", "c", ["python3", "-c", ask])
         loop = asyncio.get_running_loop()
         question, client = await loop.sock_recvfrom(server, 512)

@@ -29,6 +29,7 @@ class Job:
         self.pid = 0
         self.is_running = True
         self.has_exited = False
+        self._is_stopping = False
         self.terminal: int | None = None
         self.on_drained: Callable[[], None] = _nothing
         self._stdin: int | None = None
@@ -145,7 +146,8 @@ class Job:
 
     def stop(self, grace_seconds: float, loop: Loop) -> None:
         """The stop signal now, SIGKILL to everything when the grace is over."""
-        if grace_seconds > 0:
+        if grace_seconds > 0 and not self._is_stopping:  # some programs take a second signal for impatience
+            self._is_stopping = True
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, self._order["stop_signal"])
         loop.after(grace_seconds, self._kill)

@@ -14,10 +14,9 @@ import select
 import signal
 import socket
 import sys
-import traceback
 from typing import NoReturn
 
-from stead.runtimes.native import linux, surroundings, wire
+from stead.runtimes.native import linux, surroundings, trials, wire
 from stead.runtimes.native.shim import Shim
 from stead.runtimes.native.wire import Message
 
@@ -80,6 +79,9 @@ class Keeper:
             surroundings.make_node_network(self._settings["address"], self._settings["prefix"])
         if is_user:
             linux.be_readable()
+        trouble = trials.why_not(trials.mounts)
+        if trouble:
+            raise OSError(trouble)
         self._node_network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
     def _join_living_node(self, is_user: bool) -> bool:
@@ -155,7 +157,7 @@ class Keeper:
         try:
             self._become_shim(pod, socket.socket(fileno=channel))
         except BaseException:
-            traceback.print_exc()
+            sys.excepthook(*sys.exc_info())
         finally:
             os._exit(1)
 

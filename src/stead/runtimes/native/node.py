@@ -12,7 +12,7 @@ from pathlib import Path
 from stead.machinery.runtime import RuntimeEvent
 from stead.runtimes.images import Image, ImageStore, ImageTrouble
 from stead.runtimes.layers import remove_tree
-from stead.runtimes.native import keeping, probe, recipes, sandbox, starting, wire
+from stead.runtimes.native import keeping, probe, recipes, sandbox, starting, trials, wire
 from stead.runtimes.native.addresses import Addresses
 from stead.runtimes.native.channel import Channel, Refusal
 from stead.runtimes.native.sandbox import Sandbox
@@ -36,9 +36,9 @@ class Node:
     def __init__(self, directory: Path, report: Callable[[RuntimeEvent], None], settings: Settings):
         self.directory = str(directory.resolve())
         self.report = report
-        self.tier = settings.tier or probe.best_tier(recipes.interpreter())
-        is_plain = self.tier == "plain"
-        self.addresses = Addresses(probe.loopback_cidr(settings.pod_cidr) if is_plain else settings.pod_cidr)
+        self._tiers = (settings.tier,) if settings.tier else probe.tiers()
+        self._settings = settings
+        self._use(self._tiers[0])
         for name in ("pods", "removed"):
             os.makedirs(os.path.join(self.directory, name), mode=0o700, exist_ok=True)
         self.images = ImageStore(Path(self.directory) / "images", is_pulling=settings.is_pulling)
@@ -48,7 +48,24 @@ class Node:
         self._keeper: Channel | None = None
         self._keeper_lock = asyncio.Lock()
 
+    def _use(self, tier: str) -> None:
+        self.tier = tier
+        cidr = self._settings.pod_cidr
+        self.addresses = Addresses(probe.loopback_cidr(cidr) if tier == "plain" else cidr)
+
     # the keeper
+
+    async def settle(self) -> None:
+        """Take the best tier that this machine allows. Raises KeeperTrouble where none of the wanted ones is."""
+        troubles = []
+        for tier in self._tiers:
+            self._use(tier)
+            try:
+                await self.keeper()
+                return
+            except keeping.KeeperTrouble as trouble:
+                troubles.append(f"{tier}: {trouble}")
+        raise keeping.KeeperTrouble("; ".join(troubles))
 
     async def keeper(self) -> Channel:
         """The conversation with the keeper, taken up again where it broke. Raises KeeperTrouble."""
@@ -97,7 +114,7 @@ class Node:
         return pod.channel
 
     def place(self, pod: Sandbox, directory: str) -> recipes.Place:
-        return recipes.Place(self.tier, pod.ip, directory, probe.lowest_port())
+        return recipes.Place(self.tier, pod.ip, directory, trials.lowest_port())
 
     def starting_pod(self, pod: Sandbox) -> starting.Pod:
         layers = str(self.images.layers)

@@ -1,7 +1,6 @@
 """What this machine allows: tried out, not assumed.
 
-The trials run in children of a small single-threaded interpreter of their own (`python3 -I -S`), so nothing of them
-remains.
+The trials run in a small single-threaded interpreter of their own (`python3 -I -S`), so nothing of them remains.
 """
 
 import contextlib
@@ -9,12 +8,10 @@ import json
 import os
 import socket
 import subprocess
-from collections.abc import Callable
 from typing import NamedTuple
 
-from stead.runtimes.native import cgroups, linux, network
+from stead.runtimes.native import trials
 
-_ALL = linux.NEW_MOUNTS | linux.NEW_PIDS | linux.NEW_NET | linux.NEW_UTS | linux.NEW_IPC
 _TRIAL_SECONDS = 20
 _WEB_PORT = 80
 
@@ -28,88 +25,10 @@ class Fact(NamedTuple):
     remedy: str = ""
 
 
-# trials, each in a child of its own
+_BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from stead.runtimes.native.trials import main; main(sys.argv[2])"
 
 
-def _root_namespaces() -> None:
-    linux.unshare(_ALL)
-    linux.mount(None, "/", None, linux.RECURSIVE | linux.PRIVATE)
-    linux.mount("tmpfs", "/tmp", "tmpfs")
-
-
-def _user_namespaces() -> None:
-    linux.become_root_of_new_user_namespace(_ALL)
-    linux.mount(None, "/", None, linux.RECURSIVE | linux.PRIVATE)
-    linux.mount("tmpfs", "/tmp", "tmpfs")
-
-
-def _own_namespaces() -> None:
-    _root_namespaces() if os.geteuid() == 0 else _user_namespaces()
-
-
-def _overlay() -> None:
-    _own_namespaces()
-    for name in ("lower", "upper", "work", "root"):
-        os.mkdir(f"/tmp/{name}")
-    options = "lowerdir=/tmp/lower,upperdir=/tmp/upper,workdir=/tmp/work"
-    linux.mount("overlay", "/tmp/root", "overlay", 0, options + (",userxattr" if os.geteuid() else ""))
-
-
-def _bridge() -> None:
-    _own_namespaces()
-    wires = network.Wires()
-    wires.add_bridge("trial0")
-    wires.add_cable("trial1", "trial2", os.open("/proc/self/ns/net", os.O_RDONLY))
-
-
-def _low_port() -> None:
-    if lowest_port() > 80 and os.geteuid():
-        raise PermissionError("ports below 1024 are the administrator's")
-
-
-def _limits() -> None:
-    if not cgroups.is_writable():
-        raise PermissionError("control groups cannot be written")
-
-
-def _is_allowed(trial: Callable[[], None]) -> str:
-    """ "" or why not."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if not child:
-        with contextlib.suppress(OSError):
-            try:
-                trial()
-                os.write(writer, b"ok")
-            except BaseException as error:
-                os.write(writer, (str(error) or repr(error)).encode()[:4000])
-        os._exit(0)
-    os.close(writer)
-    with open(reader, "rb") as file:
-        told = file.read().decode(errors="replace")
-    os.waitpid(child, 0)
-    return "" if told == "ok" else told or "the trial died"
-
-
-_TRIALS: dict[str, Callable[[], None]] = {
-    "root": _root_namespaces,
-    "user": _user_namespaces,
-    "overlay": _overlay,
-    "bridge": _bridge,
-    "ports": _low_port,
-    "limits": _limits,
-}
-
-
-def main(names: str) -> None:
-    """Run the named trials and print their results as JSON: name to "" or why not."""
-    print(json.dumps({name: _is_allowed(_TRIALS[name]) for name in names.split(",")}))
-
-
-_BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from stead.runtimes.native.probe import main; main(sys.argv[2])"
-
-
-def _try(interpreter: str, *names: str) -> dict[str, str]:
+def tried(interpreter: str, *names: str) -> dict[str, str]:
     source = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
     command = [interpreter, "-I", "-S", "-c", _BOOT, source, ",".join(names)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_TRIAL_SECONDS, cwd="/", check=False)
@@ -119,11 +38,9 @@ def _try(interpreter: str, *names: str) -> dict[str, str]:
     return found
 
 
-def best_tier(interpreter: str) -> str:
-    """root where we are root and may have namespaces, else user where those are allowed, else plain."""
-    wanted = "root" if os.geteuid() == 0 else "user"
-    found = _try(interpreter, wanted, "bridge")
-    return "plain" if any(found.values()) else wanted
+def tiers() -> tuple[str, ...]:
+    """What is worth trying here, best first."""
+    return ("root", "user", "plain") if os.geteuid() == 0 else ("user", "plain")
 
 
 # what it means
@@ -131,7 +48,7 @@ def best_tier(interpreter: str) -> str:
 
 def facts(interpreter: str) -> list[Fact]:
     """Every trial with its meaning, for `stead doctor`."""
-    found = _try(interpreter, *_TRIALS)
+    found = tried(interpreter, *trials.TRIALS)
     is_root = os.geteuid() == 0
     spaces = found["root"] if is_root else found["user"]
     return [
@@ -198,7 +115,7 @@ def _meaning(trouble: str, good: str, bad: str) -> str:
 
 def _namespace_remedy() -> str:
     for path, bad, remedy in _KNOBS:
-        if _setting(path) == bad:
+        if trials.setting(path) == bad:
             return remedy
     return "run stead as root, or in a container with CAP_SYS_ADMIN"
 
@@ -214,17 +131,6 @@ _KNOBS = (
 )
 
 
-def _setting(path: str) -> str:
-    with contextlib.suppress(OSError), open(path) as file:
-        return file.read().strip()
-    return ""
-
-
-def lowest_port() -> int:
-    """The first port that this user may listen on in the host's network."""
-    return 1 if os.geteuid() == 0 else int(_setting("/proc/sys/net/ipv4/ip_unprivileged_port_start") or 1024)
-
-
 def loopback_cidr(pod_cidr: str) -> str:
     """The range of the plain tier: loopback addresses that look like the configured ones."""
     address, _, prefix = pod_cidr.partition("/")
@@ -234,7 +140,11 @@ def loopback_cidr(pod_cidr: str) -> str:
 def note_of(tier: str, is_host_network: bool) -> str:
     """What the tier cannot do for a pod, for people; "" where nothing is missing."""
     if tier == "plain":
-        moved = "" if lowest_port() <= _WEB_PORT else "; web servers of host: images answer on port 8080 instead of 80"
+        moved = (
+            ""
+            if trials.lowest_port() <= _WEB_PORT
+            else "; web servers of host: images answer on port 8080 instead of 80"
+        )
         return (
             "runs as plain processes: no host name, root or resolv.conf of its own, volumes by rewriting paths in "
             "arguments and environment, programs must listen on $POD_IP" + moved

@@ -56,7 +56,8 @@ class NativeRuntime:
 
     def _report(self, event: RuntimeEvent) -> None:
         self._events.append(event)
-        self.bell()
+        if self._loop is not None:  # what was found at the start waits for the first `take`
+            self.bell()
 
     def _open_inbox(self) -> None:
         while self._inbox:
@@ -72,8 +73,8 @@ class NativeRuntime:
 
     async def start(self) -> None:
         """Adopt what lives, then begin. Raises KeeperTrouble where this machine refuses the tier."""
+        await self._node.settle()
         await self._node.recover()
-        await self._node.keeper()
         self._loop = asyncio.get_running_loop()
         self._open_inbox()
 
@@ -140,16 +141,20 @@ class NativeRuntime:
         return await handlers.dial(self._node, uid, port)
 
     async def bind_udp(self, port: int) -> socket.socket:
-        """A datagram socket on the node's bridge address. Raises Refusal."""
+        """A datagram socket on the node's bridge address. Raises OSError."""
         return await self._bind("udp", port)
 
     async def bind_tcp(self, port: int) -> socket.socket:
-        """A listening socket on the node's bridge address. Raises Refusal."""
+        """A listening socket on the node's bridge address. Raises OSError."""
         return await self._bind("tcp", port)
 
     async def _bind(self, kind: str, port: int) -> socket.socket:
         keeper = await self._node.keeper()
-        bound = socket.socket(fileno=await keeper.ask_file("bind", kind=kind, port=port, address=self.dns_address))
+        try:
+            descriptor = await keeper.ask_file("bind", kind=kind, port=port, address=self.dns_address)
+        except Refusal as error:
+            raise OSError(str(error)) from error
+        bound = socket.socket(fileno=descriptor)
         bound.setblocking(False)
         return bound
 
