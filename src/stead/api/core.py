@@ -22,6 +22,7 @@ class Settings:
     service_cidr: str = "10.96.0.0/16"
     node_ports: range = range(30000, 32768)
     server_address: str = "127.0.0.1:6443"
+    token_key: bytes = b""
 
 
 @dataclass(slots=True)

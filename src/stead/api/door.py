@@ -7,10 +7,11 @@ managers); everything else - defaults, admission, validation, conflicts - is the
 from collections.abc import Mapping
 from typing import Any
 
-from stead.api import bodies, deletion, subresources, verbs
+from stead.api import bodies, deletion, subresources, tokens, verbs
 from stead.api.core import Call, Core, key_in
 from stead.api.options import DeleteOptions
 from stead.api.request import User
+from stead.api.tokens import Wanted
 from stead.api.verbs import Place
 from stead.kinds.kind import Kind
 from stead.machinery import errors, meta
@@ -91,6 +92,17 @@ class Door:
     def bind(self, pod: Key, uid: str, node: str, now: Now, user: User = CONTROLLER) -> None:
         """Give a pod its node."""
         subresources.bind(self.core, Call(now, user), (pod, uid), node)
+
+    def issue_token(self, account: Key, wanted: Wanted, now: Now) -> str:
+        """A token for a ServiceAccount; raises NotFound."""
+        found = self.core.store.get(account)
+        if found is None:
+            raise errors.not_found("serviceaccounts", "", account.name)
+        return tokens.issue(self.core, found.obj, wanted, now)
+
+    def bearer(self, token: str, now: Now) -> User | None:
+        """Who carries a service account token; None where it is not to be believed."""
+        return tokens.bearer(self.core, token, now)
 
     def _kind(self, obj: Json) -> Kind:
         kind = self.core.registry.by_type(str(obj.get("apiVersion", "")), str(obj.get("kind", "")))

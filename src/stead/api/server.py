@@ -17,6 +17,7 @@ from stead.api import (
     options,
     patching,
     refusals,
+    reviews,
     subresources,
     verbs,
     views,
@@ -64,11 +65,14 @@ class Api(Door):
         service_cidr: str = "10.96.0.0/16",
         node_ports: range = range(30000, 32768),
         server_address: str = "127.0.0.1:6443",
+        token_key: bytes = b"",
         authorize: Authorize | None = None,
     ) -> None:
-        settings = Settings(cluster_domain, service_cidr, node_ports, server_address)
-        super().__init__(Core(store, registry, chance, settings))
-        self._authorize = authorize or authorization.everyone
+        """`token_key` signs service account tokens; without one, a key is drawn that lasts as long as this Api."""
+        key = token_key or chance.randbytes(32)
+        settings = Settings(cluster_domain, service_cidr, node_ports, server_address, key)
+        super().__init__(Core(store, registry.extended(*reviews.KINDS), chance, settings))
+        self._authorize = authorize or authorization.by_roles(self.core)
 
     def handle(self, request: Request, now: Now) -> Response | Stream:
         """Answer a request. Every refusal is a Status; an error of our own is one with code 500, and is logged."""
@@ -96,11 +100,15 @@ class Api(Door):
             return Response(200, listing.answer(target.kind, views.asked(request), found, now))
         view = views.asked(request)
         call = self._call(request, now)
+        if target.kind.id in reviews.IDS:
+            obj = verbs.in_namespace(target.namespace, bodies.read(self.core, call, target.kind, request))
+            return _shown(target, view, reviews.answer(self.core, call, target.kind, (obj, self._authorize)), call)
         done = ANSWERS[verb](self.core, call, target, request)
         return _shown(target, view, done, call)
 
     def _answer_elsewhere(self, request: Request, now: Now) -> Response:
         """Paths that name no kind: discovery, and `bindings`, which is a verb in disguise."""
+        authorization.require(self._authorize, request.user, Deed(request.method.lower(), path=request.path))
         found = self._bind_by_name(request, now) if request.path.endswith("/bindings") else None
         found = found or discovery.answer(self.core, request) or openapi.answer(self.core, request)
         if found is not None:
@@ -108,6 +116,19 @@ class Api(Door):
         raise (
             refusals.NoSuchResource() if discovery.is_known(self.core.registry, request.path) else refusals.NoSuchPath()
         )
+
+    def stream_target(self, request: Request) -> Json:
+        """The pod of a log, exec, attach or portforward request; raises Forbidden and NotFound."""
+        target = target_of(request.path, self.core.registry)
+        if target is None or target.kind.id != "Pod":
+            raise refusals.NoSuchResource()
+        verb = "get" if target.subresource == "log" else "create"
+        deed = Deed(verb, "", "pods", target.namespace, target.name, target.subresource)
+        authorization.require(self._authorize, request.user, deed)
+        row = self.core.store.get(key_in(target.kind, target.namespace, target.name))
+        if row is None:
+            raise refusals.not_found(target.kind, target.name)
+        return row.obj
 
     def _bind_by_name(self, request: Request, now: Now) -> Response | None:
         target = target_of(request.path.removesuffix("bindings") + "pods", self.core.registry)

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from stead.api import bodies, disruption, options, refusals, scale, verbs
+from stead.api import bodies, disruption, options, refusals, scale, tokens, verbs
 from stead.api.core import Call, Core, Written, key_in, not_written
 from stead.api.request import Request
 from stead.api.verbs import Place
 from stead.kinds.kind import Kind
-from stead.machinery import errors, meta
+from stead.machinery import errors, fields, meta, times
 from stead.machinery.errors import BadRequest, Conflict
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig, encode
@@ -16,6 +16,14 @@ from stead.machinery.objects import Json, dig, encode
 BINDING = Kind(id="Binding", name="Binding", plural="bindings", version="v1", type="core.v1.Binding")
 EVICTION = Kind(
     id="Eviction", name="Eviction", plural="evictions", version="v1", group="policy", type="policy.v1.Eviction"
+)
+TOKEN_REQUEST = Kind(
+    id="TokenRequest",
+    name="TokenRequest",
+    plural="tokenrequests",
+    version="v1",
+    group="authentication.k8s.io",
+    type="authentication.v1.TokenRequest",
 )
 Answer = Callable[[Core, Call, Place, Request], Written]
 
@@ -96,6 +104,58 @@ def finalize(core: Core, call: Call, place: Place, given: Json) -> Written:
     return verbs.keep(core, call, place, {**row.obj, "spec": spec}, row.obj)
 
 
+def post_token(core: Core, call: Call, place: Place, request: Request) -> Written:
+    """A token for a service account: its audiences, its life, what it shall not outlive."""
+    given = bodies.read(core, call, TOKEN_REQUEST, request)
+    row = core.store.get(place.key)
+    if row is None:
+        raise refusals.not_found(place.kind, place.name)
+    spec = given.get("spec") or {}
+    seconds = spec.get("expirationSeconds") or tokens.DEFAULT_SECONDS
+    wrong = _seconds_errors(seconds)
+    refusals.invalid(TOKEN_REQUEST, "", wrong)
+    bound = _bound_to(core, place, spec.get("boundObjectRef"))
+    wanted = tokens.Wanted(tuple(spec.get("audiences") or ()), seconds, bound)
+    token = tokens.issue(core, row.obj, wanted, call.now)
+    metadata = {"name": place.name, "namespace": place.key.namespace, "creationTimestamp": call.now.text}
+    audiences = list(wanted.audiences or (tokens.issuer(core),))
+    made = {
+        **given,
+        "metadata": metadata,
+        "spec": {**spec, "audiences": audiences, "expirationSeconds": seconds},
+        "status": {"token": token, "expirationTimestamp": times.to_text(call.now.wall + seconds)},
+    }
+    return not_written(made, is_created=True)
+
+
+def _seconds_errors(seconds: int) -> list[fields.FieldError]:
+    field = "spec.expirationSeconds"
+    if seconds < tokens.SHORTEST_SECONDS:
+        return [fields.invalid(field, seconds, "may not specify a duration less than 10 minutes")]
+    if seconds > tokens.LONGEST_SECONDS:
+        return [fields.invalid(field, seconds, "may not specify a duration larger than 2^32 seconds")]
+    return []
+
+
+def _bound_to(core: Core, place: Place, reference: Json | None) -> Json | None:
+    """The object a token is bound to, as it is now."""
+    if not reference:
+        return None
+    kind, name = reference.get("kind", ""), reference.get("name", "")
+    if kind not in ("Pod", "Secret", "Node"):
+        raise BadRequest(f'cannot bind token for serviceaccount "{place.name}" to object of type {kind}')
+    row = core.store.get(Key(kind, "" if kind == "Node" else place.key.namespace, name))
+    if row is None:
+        raise errors.not_found(f"{kind.lower()}s", "", name)
+    uid = reference.get("uid") or meta.uid(row.obj)
+    if uid != meta.uid(row.obj):
+        told = f"the UID in the bound object reference ({uid}) does not match the UID in record ({meta.uid(row.obj)})"
+        raise errors.conflict(
+            f"{kind.lower()}s", "", name, f"{told}. The object might have been deleted and then recreated"
+        )
+    return {"kind": kind, "name": name, "uid": uid}
+
+
 def _get_scale(core: Core, call: Call, place: Place, request: Request) -> Written:
     return not_written(scale.read(core, place))
 
@@ -107,6 +167,7 @@ ANSWERS: Mapping[tuple[str, str], Answer] = {
     ("POST", "binding"): post_binding,
     ("POST", "eviction"): post_eviction,
     ("PUT", "finalize"): put_finalize,
+    ("POST", "token"): post_token,
 }
 
 
