@@ -77,13 +77,17 @@ class RunSandbox:
 
 @dataclass(frozen=True, slots=True)
 class PullImage:
-    """Have the image ready. `policy` is Always, IfNotPresent or Never. Answered by ImageReady or ImageFailed."""
+    """Have the image ready. `policy` is Always, IfNotPresent or Never. Answered by ImageReady or ImageFailed.
+
+    `credentials` are the texts of the pod's imagePullSecrets: Docker's config.json, keyed by registry under `auths`.
+    """
 
     pod: Key
     uid: str
     container: str
     image: str
     policy: str
+    credentials: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,3 +161,21 @@ def test_a_changed_image_restarts_the_container():
     assert started(world) == [("c", 0), ("c", 1)] and world.sent_of(StartContainer)[1].image == "nginx:2"
     assert ("Normal", "Killing", "Container c definition changed, will be restarted") in world.told
     assert world.status()["imageID"] == "simulated://nginx:2"
+
+
+def test_a_container_may_have_rules_of_its_own():
+    rules = [{"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}]
+    container = a_container(restartPolicy="Never", restartPolicyRules=rules)
+    for code, starts in (("42", 2), ("1", 1)):
+        script = {"exit-after": "1s", "exit-code": code, "exit-attempts": "1"}
+        world = World(a_pod(container, annotations=script))
+        world.run(5)
+        assert len(started(world)) == starts
+
+
+def test_credentials_go_with_the_pull():
+    secret = {"kind": "Secret", "metadata": {"name": "registry", "namespace": "default"}}
+    secret["data"] = {".dockerconfigjson": "e30="}
+    world = World(secret, a_pod(imagePullSecrets=[{"name": "registry"}, {"name": "none"}]))
+    world.run()
+    assert world.sent_of(PullImage)[0].credentials == (b"{}",)

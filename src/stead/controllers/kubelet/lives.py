@@ -63,6 +63,8 @@ class Life:
             return False
         if self.is_init and not self.is_sidecar and self.has_succeeded:
             return self.is_past
+        if any(_matches(rule, self.entry.get("code", 0)) for rule in self.spec.get("restartPolicyRules") or ()):
+            return True
         return self.policy == "Always" or (self.policy == "OnFailure" and not self.has_succeeded)
 
     @property
@@ -160,6 +162,13 @@ def _remembered(told: Json, record: Json, now: Now) -> Json:
         return {"state": "unknown", **known}
     lost = {**sandbox.LOST, "message": sandbox.LOST_MESSAGE, "finished": now.wall, "at": record["at"]}
     return {"state": "exited", **known, **lost}
+
+
+def _matches(rule: Json, code: int) -> bool:
+    """Whether a container's own rule wants a restart after that exit code."""
+    codes = rule.get("exitCodes") or {}
+    is_listed = code in (codes.get("values") or ())
+    return rule.get("action") == "Restart" and (is_listed if codes.get("operator") == "In" else not is_listed)
 
 
 def _waits(told: Json) -> bool:

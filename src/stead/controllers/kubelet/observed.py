@@ -101,6 +101,8 @@ def things_named(key: Key, pod: Json) -> Iterator[Key]:
     for volume in dig(pod, "spec", "volumes", default=()):
         for kind, name in _volume_things(volume, key.name):
             yield Key(kind, key.namespace, name)
+    for secret in dig(pod, "spec", "imagePullSecrets", default=()):
+        yield Key("Secret", key.namespace, secret.get("name", ""))
     for container in containers_of(pod):
         for kind, name in _variable_things(container):
             yield Key(kind, key.namespace, name)

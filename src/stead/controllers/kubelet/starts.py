@@ -1,9 +1,9 @@
 """The actions that bring a pod and its containers into being: a spec becomes RunSandbox and StartContainer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stead.controllers.kubelet.environment import expand
+from stead.controllers.kubelet.environment import config_data, expand
 from stead.controllers.kubelet.lives import Life
 from stead.controllers.kubelet.round import Round
 from stead.controllers.kubelet.volumes import mounts
@@ -11,6 +11,7 @@ from stead.machinery import meta, quantity
 from stead.machinery.objects import Json, dig
 from stead.machinery.runtime import PullImage, RunSandbox, StartContainer
 
+DOCKER_CONFIG, OLD_DOCKER_CONFIG = ".dockerconfigjson", ".dockercfg"
 LONGEST_NAME = 63  # of a host name on Linux
 
 
@@ -40,7 +41,7 @@ def run_sandbox(round_: Round) -> RunSandbox:
 def pull_image(round_: Round, life: Life) -> PullImage:
     image = str(life.spec.get("image", ""))
     policy = life.spec.get("imagePullPolicy") or ("Always" if image.endswith(":latest") else "IfNotPresent")
-    return PullImage(round_.observed.key, round_.uid, life.name, image, policy)
+    return PullImage(round_.observed.key, round_.uid, life.name, image, policy, tuple(_credentials(round_)))
 
 
 def start_container(round_: Round, life: Life, attempt: int, values: Mapping[str, str]) -> StartContainer:
@@ -69,6 +70,17 @@ def start_container(round_: Round, life: Life, attempt: int, values: Mapping[str
         stop_signal=dig(spec, "lifecycle", "stopSignal", default=""),
         termination_message_path=spec.get("terminationMessagePath") or "/dev/termination-log",
     )
+
+
+def _credentials(round_: Round) -> Iterator[bytes]:
+    """Of the imagePullSecrets that exist; the older type holds what the newer keeps under `auths`."""
+    for named in round_.pod["spec"].get("imagePullSecrets") or ():
+        secret = round_.observed.thing("Secret", named.get("name", ""))
+        data = config_data("Secret", secret) if secret else {}
+        if DOCKER_CONFIG in data:
+            yield data[DOCKER_CONFIG]
+        elif OLD_DOCKER_CONFIG in data:
+            yield b'{"auths":' + data[OLD_DOCKER_CONFIG] + b"}"
 
 
 def _hostname(pod: Json) -> str:
