@@ -142,7 +142,7 @@ class SimulatedRuntime:
         """The container's process dies, at once."""
         pod = self._pods[uid]
         attempt = pod.containers[container].attempt
-        self._at(-inf, lambda now: self._exit(pod, container, attempt, exit_code, now))
+        self._at(-inf, lambda now: self._exit(pod, container, now, attempt=attempt, code=exit_code))
 
     def set_ready(self, uid: str, container: str, is_ready: bool | None) -> None:
         """What readiness probes answer from now on; None: what the script says."""
@@ -227,7 +227,7 @@ class SimulatedRuntime:
         attempt, seconds = container.attempt, self._drawn(pod.seconds(name, "stop-after", self.settings.stop_seconds))
         code = 0 if seconds <= action.grace_seconds else KILLED
         wait = min(seconds, action.grace_seconds)
-        self._at(now.mono + wait, lambda then: self._exit(pod, name, attempt, code, then))
+        self._at(now.mono + wait, lambda then: self._exit(pod, name, then, attempt=attempt, code=code))
 
     def _run_probe(self, action: RunProbe, now: Now) -> None:
         pod = self._pods.get(action.uid)
@@ -257,9 +257,9 @@ class SimulatedRuntime:
         if seconds == inf or attempt >= int(pod.word(name, "exit-attempts") or attempt + 1):
             return
         code = int(pod.word(name, "exit-code") or 0)
-        self._at(now.mono + self._drawn(seconds), lambda then: self._exit(pod, name, attempt, code, then))
+        self._at(now.mono + self._drawn(seconds), lambda then: self._exit(pod, name, then, attempt=attempt, code=code))
 
-    def _exit(self, pod: _Pod, name: str, attempt: int, code: int, now: Now) -> RuntimeEvent | None:
+    def _exit(self, pod: _Pod, name: str, now: Now, *, attempt: int, code: int) -> RuntimeEvent | None:
         container = pod.containers[name]
         if container.attempt != attempt or container.state == "exited" or self._is_gone(pod):
             return None

@@ -62,7 +62,7 @@ def _keep(round_: Round, life: Life) -> Plan:
     if condemning := probes.doom(life):
         since = life.probe(condemning)["at"]
         why = f"Container {life.name} failed {condemning} probe, will be restarted"
-        return _condemn(round_, life, why, since, condemning)
+        return _condemn(round_, life, why, since, probe=condemning)
     if life.entry.get("image", life.spec.get("image")) != life.spec.get("image"):
         return _renew(round_, life)
     return probes.walk(round_.observed, life, round_.now, is_terminating=False)
@@ -72,7 +72,7 @@ def _renew(round_: Round, life: Life) -> Plan:
     """A container whose image was changed in place; a preStop sleep is left out, for nothing keeps its beginning."""
     slept = float(dig(life.hook("preStop"), "sleep", "seconds", default=0))
     why = f"Container {life.name} definition changed, will be restarted"
-    return termination.stop(round_, life, termination.spec_grace(round_.pod), round_.now.mono - slept, why)
+    return termination.stop(round_, life, termination.spec_grace(round_.pod), round_.now.mono - slept, why=why)
 
 
 def _post_start(round_: Round, life: Life, hook: Json) -> Plan:
@@ -86,12 +86,12 @@ def _post_start(round_: Round, life: Life, hook: Json) -> Plan:
     return Plan((RunProbe(key, round_.uid, life.name, life.attempt, "postStart", handler, HOOK_SECONDS),))
 
 
-def _condemn(round_: Round, life: Life, why: str, since: float, probe: str = "") -> Plan:
+def _condemn(round_: Round, life: Life, why: str, since: float, *, probe: str = "") -> Plan:
     """Stop a container that its probe or hook gave up; it is started again as the restart policy says."""
     spec = probes.probe_spec(life, probe) if probe else None
     own = (spec or {}).get("terminationGracePeriodSeconds")
     grace = termination.spec_grace(round_.pod) if own is None else float(own)
-    plan = termination.stop(round_, life, grace, since, why)
+    plan = termination.stop(round_, life, grace, since, why=why)
     if not plan.actions or life.probe("preStop"):
         return plan
     if probe:

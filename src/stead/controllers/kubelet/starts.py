@@ -19,7 +19,9 @@ def run_sandbox(round_: Round) -> RunSandbox:
     """The pod's surroundings as its spec wants them."""
     spec, name = round_.pod["spec"], _hostname(round_.pod)
     domain = _domain(round_)
-    if spec.get("setHostnameAsFQDN") and domain:
+    if spec.get("hostNetwork"):
+        name = str(spec.get("nodeName") or name)
+    elif spec.get("setHostnameAsFQDN") and domain:
         name = f"{name}.{domain}"
     config = spec.get("dnsConfig") or {}
     return RunSandbox(

@@ -57,11 +57,11 @@ def stop_all(round_: Round, grace: float, since: float) -> Plan:
     last_sidecar = [life for life in reversed(round_.lives.sidecars) if life.is_live][:1]
     plan = NOTHING
     for life in ordinary or last_sidecar:
-        plan += stop(round_, life, grace, since, f"Stopping container {life.name}")
+        plan += stop(round_, life, grace, since, why=f"Stopping container {life.name}")
     return plan
 
 
-def stop(round_: Round, life: Life, grace: float, since: float, why: str) -> Plan:
+def stop(round_: Round, life: Life, grace: float, since: float, *, why: str) -> Plan:
     """One container: its preStop hook, then its stop signal. `why` is the message of the Killing event."""
     mono, killing = round_.now.mono, round_.event("Normal", "Killing", why)
     if life.state == "stopping":
