@@ -6,6 +6,7 @@ from stead.kinds import objectmeta
 from stead.kinds.claimspec import validate_claim_spec, validate_claim_spec_update
 from stead.kinds.columns import AGE, NAME, access_modes, at
 from stead.kinds.kind import Column, Kind, Subresource
+from stead.kinds.podwarnings import claim_warnings
 from stead.kinds.syntax import subdomain_faults
 from stead.kinds.volumes import default_claim_spec
 from stead.machinery import meta
@@ -91,6 +92,7 @@ PERSISTENT_VOLUME_CLAIM = Kind(
     validate_create=validate_create,
     validate_update=validate_update,
     validate_status=validate_status,
+    warnings=lambda new, old: claim_warnings(new["spec"], "spec"),
     columns=(
         NAME,
         Column("Status", _phase, description="Pending, Bound or Lost."),

@@ -6,6 +6,7 @@ from typing import Any
 
 from stead.kinds import podlife, podrules, podtable
 from stead.kinds.kind import Kind, Subresource
+from stead.kinds.podwarnings import pod_warnings
 from stead.machinery import meta, times
 from stead.machinery.objects import Json, dig
 
@@ -92,6 +93,7 @@ POD = Kind(
     validate_create=podrules.validate_create,
     validate_update=podrules.validate_update,
     validate_status=podrules.validate_status,
+    warnings=lambda new, old: [] if old is not None and new["spec"] == old["spec"] else pod_warnings(new),
     columns=podtable.COLUMNS,
     row_conditions=podtable.row_conditions,
     subresources=(

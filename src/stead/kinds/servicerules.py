@@ -91,7 +91,9 @@ def _type_errors(spec: Json, type_: str, headless: bool) -> Errors:
     given = [member for member in ("clusterIPs", "ipFamilies", "ipFamilyPolicy") if spec.get(member)]
     errors = [fields.forbidden(f"spec.{member}", told) for member in given]
     name = (spec.get("externalName") or "").removesuffix(".")
-    return errors + (faults("spec.externalName", name, subdomain_faults(name)) or needed("spec.externalName", name))
+    if not name:
+        return [*errors, fields.required("spec.externalName")]
+    return [*errors, *faults("spec.externalName", name, subdomain_faults(name))]
 
 
 def _port_errors(port: Json, needs_name: bool, names: set[str], path: str) -> Errors:

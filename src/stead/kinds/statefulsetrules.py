@@ -8,6 +8,7 @@ from stead.kinds.checks import Errors, bare_invalid, faults, int_or_percent, kno
 from stead.kinds.claimspec import validate_claim_spec
 from stead.kinds.labelselector import validate_selector
 from stead.kinds.podspecrules import template_metadata_errors, validate_template
+from stead.kinds.podwarnings import claim_warnings, template_warnings
 from stead.kinds.shownstructs import as_struct
 from stead.kinds.syntax import label_faults
 from stead.machinery import fields, selectors
@@ -181,9 +182,17 @@ def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
 
 
 def warnings(new: Json, old: Json | None) -> Sequence[str]:
-    """S-6, the set's own."""
-    if dig(new, "spec", "revisionHistoryLimit", default=0) >= 0:
-        return ()
-    return (
-        "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended",
-    )
+    """S-6: of the template where it is new, of the claims and the history always."""
+    spec = new["spec"]
+    told = [] if old is not None and spec["template"] == old["spec"]["template"] else _template_warnings(spec)
+    for index, claim in enumerate(spec.get("volumeClaimTemplates") or []):
+        told += claim_warnings(claim.get("spec") or {}, f"spec.volumeClaimTemplates[{index}]")
+    if spec.get("revisionHistoryLimit", 0) < 0:
+        told.append(
+            "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended"
+        )
+    return told
+
+
+def _template_warnings(spec: Json) -> list[str]:
+    return template_warnings(spec["template"], "spec.template")
