@@ -55,10 +55,18 @@ def _ordered(observed: Observed, now: Now) -> Step:
 
 
 def _parallel(observed: Observed) -> Step:
-    """SD-5: all that are not terminating yet, at once."""
+    """SD-5: all that are not terminating yet, at once; those that are keep their place in the batches."""
     spec, roster = observed.spec, observed.roster
     going = sorted((o for live in roster.live.values() for o in live.outside(spec.first, spec.last)), reverse=True)
-    return in_batches((place, _delete(observed, roster.at[ordinal])) for place, ordinal in enumerate(going))
+    return in_batches((_place(observed, ordinal), _delete(observed, roster.at[ordinal])) for ordinal in going)
+
+
+def _place(observed: Observed, ordinal: int) -> int:
+    """How many condemned come before it on the way down."""
+    spec, occupied = observed.spec, observed.roster.occupied
+    if ordinal > spec.last:
+        return occupied.count(ordinal + 1, HIGHEST)
+    return occupied.count(spec.last + 1, HIGHEST) + occupied.count(ordinal + 1, spec.first - 1)
 
 
 def _lowest_sick(observed: Observed, wall: float) -> int | None:

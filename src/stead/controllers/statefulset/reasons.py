@@ -16,7 +16,7 @@ from stead.machinery.keys import Key
 from stead.machinery.objects import Json
 from stead.machinery.plan import Waiting
 
-_MOST_NAMED = 5
+_MOST_NAMED = 3
 _LONGEST_LABEL = 63
 
 

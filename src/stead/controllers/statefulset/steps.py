@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 
 from stead.machinery.plan import NOTHING, Action, Fence, Plan
 
@@ -67,12 +67,12 @@ def batch_of(index: int) -> int:
 
 def total(plans: Iterable[Plan]) -> Plan:
     """All plans as one; in one go, for there may be hundreds."""
-    found = list(plans)
+    found = [plan for plan in plans if plan is not NOTHING]
     wakes = [plan.wake_after_seconds for plan in found if plan.wake_after_seconds is not None]
     return Plan(
-        tuple(action for plan in found for action in plan.actions),
-        tuple(action for plan in found for action in plan.always),
-        tuple(reason for plan in found for reason in plan.waiting),
+        tuple(chain.from_iterable([plan.actions for plan in found])),
+        tuple(chain.from_iterable([plan.always for plan in found])),
+        tuple(chain.from_iterable([plan.waiting for plan in found])),
         min(wakes) if wakes else None,
         any(plan.is_failed for plan in found),
     )
