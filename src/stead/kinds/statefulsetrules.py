@@ -169,7 +169,7 @@ def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
     for member in _COUNTS[1:]:
         if status.get(member, 0) > status.get("replicas", 0):
             told = "cannot be greater than status.replicas"
-            errors.append(fields.invalid(f"status.{member}", status[member], told))
+            errors.append(fields.invalid(f"status.{member}", status.get(member, 0), told))
     available = status.get("availableReplicas", 0)
     if available > status.get("readyReplicas", 0):
         told = "cannot be greater than status.readyReplicas"

@@ -1,0 +1,182 @@
+"""What a pod becomes, and what of it may change."""
+
+from typing import Any
+
+import pytest
+
+from stead.kinds.containers import pull_policy
+from stead.kinds.pod import POD
+from stead.machinery.objects import Json, with_value
+
+
+def a_pod(**spec: Any) -> Json:
+    """A pod as it is stored."""
+    spec = {"containers": [{"name": "c", "image": "i"}], "serviceAccountName": "default", **spec}
+    obj = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web-0", "namespace": "ns"}, "spec": spec}
+    return POD.prepare_create(POD.default(obj))
+
+
+@pytest.mark.parametrize(
+    ("image", "policy"),
+    [
+        ("nginx", "Always"),
+        ("nginx:latest", "Always"),
+        ("nginx:1", "IfNotPresent"),
+        ("host:5000/nginx", "Always"),
+        ("host:5000/nginx:1", "IfNotPresent"),
+        (f"nginx@sha256:{'a' * 64}", "IfNotPresent"),
+        (f"nginx:latest@sha256:{'a' * 64}", "Always"),
+        ("Upper/Case", "IfNotPresent"),
+        ("", "IfNotPresent"),
+    ],
+)
+def test_an_image_says_when_it_is_pulled(image: str, policy: str) -> None:
+    """D-4."""
+    assert pull_policy(image) == policy
+
+
+def resources(**amounts: dict[str, str]) -> Json:
+    return {"name": "c", "image": "i", "resources": amounts}
+
+
+FULL = {"cpu": "1", "memory": "1Gi"}
+
+
+@pytest.mark.parametrize(
+    ("containers", "quality"),
+    [
+        ([resources()], "BestEffort"),
+        ([resources(requests={"cpu": "0"})], "BestEffort"),
+        ([resources(requests={"cpu": "1"})], "Burstable"),
+        ([resources(limits=FULL)], "Guaranteed"),
+        ([resources(limits=FULL, requests={"cpu": "1000m"})], "Guaranteed"),
+        ([resources(limits=FULL, requests={"cpu": "500m"})], "Burstable"),
+        ([resources(limits=FULL), resources()], "Burstable"),
+        ([resources(limits={"cpu": "1"})], "Burstable"),
+    ],
+)
+def test_quality_of_service(containers: list[Json], quality: str) -> None:
+    """S-8."""
+    assert a_pod(containers=containers)["status"] == {"phase": "Pending", "qosClass": quality}
+
+
+@pytest.mark.parametrize(
+    ("node", "phase", "own", "asked", "grace"),
+    [
+        ("n", "Running", 30, None, 30),
+        ("n", "Running", 30, 5, 5),
+        ("n", "Running", 30, 0, 0),
+        ("n", "Running", 30, -1, 1),
+        ("n", "Running", -7, None, 1),
+        ("", "Pending", 30, None, 0),
+        ("", "Pending", 30, 5, 0),
+        ("n", "Failed", 30, None, 0),
+        ("n", "Succeeded", 30, 20, 0),
+    ],
+)
+def test_grace(node: str, phase: str, own: int, asked: int | None, grace: int) -> None:
+    """S-7."""
+    pod = with_value(a_pod(nodeName=node, terminationGracePeriodSeconds=own), ("status", "phase"), phase)
+    assert POD.deletion_grace_seconds is not None
+    assert POD.deletion_grace_seconds(pod, asked) == grace
+
+
+def test_a_pod_is_patient_with_sick_nodes_unless_it_says_otherwise() -> None:
+    """S-8: five minutes, for each of the two taints it does not speak of."""
+    taint = {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute"}
+    tolerations = a_pod(tolerations=[taint])["spec"]["tolerations"]
+    assert [t["key"] for t in tolerations] == [taint["key"], "node.kubernetes.io/unreachable"]
+    assert tolerations[1]["tolerationSeconds"] == 300
+    assert a_pod(tolerations=[{"operator": "Exists"}])["spec"]["tolerations"] == [{"operator": "Exists"}]
+
+
+def test_in_the_hosts_network_a_port_is_the_hosts() -> None:
+    container = {"name": "c", "image": "i", "ports": [{"containerPort": 80}]}
+    pod = a_pod(hostNetwork=True, containers=[container])
+    assert pod["spec"]["containers"][0]["ports"] == [{"containerPort": 80, "hostPort": 80, "protocol": "TCP"}]
+
+
+def test_a_volume_without_a_source_is_an_empty_directory() -> None:
+    assert a_pod(volumes=[{"name": "v"}])["spec"]["volumes"] == [{"name": "v", "emptyDir": {}}]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"containers": [{"name": "c", "image": "other"}]}, None),
+        ({"activeDeadlineSeconds": 5}, None),
+        ({"tolerations": [{"key": "a", "operator": "Exists"}]}, None),
+        ({"containers": [{"name": "c", "image": "i"}, {"name": "d", "image": "i"}]}, "spec.containers"),
+        ({"containers": [{"name": "c", "image": "i", "command": ["x"]}]}, "spec"),
+        ({"restartPolicy": "Never"}, "spec"),
+        ({"schedulingGates": [{"name": "new"}]}, "spec.schedulingGates[0].name"),
+        ({"containers": [{"name": "c", "image": ""}]}, "spec.containers[0].image"),
+    ],
+)
+def test_what_may_change(change: Json, field: str | None) -> None:
+    """V-4."""
+    old, new = a_pod(), a_pod(**change)
+    fields = [error.field for error in POD.validate_update(POD.prepare_update(new, old), old)]
+    assert fields[:1] == ([] if field is None else [field])
+
+
+def test_tolerations_may_be_added_and_not_taken_away() -> None:
+    """V-4."""
+    old = a_pod(tolerations=[{"key": "a", "operator": "Exists"}])
+    (error,) = POD.validate_update(a_pod(), old)
+    assert str(error) == (
+        "spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (None, 5, ""),
+        (5, 3, ""),
+        (3, 5, "Invalid value: 5: must be less than or equal to previous value"),
+        (3, None, "Invalid value: null: must not update from a positive integer to nil value"),
+        (3, -1, "Invalid value: -1: must be between 1 and 2147483647, inclusive"),
+    ],
+)
+def test_a_deadline_may_be_set_and_drawn_in(before: int | None, after: int | None, told: str) -> None:
+    """V-4."""
+    old, new = (a_pod(**({} if limit is None else {"activeDeadlineSeconds": limit})) for limit in (before, after))
+    errors = list(POD.validate_update(new, old))
+    assert [error.text for error in errors[:1]] == ([told] if told else [])
+
+
+def test_a_status_write_leaves_the_spec_and_the_class_alone() -> None:
+    """S-3."""
+    old = a_pod()
+    sent = {**a_pod(nodeName="elsewhere"), "status": {"phase": "Running", "podIP": "10.0.0.7"}}
+    new = POD.prepare_status(POD.default(sent), old)
+    assert new["spec"] == old["spec"]
+    assert new["status"] == {
+        "phase": "Running",
+        "podIP": "10.0.0.7",
+        "podIPs": [{"ip": "10.0.0.7"}],
+        "qosClass": "BestEffort",
+    }
+    assert list(POD.validate_status(new, old)) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "warning"),
+    [
+        ({"terminationGracePeriodSeconds": -1}, "spec.terminationGracePeriodSeconds: must be >= 0;"),
+        ({"nodeSelector": {"beta.kubernetes.io/os": "linux"}}, "spec.nodeSelector[beta.kubernetes.io/os]: deprecated"),
+        (
+            {
+                "containers": [
+                    {"name": "c", "image": "i", "env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}
+                ]
+            },
+            'spec.containers[0].env[1]: hides previous definition of "A"',
+        ),
+    ],
+)
+def test_warnings(spec: Json, warning: str) -> None:
+    """S-6."""
+    (told,) = POD.warnings(a_pod(**spec), None)
+    assert told.startswith(warning)
