@@ -14,7 +14,7 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, Pong
 
 from stead.machinery.errors import NotFound
 from stead.runtimes.logs import LogReader, LogWriter, Wanted
-from stead.serve.streams import StreamDoor
+from stead.serve.streams import ClosedDoor, StreamDoor
 
 pytestmark = pytest.mark.shell
 
@@ -324,6 +324,16 @@ def test_attach_tells_no_exit_code(tmp_path):
             channels, _ = await socket.to_the_end()
             assert channels[1] == b"attached\nhello\n"
             assert json.loads(channels[3])["status"] == "Success"
+
+    run(scenario)
+
+
+def test_a_runtime_without_processes_says_so():
+    async def scenario():
+        async with serving(side_door=ClosedDoor(Pods(POD).find, "simulated")) as house, house.client() as client:
+            answer = await client.ask(log_url())
+            assert (answer.code, answer.json["reason"]) == (501, "NotImplemented")
+            assert "simulated" in answer.json["message"]
 
     run(scenario)
 

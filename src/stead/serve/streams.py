@@ -23,6 +23,7 @@ from stead.serve.spdyconnection import RawCarrier, SpdyConnection, TunnelCarrier
 from stead.serve.spdystreams import SpdyClient
 from stead.serve.websocket import WebSocket
 
+SORTS = ("log", "exec", "attach", "portforward")
 ENDED = ("Succeeded", "Failed")
 TUNNEL = "SPDY/3.1+portforward.k8s.io"  # SPDY inside a WebSocket
 
@@ -43,6 +44,26 @@ class PodRuntime(Protocol):
 
 FindPod = Callable[[Request], Json]  # authorises and answers the pod, or raises an ApiError
 OpenLog = Callable[[str, LogWanted], LogSource]
+
+
+class NoStreams(ApiError):
+    code, reason = 501, "NotImplemented"
+
+
+class ClosedDoor:
+    """For a runtime whose containers are no processes (the simulated one): says so, to those who may ask."""
+
+    def __init__(self, find_pod: FindPod, runtime_name: str) -> None:
+        self._find_pod = find_pod
+        self._runtime_name = runtime_name
+
+    def opens_for(self, request: Request) -> bool:
+        return _subresource(request) in SORTS
+
+    async def serve(self, conversation: Conversation) -> None:
+        self._find_pod(conversation.request)
+        sort = _subresource(conversation.request)
+        raise NoStreams(f"the {self._runtime_name} runtime runs no processes: there is nothing for {sort}")
 
 
 class StreamDoor:
