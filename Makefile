@@ -22,14 +22,14 @@ run: setup ## run the first example for real (Ctrl-C stops it)
 	@$(BIN)/stead up -f examples/web.yaml
 
 check: setup ## formatting, lint, types, import contracts
-	$(BIN)/ruff format --check src tests tools
-	$(BIN)/ruff check src tests tools
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 fix: setup ## repair what check complains of, where a machine can
-	$(BIN)/ruff format src tests tools
-	$(BIN)/ruff check --fix src tests tools
+	$(BIN)/ruff format src tests bench
+	$(BIN)/ruff check --fix src tests bench
 
 test: setup check ## everything: contracts, unit tests, stories, real processes and real clients
 	@tools/clients
@@ -41,4 +41,4 @@ stories: setup ## simulated lives of StatefulSets, by seed
 	$(BIN)/python -m tests.stories.many $(SEEDS)
 
 bench: setup ## measure; results in .bench/
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m bench $(WORDS)

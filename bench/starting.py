@@ -1,0 +1,37 @@
+"""How long it takes to be there, and what it costs to be there."""
+
+import subprocess
+import sys
+import time
+
+from bench.harness import Figures, Measurement, memory_mb, timed
+from bench.living import command, with_bytecode
+
+
+def _start() -> Figures:
+    figures: dict[str, float] = {}
+    for runtime in ("simulated", "native"):
+        with command(runtime) as (_, _, seconds):
+            figures[f"first start to ready, {runtime}"] = seconds
+    return figures
+
+
+def _words() -> Figures:
+    figures: dict[str, float] = {}
+    for name, words in (("import stead", ["-c", "import stead"]), ("stead --help", ["-m", "stead", "--help"])):
+        with timed(figures, name, 1000):
+            subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL, env=with_bytecode())
+    return figures
+
+
+def _idle() -> Figures:
+    with command("native") as (process, _, _):
+        time.sleep(3)
+        return {"memory of an idle stead": memory_mb(process.pid)}
+
+
+ALL = (
+    Measurement("start", "s", _start, runs=5),
+    Measurement("words", "ms", _words, runs=5),
+    Measurement("idle", "MB", _idle),
+)
