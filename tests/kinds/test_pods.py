@@ -81,15 +81,6 @@ def test_grace(node: str, phase: str, own: int, asked: int | None, grace: int) -
     assert POD.deletion_grace_seconds(pod, asked) == grace
 
 
-def test_a_pod_is_patient_with_sick_nodes_unless_it_says_otherwise() -> None:
-    """S-8: five minutes, for each of the two taints it does not speak of."""
-    taint = {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute"}
-    tolerations = a_pod(tolerations=[taint])["spec"]["tolerations"]
-    assert [t["key"] for t in tolerations] == [taint["key"], "node.kubernetes.io/unreachable"]
-    assert tolerations[1]["tolerationSeconds"] == 300
-    assert a_pod(tolerations=[{"operator": "Exists"}])["spec"]["tolerations"] == [{"operator": "Exists"}]
-
-
 def test_in_the_hosts_network_a_port_is_the_hosts() -> None:
     container = {"name": "c", "image": "i", "ports": [{"containerPort": 80}]}
     pod = a_pod(hostNetwork=True, containers=[container])

@@ -16,9 +16,9 @@ from stead.machinery.objects import Json
 
 SHARED = Path(os.environ.get("STEAD_SHARED") or Path(__file__).parents[3] / "shared")
 # What the server and its admission add, so that kinds cannot.
-SERVER_SET = ("creationTimestamp", "generation", "managedFields", "namespace", "resourceVersion", "uid")
+SERVER_SET = ("creationTimestamp", "finalizers", "generation", "managedFields", "namespace", "resourceVersion", "uid")
 ADMISSION = {
-    "Pod": ("volumes", "serviceAccount", "serviceAccountName"),
+    "Pod": ("volumes", "serviceAccount", "serviceAccountName", "tolerations", "priority", "preemptionPolicy"),
     "Service": ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"),
 }
 

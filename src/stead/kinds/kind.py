@@ -6,18 +6,19 @@ it is shown (columns).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json
+from stead.machinery.shapes import Shape
 from stead.machinery.times import Now
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """A column of the server's table. `cell` makes the value; `priority` 1 is shown by `-o wide` alone."""
 
     name: str
@@ -28,15 +29,18 @@ class Column:
     priority: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Subresource:
-    """`group`, `version` and `kind` are what discovery tells where they differ from the parent's (scale, eviction)."""
+class Subresource(Struct, frozen=True):
+    """`group`, `version` and `kind` are what discovery tells where they differ from the parent's (scale, eviction).
+
+    `paths` of a custom kind's scale: where its wanted and found replicas and its selector stand.
+    """
 
     name: str
     verbs: tuple[str, ...] = ("get", "patch", "update")
     kind: str = ""
     group: str = ""
     version: str = ""
+    paths: tuple[str, ...] = ()
 
 
 def unchanged(obj: Json) -> Json:
@@ -51,8 +55,7 @@ def nothing_wrong(*_: Json) -> Sequence[FieldError]:
     return ()
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """All that stead knows about one kind.
 
     `id` is the kind's name in a `Key`: the CamelCase name for stead's built-in kinds, `Name.group` for custom ones.
@@ -97,6 +100,7 @@ class Kind:
     allows_create_on_update: bool = False  # a PUT to a name that is not there creates it
     deletion_grace_seconds: Callable[[Json, int | None], int | None] | None = None  # (obj, asked): None is no grace
     schema: Json | None = None  # a custom kind's structural schema
+    shape: Shape | None = None  # and how its fields merge; built-in kinds have facts of their type instead
     stored_as: str = ""  # the id of the kind whose objects these are under another name (events.k8s.io/v1)
     to_stored: Callable[[Json], Json] = unchanged  # from this kind's fields to those of `stored_as`
     from_stored: Callable[[Json], Json] = unchanged

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from stead.kinds.checks import faults, needed
 from stead.kinds.syntax import Faults, label_faults, label_value_faults, qualified_name_faults
 from stead.machinery import fields
 from stead.machinery.fields import FieldError
@@ -15,25 +16,23 @@ _IS_IMMUTABLE = "field is immutable"
 _REFUSED_OWNERS = {("v1", "Event")}
 
 
-def validate_create(obj: Json, name_faults: Faults) -> list[FieldError]:
-    """All of `metadata`; the namespace itself is the URL's business and checked by the api room."""
-    metadata = obj.get("metadata") or {}
-    return validate_metadata(metadata, name_faults, "metadata")
-
-
-def validate_metadata(metadata: Json, name_faults: Faults, path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    if generate_name := metadata.get("generateName"):
-        for fault in name_faults(_masked(generate_name)):
-            errors.append(fields.invalid(f"{path}.generateName", generate_name, fault))
-    name = metadata.get("name")
-    if not name:
-        errors.append(fields.required(f"{path}.name", "name or generateName is required"))
-    else:
-        errors += [fields.invalid(f"{path}.name", name, fault) for fault in name_faults(name)]
-    if (namespace := metadata.get("namespace")) is not None and namespace:
-        errors += [fields.invalid(f"{path}.namespace", namespace, fault) for fault in label_faults(namespace)]
+def validate_create(obj: Json, name_faults: Faults, *, is_namespaced: bool = True) -> list[FieldError]:
+    """All of `metadata`. That a namespaced object has a namespace is the URL's business, and the api room's."""
+    metadata, path = obj.get("metadata") or {}, "metadata"
+    name, generated = metadata.get("name"), metadata.get("generateName")
+    errors = faults(f"{path}.generateName", generated, name_faults(_masked(generated))) if generated else []
+    errors += needed(f"{path}.name", name, "name or generateName is required")
+    errors += faults(f"{path}.name", name, name_faults(name)) if name else []
+    errors += _namespace_errors(metadata.get("namespace"), is_namespaced, f"{path}.namespace")
     return [*errors, *_accessories(metadata, path), *_short_finalizer_errors(metadata, path)]
+
+
+def _namespace_errors(namespace: str | None, is_namespaced: bool, path: str) -> list[FieldError]:
+    if not namespace:
+        return []
+    if not is_namespaced:
+        return [fields.forbidden(path, "not allowed on this type")]
+    return faults(path, namespace, label_faults(namespace))
 
 
 def validate_update(new: Json, old: Json) -> list[FieldError]:

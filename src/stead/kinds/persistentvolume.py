@@ -7,7 +7,6 @@ from stead.kinds import objectmeta
 from stead.kinds.columns import AGE, NAME, access_modes, at
 from stead.kinds.defaulting import by_member, filled
 from stead.kinds.kind import Column, Kind, Subresource
-from stead.kinds.persistentvolumeclaim import protected
 from stead.kinds.syntax import subdomain_faults
 from stead.kinds.volumes import PERSISTENT_SOURCES
 from stead.kinds.volumespec import validate_volume_spec, validate_volume_spec_update
@@ -15,8 +14,6 @@ from stead.machinery import meta
 from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json, dig
 from stead.machinery.times import Now
-
-PROTECTION = "kubernetes.io/pv-protection"
 
 
 def default(obj: Json) -> Json:
@@ -35,7 +32,7 @@ def prepare_create(obj: Json) -> Json:
     status: dict[str, Any] = {"phase": "Pending"}
     if created := obj["metadata"].get("creationTimestamp"):
         status["lastPhaseTransitionTime"] = created
-    return {**protected(obj, PROTECTION), "status": status}
+    return {**obj, "status": status}
 
 
 def prepare_update(new: Json, old: Json) -> Json:

@@ -14,7 +14,6 @@ from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json, dig
 from stead.machinery.times import Now
 
-PROTECTION = "kubernetes.io/pvc-protection"
 PENDING = {"phase": "Pending"}
 
 
@@ -28,17 +27,8 @@ def default(obj: Json) -> Json:
     }
 
 
-def protected(obj: Json, finalizer: str) -> Json:
-    """`obj` with the finalizer that keeps it while it is used."""
-    finalizers = meta.finalizers(obj)
-    if finalizer in finalizers:
-        return obj
-    return {**obj, "metadata": {**obj["metadata"], "finalizers": [*finalizers, finalizer]}}
-
-
 def prepare_create(obj: Json) -> Json:
-    """A new claim is Pending, and protected while pods use it (whoever sees that none does takes that off)."""
-    return {**protected(obj, PROTECTION), "status": PENDING}
+    return {**obj, "status": PENDING}
 
 
 def prepare_update(new: Json, old: Json) -> Json:

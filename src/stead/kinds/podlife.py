@@ -1,6 +1,5 @@
 """What a pod becomes: its defaults, what create sets, its quality of service and its grace (S-7, S-8 in api.md)."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from stead.kinds.containers import with_host_ports, with_requests_from_limits
@@ -9,8 +8,6 @@ from stead.kinds.podspec import default_pod_spec
 from stead.machinery import quantity
 from stead.machinery.objects import Json, dig, without
 
-_EVICTION_SECONDS = 300
-_TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 _COMPUTE = ("cpu", "memory")
 
 
@@ -36,27 +33,8 @@ def _with_ips(obj: Json) -> Json:
 
 
 def prepare_create(obj: Json) -> Json:
-    """S-8: Pending, its class computed, patient with sick nodes for five minutes, of no special priority."""
-    spec = filled(obj["spec"], priority=0, preemptionPolicy="PreemptLowerPriority")
-    spec = {**spec, "tolerations": [*(spec.get("tolerations") or []), *_patience(spec)]}
-    return {**obj, "spec": spec, "status": {"phase": "Pending", "qosClass": qos_class(obj)}}
-
-
-def _patience(spec: Json) -> Iterable[Json]:
-    """Tolerations of the taints a sick node gets, unless the pod speaks of them itself."""
-    given = spec.get("tolerations") or []
-    for taint in _TAINTS:
-        if not any(_tolerates(toleration, taint) for toleration in given):
-            yield {
-                "key": taint,
-                "operator": "Exists",
-                "effect": "NoExecute",
-                "tolerationSeconds": _EVICTION_SECONDS,
-            }
-
-
-def _tolerates(toleration: Json, taint: str) -> bool:
-    return (toleration.get("key") or taint) == taint and (toleration.get("effect") or "NoExecute") == "NoExecute"
+    """S-8: a new pod is Pending, and its class of service is reckoned once and for all."""
+    return {**obj, "status": {"phase": "Pending", "qosClass": qos_class(obj)}}
 
 
 def prepare_update(new: Json, old: Json) -> Json:

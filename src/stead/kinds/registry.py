@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from stead.kinds import (
     controllerrevision,
+    customresourcedefinition,
     endpoints,
     endpointslice,
     event,
@@ -133,5 +134,6 @@ BUILT_IN = Registry(
         storageclass.STORAGE_CLASS,
         lease.LEASE,
         endpointslice.ENDPOINT_SLICE,
+        customresourcedefinition.CUSTOM_RESOURCE_DEFINITION,
     )
 )
