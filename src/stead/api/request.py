@@ -1,14 +1,14 @@
 """What goes in at the door and what comes out: values, no sockets."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from stead.machinery.times import Now
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Struct, frozen=True):
     """Who asks. `system:masters` in `groups` may do everything."""
 
     name: str
@@ -19,8 +19,7 @@ class User:
 ADMIN = User("kubernetes-admin", ("system:masters", "system:authenticated"))
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """`query` keeps order and repeats; `headers` has lower-case names."""
 
     method: str
@@ -34,8 +33,7 @@ class Request:
         return next((value for key, value in self.query if key == name), default)
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True):
     """`media` is the Content-Type, exactly; `warnings` become `Warning: 299 - "..."` headers."""
 
     code: int

@@ -5,7 +5,8 @@ together with what had been applied before.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stead.api.request import Response
 from stead.cluster.manifests import Manifest, ManifestError
@@ -18,8 +19,7 @@ APPLY = "application/apply-patch+yaml"
 DoRequest = Callable[[str, str, Json | None, str], Response]
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(Struct, frozen=True):
     """One object and what became of it: `created`, `configured` or `unchanged`."""
 
     obj: Json

@@ -8,7 +8,8 @@ from stead.cluster.config import Config
 from stead.cluster.kernel import Cluster
 from stead.controllers import garbage, protection, scheduler
 from stead.controllers.accounts import RootCertificates, ServiceAccounts
-from stead.controllers.binder import Binder
+from stead.controllers.binder.controller import Binder
+from stead.controllers.binder.shelves import Shelves
 from stead.controllers.endpoints.controller import Endpoints
 from stead.controllers.endpoints.rolls import Rolls
 from stead.controllers.kubelet.observed import Residents
@@ -71,6 +72,7 @@ def _indexes(config: Config) -> list[Index]:
         garbage.Uids(),
         scheduler.Unscheduled(),
         Rolls(),
+        Shelves(),
         protection.Users(),
         NameIndex(),
     ]

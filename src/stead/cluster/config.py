@@ -1,7 +1,8 @@
 """One frozen `Config`, made from flags and environment by the command line, and read by everyone in this room."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 CONTROLLERS = (
     "statefulset",
@@ -20,8 +21,7 @@ CONTROLLERS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """`data`: where everything of this stead lives. `port` 0 picks a free one.
 
     `runtime`: `native` (tier chosen by what the machine allows), a tier by name (`root`, `user`, `plain`), or

@@ -147,8 +147,10 @@ class Cluster:
 
     def _door(self, controller: AnyController, action: Action, now: Now) -> Outcome:
         outcome = self.refuse(controller, action)
-        if outcome is not None:
-            return outcome
+        return self.carry_out(controller, action, now) if outcome is None else outcome
+
+    def carry_out(self, controller: AnyController, action: Action, now: Now) -> Outcome:
+        """One action, through the API or towards the runtime; what the API refuses is an outcome."""
         try:
             return Done(self._do(controller, action, now))
         except ApiError as error:

@@ -7,11 +7,11 @@ Scalars are read as kubectl reads them (YAML 1.1 as Go's sigs.k8s.io/yaml has it
 import base64
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec import Struct
 
 from stead.machinery.objects import Json, dig
 
@@ -23,8 +23,7 @@ class ManifestError(Exception):
     """One mistake: the message names the file, the document, the line or field, and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(Struct, frozen=True):
     """One object as it was written, and where: `web.yaml, document 2`."""
 
     obj: Json

@@ -2,7 +2,8 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stead.machinery.keys import Key
 from stead.machinery.plan import Action, Outcome, Waiting
@@ -11,8 +12,7 @@ from stead.machinery.times import Now
 KEPT_ROUNDS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
+class Round(Struct, frozen=True):
     """One key reconciled once: what was done, what became of it, what it waits for."""
 
     at: Now

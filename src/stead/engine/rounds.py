@@ -2,13 +2,17 @@
 
 The engine knows neither the API nor a runtime: `Door` is handed in and carries out one action. Nor does it know the
 time: whoever turns it brings `now`.
+
+Where the cache comes from afar it may be older than what the engine itself has written. Such an engine lets a key rest
+until its own last writes have come back (Q-7 in controller.md).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from stead.engine.journal import Journal, Round
 from stead.engine.queue import Queue
+from stead.engine.rests import Rests
 from stead.machinery.cache import Cache
 from stead.machinery.keys import Key
 from stead.machinery.plan import Action, AnyController, Create, Delete, Done, Fence, Outcome, Patch, Plan, Update
@@ -26,23 +30,35 @@ class Turn(NamedTuple):
 
 
 class Engine:
-    """Every controller, one cache, one queue and one journal."""
+    """Every controller, one cache, one queue and one journal.
 
-    def __init__(self, controllers: Sequence[AnyController], cache: Cache, door: Door) -> None:
+    `rests_on`: kinds whose own writes a key must see again before its next round; none where the cache is never old.
+    """
+
+    def __init__(
+        self, controllers: Sequence[AnyController], cache: Cache, door: Door, *, rests_on: Iterable[str] = ()
+    ) -> None:
         self.controllers = tuple(controllers)
         self.cache = cache
         self.journal = Journal()
         self._door = door
         self._queue: Queue[Turn] = Queue()
+        self.rests: Rests[Turn] = Rests(rests_on)
 
     def feed(self, event: WatchEvent) -> None:
         """Fold one event into the cache and wake whom it concerns."""
         self.cache.apply(event)
+        self.saw(event.key.kind, event.revision)
         for place, controller in enumerate(self.controllers):
             for key in controller.wants(event, self.cache):
                 self._queue.add(Turn(place, key))
         if event.type == "DELETED":
             self.journal.forget(event.key)
+
+    def saw(self, kind: str, revision: int) -> None:
+        """Everything of a kind up to `revision` is in the cache: what a list or a bookmark says without an event."""
+        for turn in self.rests.see(kind, revision):
+            self._queue.add(turn)
 
     def wake(self, controller: str, key: Key) -> None:
         """One key of one controller is due."""
@@ -59,7 +75,7 @@ class Engine:
 
     def turn(self, now: Now) -> Round | None:
         """One round of the key that has been due longest; None when nothing is due."""
-        turn = self._queue.take(now.mono)
+        turn = self._take(now)
         if turn is None:
             return None
         controller = self.controllers[turn.controller]
@@ -72,11 +88,19 @@ class Engine:
         plan = controller.reconcile(observed, now)
         work = _Work(self._door, controller, observed, now)
         work.carry_out(plan)
+        self.rests.wrote(turn, (outcome.obj for _, outcome in work.deeds if isinstance(outcome, Done)))
         is_failed = plan.is_failed or work.is_failed
         self._settle(turn, plan, now, is_failed=is_failed)
         round_ = Round(now, controller.name, turn.key, tuple(work.deeds), plan.waiting, is_failed)
         self.journal.record(round_)
         return round_
+
+    def _take(self, now: Now) -> Turn | None:
+        """The next key that is due and has seen what it wrote; one that has not is due again when it has."""
+        turn = self._queue.take(now.mono)
+        while turn is not None and self.rests.holds(turn):
+            turn = self._queue.take(now.mono)
+        return turn
 
     def _settle(self, turn: Turn, plan: Plan, now: Now, *, is_failed: bool) -> None:
         if is_failed:

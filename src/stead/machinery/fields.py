@@ -1,7 +1,8 @@
 """What is wrong with one field: the causes of a 422, in upstream's words."""
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from stead.machinery.objects import Json, encode
 
@@ -16,8 +17,7 @@ NOT_FOUND = "FieldValueNotFound"
 TYPE_INVALID = "FieldValueTypeInvalid"
 
 
-@dataclass(frozen=True, slots=True)
-class FieldError:
+class FieldError(Struct, frozen=True):
     """`field` is the path as upstream prints it, `text` the message without the path."""
 
     field: str

@@ -7,7 +7,7 @@ what the objects cost that may select it, however many others there are; `turned
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from stead.machinery import meta, selectors
+from stead.machinery import meta
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json
 from stead.machinery.selectors import Selector

@@ -1,8 +1,9 @@
 """What a controller may answer: actions, what it waits for, and when to look again."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from stead.machinery.cache import Cache
 from stead.machinery.keys import Key
@@ -12,23 +13,20 @@ from stead.machinery.times import Now
 from stead.machinery.watch import WatchEvent
 
 
-@dataclass(frozen=True, slots=True)
-class Create:
+class Create(Struct, frozen=True):
     """Create `obj` (its apiVersion and kind say what). `generateName` is allowed."""
 
     obj: Json
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(Struct, frozen=True):
     """Replace the object whole; its metadata.resourceVersion, when there, must still be current."""
 
     obj: Json
     subresource: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
+class Patch(Struct, frozen=True):
     """A JSON merge patch (RFC 7386). `uid` and `if_revision`, when given, must still be true, else Conflict."""
 
     key: Key
@@ -38,8 +36,7 @@ class Patch:
     if_revision: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(Struct, frozen=True):
     """Delete the bearer `uid` of a name. `grace_seconds` None is the object's own grace, 0 is at once."""
 
     key: Key
@@ -48,8 +45,7 @@ class Delete:
     policy: str = "Background"
 
 
-@dataclass(frozen=True, slots=True)
-class Bind:
+class Bind(Struct, frozen=True):
     """Give a pod its node: the `binding` subresource."""
 
     pod: Key
@@ -57,8 +53,7 @@ class Bind:
     node: str
 
 
-@dataclass(frozen=True, slots=True)
-class Emit:
+class Emit(Struct, frozen=True):
     """Tell an event about `about` (an object); the same event told again is counted, not repeated."""
 
     about: Json
@@ -67,16 +62,14 @@ class Emit:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
+class Fence(Struct, frozen=True):
     """Go no further in this plan's `actions` if one of those before was refused."""
 
 
 Action: TypeAlias = Create | Update | Patch | Delete | Bind | Emit | RuntimeAction
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """Why a key is not where it should be: a rule, for whom, since when, and what would end it.
 
     `text` is one plain sentence without a full stop ("web-1 is not Ready"); `remedy` says what a person can do, ""
@@ -93,8 +86,7 @@ class Waiting:
         return self.text
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """All that a controller may answer. Plans add up with `+`: actions in order, first waits first.
 
     `actions` are carried out in order (see Fence); `always` after them, whatever became of them (a status write).
@@ -120,15 +112,13 @@ class Plan:
 NOTHING = Plan()
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """The action was carried out; `obj` is what the API answered (None for runtime actions and removals)."""
 
     obj: Json | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """The API refused: `reason` is a Status reason (`Conflict`, `AlreadyExists`, `Forbidden`, ...)."""
 
     reason: str
@@ -136,8 +126,7 @@ class Refused:
     retry_after_seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """Nobody knows what became of the action (remote mode: a broken connection)."""
 
     error: str
@@ -148,12 +137,12 @@ Outcome: TypeAlias = Done | Refused | Lost
 ObservedT = TypeVar("ObservedT")
 
 
-@dataclass(frozen=True, slots=True)
-class Reaction:
+class Reaction(Struct, frozen=True):
     """What follows from one action's outcome.
 
     `actions` are carried out now (events, mostly). Actions of the plan on a key in `skip`, those of `always` too, are
-    dropped (a pod whose claim could not be created; a status that a refused deletion made untrue). `is_failure` overrides whether a refusal counts as one (a pod already gone does not).
+    dropped (a pod whose claim could not be created; a status that a refused deletion made untrue). `is_failure`
+    overrides whether a refusal counts as one (a pod already gone does not).
     """
 
     actions: tuple[Action, ...] = ()

@@ -5,16 +5,16 @@ actions go in and never block, events come out when they are ready. Every action
 of a start is (pod uid, container, attempt).
 """
 
-from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
+
+from msgspec import Struct, field
 
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json
 from stead.machinery.times import Now
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(Struct, frozen=True):
     """A place seen inside the container: a file or a directory.
 
     `source` is an absolute host path, or `volume:NAME[/sub]`, a directory the runtime keeps under the pod's own
@@ -30,8 +30,7 @@ class Mount:
     within: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True):
     """One file of a volume: a relative path, its bytes and its permission bits."""
 
     path: str
@@ -39,16 +38,14 @@ class File:
     mode: int = 0o644
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeFiles:
+class VolumeFiles(Struct, frozen=True):
     """A directory of the pod with exactly these files: configMap, secret, downwardAPI and projected volumes."""
 
     name: str
     files: tuple[File, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class EmptyDir:
+class EmptyDir(Struct, frozen=True):
     """An empty directory of the pod that its containers fill, gone with the sandbox."""
 
     name: str
@@ -56,8 +53,7 @@ class EmptyDir:
     size_limit_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunSandbox:
+class RunSandbox(Struct, frozen=True):
     """Make the pod's surroundings: host name, address, DNS, logs. Answered by SandboxRunning or SandboxFailed."""
 
     pod: Key
@@ -75,8 +71,7 @@ class RunSandbox:
     uses_host_dns: bool = False  # dnsPolicy Default: the node's resolv.conf
 
 
-@dataclass(frozen=True, slots=True)
-class PullImage:
+class PullImage(Struct, frozen=True):
     """Have the image ready. `policy` is Always, IfNotPresent or Never. Answered by ImageReady or ImageFailed.
 
     `credentials` are the texts of the pod's imagePullSecrets: Docker's config.json, keyed by registry under `auths`.
@@ -87,11 +82,14 @@ class PullImage:
     container: str
     image: str
     policy: str
-    credentials: tuple[bytes, ...] = field(default=(), repr=False)
+    credentials: tuple[bytes, ...] = ()
+
+    def __repr__(self) -> str:
+        """Without the credentials: this may end in a log."""
+        return f"PullImage({self.container}, {self.image}, {self.policy})"
 
 
-@dataclass(frozen=True, slots=True)
-class StartContainer:
+class StartContainer(Struct, frozen=True):
     """Start one attempt of one container. Answered by ContainerStarted or, at last, ContainerExited.
 
     `environment` is final (all sources resolved, `$(VAR)` expanded by the kubelet) except POD_IP-like downward values,
@@ -119,8 +117,7 @@ class StartContainer:
     termination_message_path: str = "/dev/termination-log"  # what stands there at the end is ContainerExited.message
 
 
-@dataclass(frozen=True, slots=True)
-class StopContainer:
+class StopContainer(Struct, frozen=True):
     """Stop signal (the image's, else SIGTERM), then SIGKILL after `grace_seconds`. Answered by ContainerExited."""
 
     pod: Key
@@ -129,8 +126,7 @@ class StopContainer:
     grace_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class RunProbe:
+class RunProbe(Struct, frozen=True):
     """Try `handler` (exec, httpGet, tcpSocket or grpc, as in a Probe) once. Answered by Probed.
 
     `probe` names what asks: `startup`, `liveness`, `readiness`, or a hook, `postStart` and `preStop`.
@@ -148,8 +144,7 @@ class RunProbe:
     failure_threshold: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateVolume:
+class UpdateVolume(Struct, frozen=True):
     """Let a running pod see these files from now on (a ConfigMap changed). Not answered."""
 
     pod: Key
@@ -157,8 +152,7 @@ class UpdateVolume:
     volume: VolumeFiles
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveSandbox:
+class RemoveSandbox(Struct, frozen=True):
     """Take everything of the pod away (its logs too). Answered by SandboxRemoved."""
 
     pod: Key
@@ -168,8 +162,7 @@ class RemoveSandbox:
 PodAction: TypeAlias = RunSandbox | PullImage | StartContainer | StopContainer | RunProbe | UpdateVolume | RemoveSandbox
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveVolume:
+class RemoveVolume(Struct, frozen=True):
     """Delete a provisioned volume's directory for good. Answered by VolumeRemoved."""
 
     volume: str
@@ -179,8 +172,7 @@ class RemoveVolume:
 RuntimeAction: TypeAlias = PodAction | RemoveVolume
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxRunning:
+class SandboxRunning(Struct, frozen=True):
     pod: Key
     uid: str
     ips: tuple[str, ...]
@@ -188,8 +180,7 @@ class SandboxRunning:
     is_new: bool = False  # made just now: nothing that an earlier sandbox of this pod ran is alive
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxFailed:
+class SandboxFailed(Struct, frozen=True):
     """The sandbox could not be made, or one that ran is gone with all its containers (a reboot)."""
 
     pod: Key
@@ -197,14 +188,12 @@ class SandboxFailed:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxRemoved:
+class SandboxRemoved(Struct, frozen=True):
     pod: Key
     uid: str
 
 
-@dataclass(frozen=True, slots=True)
-class ImageReady:
+class ImageReady(Struct, frozen=True):
     """`image_id` is what really runs. `alias` is the reference that stood in for the asked one, "" if none did.
 
     `pulled_seconds` is what a pull took, None where the image was there already.
@@ -219,8 +208,7 @@ class ImageReady:
     size_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ImageFailed:
+class ImageFailed(Struct, frozen=True):
     """`reason` is ErrImagePull, ErrImageNeverPull or InvalidImageName."""
 
     pod: Key
@@ -230,8 +218,7 @@ class ImageFailed:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerStarted:
+class ContainerStarted(Struct, frozen=True):
     pod: Key
     uid: str
     container: str
@@ -241,8 +228,7 @@ class ContainerStarted:
     started: float  # wall seconds
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerExited:
+class ContainerExited(Struct, frozen=True):
     """`reason` is Completed, Error, OOMKilled, StartError or ContainerStatusUnknown."""
 
     pod: Key
@@ -258,8 +244,7 @@ class ContainerExited:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Probed:
+class Probed(Struct, frozen=True):
     pod: Key
     uid: str
     container: str
@@ -281,8 +266,7 @@ PodEvent: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeRemoved:
+class VolumeRemoved(Struct, frozen=True):
     """`error` is "" when nothing of the directory is left."""
 
     volume: str

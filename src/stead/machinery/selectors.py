@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 from stead.machinery import labels
 from stead.machinery.fields import FieldError, invalid, not_supported
@@ -33,8 +34,7 @@ class Requirement(NamedTuple):
         return f"{self.key}{printed}({listed})" if self.operator in ("in", "notin") else f"{self.key}{printed}{listed}"
 
 
-@dataclass(frozen=True, slots=True)
-class Selector:
+class Selector(Struct, frozen=True):
     """All of its requirements must hold; `None` for a selector that selects nothing at all."""
 
     requirements: tuple[Requirement, ...] | None
@@ -262,8 +262,7 @@ class Term(NamedTuple):
         return f"{self.field}{'=' if self.is_equal else '!='}{escaped}"
 
 
-@dataclass(frozen=True, slots=True)
-class FieldSelector:
+class FieldSelector(Struct, frozen=True):
     """All of its terms must hold."""
 
     terms: tuple[Term, ...] = ()

@@ -1,7 +1,7 @@
 """Where a pod's volumes come from: claims and host paths, or directories that the runtime writes for it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from stead.controllers.kubelet import downward
 from stead.controllers.kubelet.environment import config_data, expand
@@ -74,8 +74,9 @@ def mounts(container: Json, ground: Ground, values: Mapping[str, str]) -> tuple[
 def _mount(entry: Json, place: Place, values: Mapping[str, str]) -> Mount:
     part = entry.get("subPath") or expand(entry.get("subPathExpr") or "", values)
     is_read_only = place.is_read_only or bool(entry.get("readOnly"))
-    whole = Mount(place.source, entry["mountPath"], is_read_only, place.host_type)
-    return replace(whole, source=f"{place.source}/{part}", within=place.source, host_type="") if part else whole
+    if not part:
+        return Mount(place.source, entry["mountPath"], is_read_only, place.host_type)
+    return Mount(f"{place.source}/{part}", entry["mountPath"], is_read_only, within=place.source)
 
 
 # --- sources
@@ -145,7 +146,7 @@ def _files(observed: Observed, volume: Json, sources: list[Json], settings: Sett
         if isinstance(found, Problem):
             return _failed(volume, found.text)
         mode = dig(source, kind, "defaultMode", default=whole)
-        files |= {file.path: replace(file, mode=file.mode or mode) for file in found}
+        files |= {file.path: File(file.path, file.data, file.mode or mode) for file in found}
     return VolumeFiles(volume["name"], tuple(files[path] for path in sorted(files)))
 
 
