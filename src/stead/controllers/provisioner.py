@@ -1,18 +1,32 @@
-"""The directory provisioner: a claim that no volume fits gets a directory of its own.
+"""The directory provisioner: a claim that no volume fits gets a directory of its own, which grows and goes with it.
 
-It serves every StorageClass whose provisioner is `stead.dev/directory`, and, so that manifests written for other
-clusters run as they are, any class the config's table names. The directory itself is made when it is first mounted
-and removed by the runtime when a Released volume's policy is Delete.
+It serves every StorageClass whose provisioner is `stead.dev/directory`, once the binder has written on the claim that
+it is wanted. The directory itself is made when it is first mounted, and removed by the runtime when the volume is
+Released and its policy is Delete (3.3.3, 3.3.6 and 3.3.10 in around.md).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stead.machinery import meta
+from stead.kinds.claimfit import class_of, wanted_size
+from stead.machinery import meta, quantity
 from stead.machinery.cache import Cache
-from stead.machinery.keys import Key, key_of
+from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
-from stead.machinery.plan import Calm, Create, Delete, Emit, Patch, Plan
+from stead.machinery.plan import (
+    NO_REACTION,
+    Action,
+    Create,
+    Delete,
+    Emit,
+    Fence,
+    Outcome,
+    Patch,
+    Plan,
+    Reaction,
+    Refused,
+    Waiting,
+)
 from stead.machinery.runtime import RemoveVolume
 from stead.machinery.times import Now
 from stead.machinery.watch import WatchEvent
@@ -20,20 +34,21 @@ from stead.machinery.watch import WatchEvent
 PROVISIONER = "stead.dev/directory"
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 STORAGE_PROVISIONER = "volume.kubernetes.io/storage-provisioner"
-SELECTED_NODE = "volume.kubernetes.io/selected-node"
-CLAIM, VOLUME = "PersistentVolumeClaim", "PersistentVolume"
+CLAIM, VOLUME, REMOVED = "PersistentVolumeClaim", "PersistentVolume", "RemovedVolume"
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
+    """A claim with its class and volume; or a volume, and what the runtime said of its directory ("" is: removed)."""
+
     key: Key
     obj: Json
-    storage_class: Json | None = None  # of a claim
-    has_volume: bool = False  # of a claim: its volume exists already
-    removed: Json | None = None  # of a volume: what the runtime said of its directory
+    storage_class: Json | None = None
+    volume: Json | None = None
+    error: str | None = None
 
 
-class Provisioner(Calm):
+class Provisioner:
     """`root` is the absolute path under which directories are named; it is only text here."""
 
     name = "provisioner"
@@ -42,50 +57,52 @@ class Provisioner(Calm):
         self.root = root
 
     def wants(self, event: WatchEvent, cache: Cache) -> Iterable[Key]:
-        kind = event.key.kind
-        if kind in (CLAIM, VOLUME):
-            return [event.key]
-        if kind == "RemovedVolume":
-            return [Key(VOLUME, "", event.key.name)]
-        if kind == "StorageClass":
-            return [key_of(CLAIM, claim) for claim in cache.all(CLAIM) if not dig(claim, "spec", "volumeName")]
-        return []
+        kind, _, name = event.key
+        if kind == REMOVED:  # an error is told in a round of its own, so that telling it does not count as a retry
+            return [event.key if event.obj["error"] else Key(VOLUME, "", name)]
+        return [event.key] if kind in (CLAIM, VOLUME) and event.type != "DELETED" else []
 
     def observe(self, cache: Cache, key: Key) -> Observed | None:
-        obj = cache.get(key)
+        obj = cache.get(Key(VOLUME, "", key.name) if key.kind == REMOVED else key)
         if obj is None:
             return None
-        if key.kind == VOLUME:
-            return Observed(key, obj, removed=cache.get(Key("RemovedVolume", "", key.name)))
-        name = dig(obj, "spec", "storageClassName", default="")
-        has_volume = cache.get(Key(VOLUME, "", _volume_name(obj))) is not None
-        return Observed(key, obj, cache.get(Key("StorageClass", "", name)), has_volume)
+        if key.kind != CLAIM:
+            removed = cache.get(Key(REMOVED, "", key.name))
+            return Observed(key, obj, error=None if removed is None else str(removed["error"]))
+        if meta.annotations(obj).get(STORAGE_PROVISIONER) != PROVISIONER:
+            return None
+        storage_class = cache.get(Key("StorageClass", "", class_of(obj)))
+        return Observed(key, obj, storage_class, cache.get(Key(VOLUME, "", _volume_name(obj))))
 
     def reconcile(self, observed: Observed, now: Now) -> Plan:
-        return self._volume(observed) if observed.key.kind == VOLUME else self._claim(observed)
+        if observed.key.kind == REMOVED:
+            return _failed(observed, observed.error or "")
+        if observed.key.kind == VOLUME:
+            return _volume(observed)
+        return _grow(observed) if dig(observed.obj, "spec", "volumeName") else self._claim(observed)
+
+    def react(self, observed: Observed, action: Action, outcome: Outcome, now: Now) -> Reaction:
+        """The volume is there already, or gone already: as it was meant."""
+        is_so = isinstance(outcome, Refused) and outcome.reason in ("AlreadyExists", "NotFound")
+        return Reaction(is_failure=False) if is_so else NO_REACTION
 
     def _claim(self, observed: Observed) -> Plan:
         claim, class_ = observed.obj, observed.storage_class
-        if class_ is None or class_["provisioner"] != PROVISIONER or observed.has_volume:
+        if observed.volume is not None or meta.is_terminating(claim) or class_ is None:
             return Plan()
-        if dig(claim, "spec", "volumeName") or meta.is_terminating(claim) or dig(claim, "spec", "selector"):
-            return Plan()
-        is_late = class_.get("volumeBindingMode") == "WaitForFirstConsumer"
-        if is_late and SELECTED_NODE not in meta.annotations(claim):
-            return Plan()
-        told = f"Successfully provisioned volume {_volume_name(claim)}"
-        mark = {"metadata": {"annotations": {STORAGE_PROVISIONER: PROVISIONER}}}
-        return Plan(
-            (
-                Create(self._made_for(claim, class_)),
-                Patch(observed.key, mark, uid=meta.uid(claim)),
-                Emit(claim, "Normal", "ProvisioningSucceeded", told),
+        if dig(claim, "spec", "selector"):
+            told = (
+                f'failed to provision volume with StorageClass "{meta.name(class_)}": claim Selector is not supported'
             )
+            waiting = Waiting(told, "3.3.3", observed.key, remedy="take the selector out of the claim")
+            return Plan((Emit(claim, "Warning", "ProvisioningFailed", told),), waiting=(waiting,))
+        told = f"Successfully provisioned volume {_volume_name(claim)}"
+        return Plan(
+            (Create(self._made_for(claim, class_)), Fence(), Emit(claim, "Normal", "ProvisioningSucceeded", told))
         )
 
     def _made_for(self, claim: Json, class_: Json) -> Json:
-        spec = claim["spec"]
-        name = _volume_name(claim)
+        spec, name = claim["spec"], _volume_name(claim)
         reference = {
             "apiVersion": "v1",
             "kind": CLAIM,
@@ -108,21 +125,61 @@ class Provisioner(Calm):
             },
         }
 
-    def _volume(self, observed: Observed) -> Plan:
-        """A Released volume that may go: first its directory, then, once the runtime says so, the object."""
-        volume = observed.obj
-        is_ours = meta.annotations(volume).get(PROVISIONED_BY) == PROVISIONER
-        policy = dig(volume, "spec", "persistentVolumeReclaimPolicy")
-        if not is_ours or policy != "Delete" or dig(volume, "status", "phase") != "Released":
-            return Plan()
-        if observed.removed is None:
-            return Plan((RemoveVolume(observed.key.name, str(dig(volume, "spec", "hostPath", "path"))),))
-        error = observed.removed["error"]
-        if error:
-            failed = Patch(observed.key, {"status": {"phase": "Failed", "message": error}}, subresource="status")
-            return Plan((failed, Emit(volume, "Warning", "VolumeFailedDelete", error)))
-        return Plan((Delete(observed.key, meta.uid(volume)),))
-
 
 def _volume_name(claim: Json) -> str:
     return f"pvc-{meta.uid(claim)}"
+
+
+# --- growth
+
+
+def _grow(observed: Observed) -> Plan:
+    """3.3.10: a directory holds what the disk holds, so that growing it is a matter of saying so, in two steps."""
+    claim, volume = observed.obj, observed.volume
+    has = dig(claim, "status", "capacity", "storage")
+    if volume is None or dig(claim, "status", "phase") != "Bound" or meta.is_terminating(claim) or has is None:
+        return Plan()
+    wanted = dig(claim, "spec", "resources", "requests", "storage", default="0")
+    if wanted_size(claim) <= quantity.value(has):
+        return Plan()
+    others = [one for one in dig(claim, "status", "conditions", default=[]) if one["type"] != "Resizing"]
+    if not meta.has_condition(claim, "Resizing"):
+        resizing = {"type": "Resizing", "status": "True", "lastProbeTime": None}
+        told = f"External resizer is resizing volume {meta.name(volume)}"
+        return Plan((_status(claim, {"conditions": [*others, resizing]}), Emit(claim, "Normal", "Resizing", told)))
+    grown = Patch(Key(VOLUME, "", meta.name(volume)), {"spec": {"capacity": {"storage": wanted}}}, uid=meta.uid(volume))
+    done = _status(claim, {"capacity": {"storage": wanted}, "conditions": others or None})
+    return Plan((grown, Fence(), done, Emit(claim, "Normal", "VolumeResizeSuccessful", "Resize volume succeeded")))
+
+
+def _status(claim: Json, status: Json) -> Patch:
+    key = Key(CLAIM, meta.namespace(claim), meta.name(claim))
+    return Patch(key, {"status": status}, subresource="status", uid=meta.uid(claim))
+
+
+# --- the end
+
+
+def _volume(observed: Observed) -> Plan:
+    """A Released volume that may go: first its directory, then, once the runtime says so, the object."""
+    volume, by = observed.obj, meta.annotations(observed.obj).get(PROVISIONED_BY)
+    policy, phase = dig(volume, "spec", "persistentVolumeReclaimPolicy"), dig(volume, "status", "phase")
+    if policy != "Delete" or phase not in ("Released", "Failed") or by not in (None, PROVISIONER):
+        return Plan()
+    if by is None:
+        told = f'no deleter for volume "{meta.name(volume)}": it was not provisioned by {PROVISIONER}'
+        return _failed(observed, told) if phase == "Released" else Plan()
+    if observed.error == "":
+        return Plan() if meta.is_terminating(volume) else Plan((Delete(observed.key, meta.uid(volume)),))
+    path = str(dig(volume, "spec", "hostPath", "path"))
+    return Plan((RemoveVolume(observed.key.name, path),), is_failed=observed.error is not None)
+
+
+def _failed(observed: Observed, error: str) -> Plan:
+    volume = observed.obj
+    told = Emit(volume, "Warning", "VolumeFailedDelete", error)
+    if (dig(volume, "status", "phase"), dig(volume, "status", "message")) == ("Failed", error):
+        return Plan((told,))
+    status = {"phase": "Failed", "message": error}
+    key = Key(VOLUME, "", meta.name(volume))
+    return Plan((Patch(key, {"status": status}, subresource="status", uid=meta.uid(volume)), told))

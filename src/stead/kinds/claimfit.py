@@ -1,4 +1,4 @@
-"""Whether a volume may be a claim's: what the binder asks of every volume, and the scheduler of every node's (3.3.2)."""
+"""Whether a volume may be a claim's: the binder asks it of every volume, the scheduler of every node (3.3.2)."""
 
 from collections.abc import Iterable
 from fractions import Fraction

@@ -77,9 +77,10 @@ def _subsets(service: Json, ready: list[PodView], others: list[PodView]) -> list
     subsets = []
     for _, same in groupby(told, key=lambda one: canonical(one[0])):
         subset: dict[str, Any] = {}
-        ports: Ports = []
-        for ports, pod, member in same:
+        members = list(same)
+        for _, pod, member in members:
             subset.setdefault(member, []).append(address(service, pod))
+        ports: Ports = members[0][0]
         named = [{name: value for name, value in port.items() if value} for port in ports]
         subsets.append(subset | ({"ports": named} if named else {}))
     return subsets
