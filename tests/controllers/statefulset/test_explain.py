@@ -36,6 +36,13 @@ CRASHING = sick("U", waiting={"reason": "CrashLoopBackOff", "message": "back-off
 UNBOUND = {**a_claim(SET, 0), "status": {"phase": "Pending"}}
 ON_N = {**a_pod(a_set("1"), 0, "T"), "spec": {**a_pod(a_set("1"), 0)["spec"], "nodeName": "n"}}
 
+QUOTA = {
+    "kind": "ResourceQuota",
+    "metadata": {"name": "small", "namespace": "default"},
+    "status": {"hard": {"pods": "2", "cpu": "nonsense"}, "used": {"pods": "2"}},
+}
+LEAVING = {"kind": "Namespace", "metadata": {"name": "default", "deletionTimestamp": AN_HOUR_AGO}}
+
 WAITS = [
     ("PR-2", "1", "", (), "web-0 to be created", ""),
     ("PR-5", "1", "", (CRASHING,), "web-0 is not Ready: container nginx waits: CrashLoopBackOff (back-off 10s)", "kubectl logs web-0 -c nginx --previous"),
@@ -55,6 +62,8 @@ WAITS = [
     ("CL-4", "1", "", (a_pod(SET, 0, ownerReferences=[{"kind": "ReplicaSet", "name": "r", "uid": "u", "controller": True}]),), "taken by a pod that ReplicaSet r controls", "delete pod web-0"),
     ("CL-6", "1", "", (a_pod(SET, 0, ownerReferences=[], labels={}),), "taken by a pod that has labels that the selector does not match", "labels of web"),
     ("ID-3", "2", "0R", (a_pod(SET, 1, name="web-01"),), "web-01 holds the place of web-1", "kubectl delete pod web-01"),
+    ("PR-9", "1", "", (QUOTA,), "web-0 may be refused: ResourceQuota small allows 2 pods, 2 are used", "raise ResourceQuota small"),
+    ("PR-9", "1", "", (LEAVING,), "web-0 cannot be created: namespace default is being deleted", ""),
     ("3.2", "1", "0R", (SERVICE,), 'there is no Service "nginx"', 'create a headless Service "nginx"'),
     ("PR-5", "1 parallel", "0U", (), "web-0 is not Ready", ""),
 ]  # fmt: skip

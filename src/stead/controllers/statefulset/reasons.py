@@ -3,7 +3,8 @@
 Kubernetes keeps all of this to itself; `stead explain` prints what is made here.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from stead.controllers.statefulset import causes, identity
@@ -11,9 +12,9 @@ from stead.controllers.statefulset.observed import Observed
 from stead.controllers.statefulset.revisions import KIND as REVISION
 from stead.controllers.statefulset.revisions import History
 from stead.controllers.statefulset.roster import Slot
-from stead.machinery import meta
+from stead.machinery import meta, quantity
 from stead.machinery.keys import Key
-from stead.machinery.objects import Json
+from stead.machinery.objects import Json, dig
 from stead.machinery.plan import Waiting
 
 _MOST_NAMED = 3
@@ -66,9 +67,36 @@ def to_be_created(observed: Observed, ordinal: int, revision: str) -> Waiting:
         text = f"{name} cannot be created: the name of its revision, {revision}, is too long for a label"
         return Waiting(text, "ID-11", about, remedy="use a set name of at most 52 characters")
     bearer = observed.family.pods.get(name)
-    if bearer is None:
-        return Waiting(f"{name} to be created", "PR-2", about)
-    return _taken(observed, name, bearer)
+    if bearer is not None:
+        return _taken(observed, name, bearer)
+    return next(_barred(observed, name), None) or Waiting(f"{name} to be created", "PR-2", about)
+
+
+def _barred(observed: Observed, name: str) -> Iterator[Waiting]:
+    """What makes the API refuse new pods in this namespace (PR-9)."""
+    space, cache = observed.spec.namespace, observed.cache
+    about = observed.pod_key(name)
+    namespace = cache.get(Key("Namespace", "", space))
+    if namespace is not None and meta.is_terminating(namespace):
+        text = f"{name} cannot be created: namespace {space} is being deleted"
+        yield Waiting(text, "PR-9", about, str(namespace["metadata"]["deletionTimestamp"]))
+    for quota in cache.all("ResourceQuota", space):
+        for resource, hard in (dig(quota, "status", "hard") or {}).items():
+            used = dig(quota, "status", "used", resource, default="0")
+            if _is_used_up(used, hard):
+                text = (
+                    f"{name} may be refused: ResourceQuota {meta.name(quota)} allows {hard} {resource}, {used} are used"
+                )
+                yield Waiting(
+                    text, "PR-9", about, remedy=f"raise ResourceQuota {meta.name(quota)}, or free some {resource}"
+                )
+
+
+def _is_used_up(used: str, hard: str) -> bool:
+    try:
+        return quantity.parse(used) >= quantity.parse(hard)
+    except ValueError:
+        return False
 
 
 def _taken(observed: Observed, name: str, bearer: Json) -> Waiting:
@@ -187,6 +215,17 @@ def _without_service(observed: Observed) -> Iterator[Waiting]:
     if name and "Service" in cache.kinds() and cache.get(about) is None:
         text = f'there is no Service "{name}" (serviceName), so the pods have no names in DNS'
         yield Waiting(text, "3.2", about, remedy=f'create a headless Service "{name}" that selects the pods')
+
+
+def few(waiting: Iterable[Waiting]) -> tuple[Waiting, ...]:
+    """The first of each rule: a parallel set may wait for thousands of replicas at once."""
+    seen: Counter[str] = Counter()
+    kept = []
+    for wait in waiting:
+        seen[wait.rule] += 1
+        if seen[wait.rule] <= _MOST_NAMED:
+            kept.append(wait)
+    return tuple(kept)
 
 
 def _listed(names: list[str], count: int) -> str:

@@ -37,7 +37,10 @@ def _parallel(observed: Observed, history: History) -> Step:
     gaps = roster.occupied.gaps(spec.first, spec.last)
     due = merge(roster.work.between(spec.first, spec.last), gaps)
     plans = ((ordinal - spec.first, _tend(observed, history, ordinal)) for ordinal in due)
-    return in_batches(plans)
+    step = in_batches(plans)
+    plan = step.plan
+    few = reasons.few(plan.waiting)
+    return Step(Plan(plan.actions, plan.always, few, plan.wake_after_seconds, plan.is_failed), step.is_last)
 
 
 def first_trouble(observed: Observed, wall: float) -> int | None:
