@@ -17,7 +17,7 @@ from stead.controllers.kubelet.reconcile import Kubelet
 from stead.controllers.kubelet.settings import Settings
 from stead.controllers.namespaces import Namespaces
 from stead.controllers.nodes import Facts, Nodes
-from stead.controllers.podgc import PodGarbage
+from stead.controllers.podgc import Placed, PodGarbage
 from stead.controllers.provisioner import Provisioner
 from stead.controllers.statefulset.controller import StatefulSetController
 from stead.controllers.statefulset.profile import PROFILES
@@ -73,6 +73,7 @@ def _indexes(config: Config) -> list[Index]:
         scheduler.Unscheduled(),
         Rolls(),
         Shelves(),
+        Placed(),
         protection.Users(),
         NameIndex(),
     ]

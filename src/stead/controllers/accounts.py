@@ -1,7 +1,8 @@
 """What every namespace has: a `default` ServiceAccount, and the cluster's CA in a ConfigMap."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stead.machinery import meta
 from stead.machinery.cache import Cache
@@ -12,8 +13,7 @@ from stead.machinery.times import Now
 from stead.machinery.watch import WatchEvent
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(Struct, frozen=True):
     namespace: str
     found: Json | None
 

@@ -5,9 +5,10 @@ the dependent's own namespace or in none. Every event wakes the few objects it m
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from stead.kinds.registry import BUILT_IN
 from stead.machinery import meta
@@ -40,8 +41,7 @@ class Uids:
                 self.keys[after] = key
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(Struct, frozen=True):
     """An object, how each of its owners stands (by uid), and what depends on it.
 
     `dependents` are read on the spot; `blockers` are the first few that hold up the object's foreground deletion.

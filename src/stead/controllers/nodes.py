@@ -1,28 +1,30 @@
 """The node tells that it is there: its Node object, and a Lease renewed every ten seconds (3.6 in around.md)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from stead.machinery import meta, times
 from stead.machinery.cache import Cache
 from stead.machinery.keys import Key
-from stead.machinery.objects import Json
-from stead.machinery.plan import Calm, Create, Patch, Plan
+from stead.machinery.objects import Json, dig
+from stead.machinery.plan import NO_REACTION, Action, Create, Outcome, Patch, Plan, Reaction, Refused
 from stead.machinery.times import Now
 from stead.machinery.watch import WatchEvent
 
-LEASE_SECONDS, RENEW_SECONDS = 40, 10
+LEASE_SECONDS, RENEW_SECONDS, REPORT_SECONDS = 40, 10, 300
 LEASES = "kube-node-lease"
-PRESSURES = {
-    "MemoryPressure": ("KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-    "DiskPressure": ("KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-    "PIDPressure": ("KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+LONG_AGO = "1970-01-01T00:00:00Z"
+CONDITIONS = {
+    "MemoryPressure": ("False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+    "DiskPressure": ("False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+    "PIDPressure": ("False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+    "Ready": ("True", "KubeletReady", "kubelet is posting ready status"),
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What the machine is: told once, when stead starts. Quantities as text."""
 
     name: str
@@ -34,36 +36,45 @@ class Facts:
     pod_cidr: str = "10.244.0.0/24"
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(Struct, frozen=True):
     facts: Facts
     node: Json | None
     lease: Json | None
     is_namespace_there: bool
 
 
-class Nodes(Calm):
+class Nodes:
+    """Speaks for one node or several, each by its facts."""
+
     name = "node"
 
-    def __init__(self, facts: Facts) -> None:
-        self.facts = facts
-        self.starts = (Key("Node", "", facts.name),)
+    def __init__(self, *facts: Facts) -> None:
+        self.facts = {each.name: each for each in facts}
+        self.starts = tuple(Key("Node", "", name) for name in self.facts)
 
     def wants(self, event: WatchEvent, cache: Cache) -> Iterable[Key]:
-        is_ours = event.key == self.starts[0] or event.key == Key("Namespace", "", LEASES)
-        return self.starts if is_ours else ()
+        if event.key == Key("Namespace", "", LEASES):
+            return self.starts
+        is_ours = event.key.kind == "Node" and event.key.name in self.facts
+        return [event.key] if is_ours else []
 
     def observe(self, cache: Cache, key: Key) -> Observed:
         lease = cache.get(Key("Lease", LEASES, key.name))
-        return Observed(self.facts, cache.get(key), lease, cache.get(Key("Namespace", "", LEASES)) is not None)
+        is_namespace_there = cache.get(Key("Namespace", "", LEASES)) is not None
+        return Observed(self.facts[key.name], cache.get(key), lease, is_namespace_there)
 
     def reconcile(self, observed: Observed, now: Now) -> Plan:
         plan = Plan(wake_after_seconds=RENEW_SECONDS)
         if observed.node is None:
-            return plan + Plan((Create(_node(observed.facts)), _status(observed.facts, now)))
-        if not meta.has_condition(observed.node, "Ready"):
-            plan += Plan((_status(observed.facts, now),))
+            return plan + Plan((Create(_node(observed.facts)), _status(observed, now)))
+        if _is_due(observed, now):
+            plan += Plan((_status(observed, now),))
         return plan + _heartbeat(observed, now) if observed.is_namespace_there else plan
+
+    def react(self, observed: Observed, action: Action, outcome: Outcome, now: Now) -> Reaction:
+        """It was registered already."""
+        is_there = isinstance(outcome, Refused) and outcome.reason == "AlreadyExists"
+        return Reaction(is_failure=False) if is_there else NO_REACTION
 
 
 def _heartbeat(observed: Observed, now: Now) -> Plan:
@@ -75,10 +86,10 @@ def _heartbeat(observed: Observed, now: Now) -> Plan:
         return Plan(
             (Create({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}),)
         )
-    since = now.wall - times.from_text(str(observed.lease["spec"]["renewTime"]))
+    since = now.wall - times.from_text(str(dig(observed.lease, "spec", "renewTime", default=LONG_AGO)))
     if 0 <= since < RENEW_SECONDS - 1:
         return Plan()
-    return Plan((Patch(Key("Lease", LEASES, name), {"spec": {"renewTime": renewed}}),))
+    return Plan((Patch(Key("Lease", LEASES, name), {"spec": {"holderIdentity": name, "renewTime": renewed}}),))
 
 
 def _node(facts: Facts) -> Json:
@@ -91,9 +102,23 @@ def _node(facts: Facts) -> Json:
     }
 
 
-def _status(facts: Facts, now: Now) -> Patch:
-    conditions: list[dict[str, Any]] = [_condition(type_, "False", *told, now) for type_, told in PRESSURES.items()]
-    conditions.append(_condition("Ready", "True", "KubeletReady", "kubelet is posting ready status", now))
+def _is_due(observed: Observed, now: Now) -> bool:
+    """Whether something else is told than is true, or it was told long ago."""
+    node, facts = observed.node, observed.facts
+    if not all(meta.has_condition(node or {}, type_, told[0]) for type_, told in CONDITIONS.items()):
+        return True
+    ready = meta.condition(node or {}, "Ready") or {}
+    since = now.wall - times.from_text(ready.get("lastHeartbeatTime") or LONG_AGO)
+    if since < RENEW_SECONDS:
+        return False
+    said = ((facts.capacity, "capacity"), (facts.info, "nodeInfo"))
+    is_true = all(dig(node, "status", part, name) == value for told, part in said for name, value in told.items())
+    return since >= REPORT_SECONDS or not is_true
+
+
+def _status(observed: Observed, now: Now) -> Patch:
+    facts = observed.facts
+    conditions = [_condition(observed.node, type_, told, now) for type_, told in CONDITIONS.items()]
     status = {
         "addresses": [
             {"type": "InternalIP", "address": facts.address},
@@ -108,13 +133,15 @@ def _status(facts: Facts, now: Now) -> Patch:
     return Patch(Key("Node", "", facts.name), {"status": status}, subresource="status")
 
 
-def _condition(type_: str, status: str, *told: Any) -> dict[str, Any]:
-    reason, message, now = told
+def _condition(node: Json | None, type_: str, told: tuple[str, str, str], now: Now) -> dict[str, Any]:
+    status, reason, message = told
+    found = meta.condition(node, type_) if node is not None else None
+    since = found["lastTransitionTime"] if found is not None and found["status"] == status else now.text
     return {
         "type": type_,
         "status": status,
         "reason": reason,
         "message": message,
         "lastHeartbeatTime": now.text,
-        "lastTransitionTime": now.text,
+        "lastTransitionTime": since,
     }

@@ -1,61 +1,188 @@
-"""Pod garbage: terminating pods that nobody will ever end, because they have no node or their node is gone (3.7)."""
+"""Pod garbage: pods that nobody will ever end, because they have no node or their node is gone or given up (3.7).
+
+How long a node has been gone is written down, where a restart does not forget it: in a Lease `podgc-NODE` that is
+made when it is first missed and removed when it is back or has no pods any more.
+"""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Any
+
+from msgspec import Struct
 
 from stead.kinds.pod import PodView
-from stead.machinery import meta
+from stead.machinery import meta, times
 from stead.machinery.cache import Cache
-from stead.machinery.keys import Key, key_of
-from stead.machinery.plan import Calm, Delete, Plan
+from stead.machinery.keys import Key
+from stead.machinery.objects import Json, dig
+from stead.machinery.plan import (
+    NO_REACTION,
+    Action,
+    Create,
+    Delete,
+    Outcome,
+    Patch,
+    Plan,
+    Reaction,
+    Refused,
+    Waiting,
+)
 from stead.machinery.times import Now
 from stead.machinery.watch import WatchEvent
 
 QUARANTINE_SECONDS = 40  # how long a node must be gone before its pods are
+MOST_TERMINAL = 12_500  # pods that are done and may stay
+LEASES, PREFIX = "kube-node-lease", "podgc-"
+OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
+TERMINAL = Key("Pod", "", "")  # the turn of those that are done
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
-    key: Key
-    pod: PodView
-    is_node_there: bool
-
-
-class PodGarbage(Calm):
-    name = "podgc"
+class Placed:
+    """An index of pods by the name of their node ("" for none), and of those that are done."""
 
     def __init__(self) -> None:
-        self._gone: dict[str, float] = {}
+        self.on: dict[str, dict[Key, Json]] = {}
+        self.terminal: dict[Key, Json] = {}
+
+    def apply(self, key: Key, old: Json | None, new: Json | None) -> None:
+        if key.kind != "Pod":
+            return
+        if old is not None:
+            self._leave(PodView(old).node, key)
+        if new is not None:
+            self.on.setdefault(PodView(new).node, {})[key] = new
+        if new is not None and PodView(new).is_terminal:
+            self.terminal[key] = new
+        else:
+            self.terminal.pop(key, None)
+
+    def _leave(self, node: str, key: Key) -> None:
+        pods = self.on.get(node, {})
+        pods.pop(key, None)
+        if not pods:
+            self.on.pop(node, None)
+
+
+class Observed(Struct, frozen=True):
+    """A pod without a node, a node's pods, or (TERMINAL) the oldest of those that are done and too many."""
+
+    key: Key
+    pods: tuple[tuple[Key, Json], ...]
+    node: Json | None = None
+    lease: Json | None = None
+
+
+class PodGarbage:
+    name = "podgc"
 
     def wants(self, event: WatchEvent, cache: Cache) -> Iterable[Key]:
-        if event.key.kind == "Pod" and meta.is_terminating(event.obj) and event.type != "DELETED":
+        kind, _, name = event.key
+        if kind == "Node":
             return [event.key]
-        if event.key.kind == "Node" and event.type == "DELETED":
-            pods = cache.all("Pod")
-            return [key_of("Pod", pod) for pod in pods if PodView(pod).node == event.key.name]
-        return []
+        if kind == "Lease" and name.startswith(PREFIX) and event.key.namespace == LEASES:
+            return [Key("Node", "", name.removeprefix(PREFIX))]
+        return _turns_of_pod(event, cache) if kind == "Pod" else []
 
     def observe(self, cache: Cache, key: Key) -> Observed | None:
-        pod = cache.get(key)
-        if pod is None:
+        placed = cache.index(Placed)
+        if key == TERMINAL:
+            surplus = len(placed.terminal) - MOST_TERMINAL
+            return Observed(key, tuple(sorted(placed.terminal.items(), key=_age)[:surplus])) if surplus > 0 else None
+        if key.kind == "Pod":
+            pod = cache.get(key)
+            return Observed(key, ((key, pod),)) if pod is not None and _is_homeless(pod) else None
+        lease = cache.get(Key("Lease", LEASES, PREFIX + key.name))
+        node = cache.get(key)
+        if node is not None and lease is None and not _is_given_up(node):
             return None
-        view = PodView(pod)
-        return Observed(key, view, cache.get(Key("Node", "", view.node)) is not None)
+        return Observed(key, tuple(placed.on.get(key.name, {}).items()), node, lease)
 
     def reconcile(self, observed: Observed, now: Now) -> Plan:
-        pod = observed.pod
-        if not pod.node:
-            return Plan((_force(observed),)) if pod.is_terminating else Plan()
-        if observed.is_node_there:
-            self._gone.pop(pod.uid, None)
-            return Plan()
-        since = self._gone.setdefault(pod.uid, now.mono)
-        left = since + QUARANTINE_SECONDS - now.mono
-        if left > 0:
-            return Plan(wake_after_seconds=left)
-        del self._gone[pod.uid]
-        return Plan((_force(observed),))
+        if observed.key.kind == "Pod":
+            return Plan(tuple(action for key, pod in observed.pods for action in _end(key, pod)))
+        if observed.node is None and observed.pods:
+            return _orphans(observed, now)
+        return _forgotten(observed.lease) + _given_up(observed)
+
+    def react(self, observed: Observed, action: Action, outcome: Outcome, now: Now) -> Reaction:
+        """A pod that is gone already is as it should be."""
+        is_gone = isinstance(outcome, Refused) and outcome.reason == "NotFound" and not isinstance(action, Create)
+        return Reaction(is_failure=False) if is_gone else NO_REACTION
 
 
-def _force(observed: Observed) -> Delete:
-    return Delete(observed.key, observed.pod.uid, grace_seconds=0)
+def _turns_of_pod(event: WatchEvent, cache: Cache) -> Iterable[Key]:
+    pod = PodView(event.obj)
+    if event.type == "DELETED":
+        return [Key("Node", "", pod.node)] if pod.node and cache.get(Key("Node", "", pod.node)) is None else []
+    turns = [event.key] if _is_homeless(event.obj) else []
+    if pod.is_terminal and len(cache.index(Placed).terminal) > MOST_TERMINAL:
+        turns.append(TERMINAL)
+    if pod.node:
+        node = cache.get(Key("Node", "", pod.node))
+        if node is None or (pod.is_terminating and _is_given_up(node)):
+            turns.append(Key("Node", "", pod.node))
+    return turns
+
+
+def _is_homeless(pod: Json) -> bool:
+    return meta.is_terminating(pod) and not PodView(pod).node
+
+
+def _is_given_up(node: Json) -> bool:
+    """3.6.3: a person says that it will not come back, and it does not contradict."""
+    tainted = any(taint["key"] == OUT_OF_SERVICE for taint in dig(node, "spec", "taints", default=[]))
+    return tainted and not meta.has_condition(node, "Ready")
+
+
+def _orphans(observed: Observed, now: Now) -> Plan:
+    """3.6.3: pods of a missing node, once it has been missing for long enough."""
+    name = observed.key.name
+    if observed.lease is None:
+        since = {"holderIdentity": "podgc", "acquireTime": times.to_micro_text(now.wall)}
+        metadata = {"name": PREFIX + name, "namespace": LEASES}
+        lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": since}
+        return Plan((Create(lease),))
+    since_text = str(dig(observed.lease, "spec", "acquireTime"))
+    left = times.from_text(since_text) + QUARANTINE_SECONDS - now.wall
+    if left > 0:
+        told = f"node {name} is gone; its pods go in {QUARANTINE_SECONDS} seconds if it does not come back"
+        return Plan(waiting=(Waiting(told, "3.6.3", observed.key, since_text),), wake_after_seconds=left)
+    reason = _disruption("DeletionByPodGC", "PodGC: node no longer exists", now)
+    return Plan(tuple(action for key, pod in observed.pods for action in _end(key, pod, reason)))
+
+
+def _given_up(observed: Observed) -> Plan:
+    if observed.node is None or not _is_given_up(observed.node):
+        return Plan()
+    ending = [(key, pod) for key, pod in observed.pods if meta.is_terminating(pod)]
+    return Plan(tuple(action for key, pod in ending for action in _end(key, pod)))
+
+
+def _forgotten(lease: Json | None) -> Plan:
+    return Plan((Delete(Key("Lease", LEASES, meta.name(lease)), meta.uid(lease)),)) if lease is not None else Plan()
+
+
+def _end(key: Key, pod: Json, condition: Json | None = None) -> Iterable[Action]:
+    """Mark it Failed, if nobody has said how it ended, and remove it at once."""
+    view = PodView(pod)
+    status: dict[str, Any] = {} if view.is_terminal else {"phase": "Failed"}
+    if condition is not None and meta.condition(pod, "DisruptionTarget") is None:
+        status["conditions"] = [*dig(pod, "status", "conditions", default=[]), condition]
+    if status and view.node:
+        yield Patch(key, {"status": status}, subresource="status", uid=view.uid)
+    yield Delete(key, view.uid, grace_seconds=0)
+
+
+def _disruption(reason: str, message: str, now: Now) -> Json:
+    return {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "reason": reason,
+        "message": message,
+        "lastTransitionTime": now.text,
+    }
+
+
+def _age(item: tuple[Key, Json]) -> tuple[bool, str]:
+    """Evicted pods first, then the oldest."""
+    pod = item[1]
+    return dig(pod, "status", "reason") != "Evicted", str(pod["metadata"].get("creationTimestamp", ""))

@@ -1,7 +1,8 @@
 """Protection: a claim in use and a bound volume outlive their deletion until they are free (3.3.7 in around.md)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stead.kinds.pod import PodView
 from stead.machinery import meta
@@ -28,13 +29,18 @@ class Users:
         before, after = _used(old), _used(new)
         for claim in before:
             if claim not in after:
-                self.pods.get(claim, {}).pop(key.name, None)
+                self._leave(claim, key.name)
         for claim in after:
             self.pods.setdefault(claim, {})[key.name] = None
 
+    def _leave(self, claim: Key, pod: str) -> None:
+        users = self.pods.get(claim, {})
+        users.pop(pod, None)
+        if not users:
+            self.pods.pop(claim, None)
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+
+class Observed(Struct, frozen=True):
     key: Key
     obj: Json
     users: tuple[str, ...]
@@ -45,8 +51,8 @@ class Protection(Calm):
 
     def wants(self, event: WatchEvent, cache: Cache) -> Iterable[Key]:
         if event.key.kind in FINALIZERS:
-            return [event.key] if meta.is_terminating(event.obj) else []
-        return _used(event.old or event.obj) if event.key.kind == "Pod" and event.type == "DELETED" else []
+            return [event.key] if meta.is_terminating(event.obj) and event.type != "DELETED" else []
+        return _used(event.obj) if event.key.kind == "Pod" and event.type == "DELETED" else []
 
     def observe(self, cache: Cache, key: Key) -> Observed | None:
         obj = cache.get(key)
@@ -55,15 +61,22 @@ class Protection(Calm):
         if key.kind == CLAIM:
             return Observed(key, obj, tuple(cache.index(Users).pods.get(key, ())))
         is_bound = dig(obj, "status", "phase") == "Bound"
-        return Observed(key, obj, (str(dig(obj, "spec", "claimRef", "name")),) if is_bound else ())
+        return Observed(key, obj, (_claim_of(obj),) if is_bound else ())
 
     def reconcile(self, observed: Observed, now: Now) -> Plan:
         if observed.users:
             told = f"{observed.key.name} is still used by {', '.join(observed.users)}"
-            return Plan(waiting=(Waiting(told, "3.3.7", observed.key),))
+            since = str(observed.obj["metadata"]["deletionTimestamp"])
+            return Plan(waiting=(Waiting(told, "3.3.7", observed.key, since),))
         kept = [name for name in meta.finalizers(observed.obj) if name != FINALIZERS[observed.key.kind]]
         body = {"metadata": {"finalizers": kept or None}}
-        return Plan((Patch(observed.key, body, uid=meta.uid(observed.obj)),))
+        revision = meta.resource_version(observed.obj)
+        return Plan((Patch(observed.key, body, uid=meta.uid(observed.obj), if_revision=revision),))
+
+
+def _claim_of(volume: Json) -> str:
+    reference = dig(volume, "spec", "claimRef", default={})
+    return f"claim {reference.get('namespace', '')}/{reference.get('name', '')}"
 
 
 def _used(pod: Json | None) -> list[Key]:

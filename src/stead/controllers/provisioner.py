@@ -6,7 +6,8 @@ Released and its policy is Delete (3.3.3, 3.3.6 and 3.3.10 in around.md).
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stead.kinds.claimfit import class_of, wanted_size
 from stead.machinery import meta, quantity
@@ -37,8 +38,7 @@ STORAGE_PROVISIONER = "volume.kubernetes.io/storage-provisioner"
 CLAIM, VOLUME, REMOVED = "PersistentVolumeClaim", "PersistentVolume", "RemovedVolume"
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(Struct, frozen=True):
     """A claim with its class and volume; or a volume, and what the runtime said of its directory ("" is: removed)."""
 
     key: Key

@@ -5,8 +5,9 @@ looked at, and nothing else is written then. So two claims can never have one vo
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from stead.controllers.binder import volumes
 from stead.controllers.binder.shelves import BIND_COMPLETED, CLAIM, VOLUME, is_bound, volume_name
@@ -24,8 +25,7 @@ DIRECTORY = "stead.dev/directory"  # stead's own, which tells for itself
 LATE = "WaitForFirstConsumer"
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(Struct, frozen=True):
     """A claim and all that decides over it.
 
     `volume` is the one it names; `kept` are large enough volumes whose claimRef names it; `free` are those that fit.

@@ -1,7 +1,8 @@
 """The controller: whom a change concerns, and what is to be known of a claim or a volume."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stead.controllers.binder import claims, volumes
 from stead.controllers.binder.shelves import CLAIM, VOLUME, Shelves, is_bound, sought, volume_name
@@ -24,8 +25,7 @@ from stead.machinery.times import Now
 from stead.machinery.watch import WatchEvent
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeObserved:
+class VolumeObserved(Struct, frozen=True):
     volume: Json
     claim: Json | None
 

@@ -1,8 +1,9 @@
 """The controller: whom a change concerns, and the order of the two answers."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from stead.controllers.endpoints import legacy, slices
 from stead.controllers.endpoints.rolls import SERVICE_NAME, Roll, Rolls
@@ -16,8 +17,7 @@ from stead.machinery.times import Now
 from stead.machinery.watch import WatchEvent
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(Struct, frozen=True):
     """A service's roll and pods, read on the spot; without a roll the service is gone."""
 
     roll: Roll | None

@@ -3,8 +3,9 @@
 Both sides are folded forward from events, so that a round looks at what is wrong and at nothing else.
 """
 
-from dataclasses import dataclass, field
 from itertools import zip_longest
+
+from msgspec import Struct, field
 
 from stead.controllers.endpoints.endpoint import Place, Wanted, place_of, wanted
 from stead.kinds.pod import PodView
@@ -20,8 +21,7 @@ SERVICE_NAME = "kubernetes.io/service-name"
 ZONE = "topology.kubernetes.io/zone"
 
 
-@dataclass(slots=True)
-class Roll:
+class Roll(Struct):
     """`service` is None while only slices are left of it."""
 
     service: Json | None = None
