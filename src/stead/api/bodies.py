@@ -97,9 +97,9 @@ def typed(kind: Kind, obj: Json, call: Call, body: bytes) -> Json:
 
 def strictly(kind: Kind, call: Call, body: bytes) -> str:
     """Why Strict refuses `body`, "" if it does not; Warn tells the same as warnings."""
-    if call.validation == "Ignore" or not body or not kind.type:
+    if call.validation == "Ignore" or not body:
         return ""
-    told = strictness.unknown_and_duplicate(kind.type, body)
+    told = strictness.unknown_and_duplicate(kind.shape or kind.type, body)
     if told and call.validation == "Strict":
         return strictness.refusal(told)
     call.warn(told)

@@ -6,6 +6,7 @@ from random import Random
 from typing import NamedTuple
 
 from stead.api.request import ADMIN, User
+from stead.kinds import customresource, customresourcedefinition
 from stead.kinds.kind import Kind
 from stead.kinds.registry import Registry
 from stead.machinery.keys import Key
@@ -25,14 +26,26 @@ class Settings:
     token_key: bytes = b""
 
 
-@dataclass(slots=True)
 class Core:
-    """The parts that outlive a call. `registry` is replaced when custom kinds come and go."""
+    """The parts that outlive a call."""
 
-    store: Store
-    registry: Registry
-    chance: Random
-    settings: Settings
+    def __init__(self, store: Store, built_in: Registry, chance: Random, settings: Settings) -> None:
+        self.store = store
+        self.chance = chance
+        self.settings = settings
+        self._built_in = built_in
+        self._registry = built_in
+        self._definitions: list[Row] | None = None
+
+    @property
+    def registry(self) -> Registry:
+        """The built-in kinds and those that definitions in the store have made: a fold over the store."""
+        definitions = self.store.rows(customresourcedefinition.ID)
+        if definitions is not self._definitions:
+            self._definitions = definitions
+            kinds = [kind for row in definitions for kind in customresource.kinds_of(row.obj)]
+            self._registry = self._built_in.extended(*kinds) if kinds else self._built_in
+        return self._registry
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,15 @@ garbage collector, a user) lets it go later. Whether it may go at once is decide
 
 from typing import Any
 
-from stead.api import refusals
+from stead.api import definitions, refusals, verbs
 from stead.api.core import Call, Core, Written, not_written, written
 from stead.api.options import DeleteOptions
 from stead.api.verbs import Place, is_ready_to_go
+from stead.kinds import customresource, customresourcedefinition
 from stead.kinds.kind import Kind
 from stead.machinery import meta, times
 from stead.machinery.errors import Conflict, Forbidden, named
+from stead.machinery.keys import Key
 from stead.machinery.objects import Json, with_value
 
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
@@ -38,7 +40,21 @@ def delete(core: Core, call: Call, place: Place, options: DeleteOptions) -> Writ
         return not_written(old)
     if call.is_dry_run:
         return not_written(new)
-    return written(kind, core.store.put(place.key, kind.to_stored(new)))
+    marked = written(kind, core.store.put(place.key, kind.to_stored(new)))
+    if kind.id == customresourcedefinition.ID:
+        _empty(core, call, new)
+    return marked
+
+
+def _empty(core: Core, call: Call, definition: Json) -> None:
+    """A custom kind's objects go with its definition."""
+    id_ = customresource.id_of(definition["spec"])
+    kinds = [kind for kind in customresource.kinds_of(definition) if not kind.stored_as]
+    for key in definitions.objects_of(core, definition):
+        delete(core, call, Place(kinds[0], key), DeleteOptions(policy="Background"))
+    row = core.store.get(Key(customresourcedefinition.ID, "", meta.name(definition)))
+    if row is not None and not core.store.rows(id_):
+        definitions.let_go(core, row)
 
 
 def _remove(core: Core, call: Call, place: Place, states: tuple[Json, Json]) -> Written:
@@ -46,11 +62,9 @@ def _remove(core: Core, call: Call, place: Place, states: tuple[Json, Json]) -> 
     kind, (old, new) = place.kind, states
     knows_grace = kind.deletion_grace_seconds is not None
     last = new if knows_grace or meta.is_terminating(old) else old
-    if call.is_dry_run:
-        return not_written(last, is_removed=True)
-    if knows_grace and last is not old:
+    if knows_grace and last is not old and not call.is_dry_run:
         core.store.put(place.key, kind.to_stored(last))
-    return written(kind, core.store.remove(place.key, kind.to_stored(last)), is_removed=True)
+    return verbs.remove(core, call, place, last)
 
 
 def status_of_removed(kind: Kind, obj: Json) -> Json | None:

@@ -161,10 +161,10 @@ def shown(kind: Kind, obj: Json) -> Json:
 
 def item(kind: Kind, row: Row) -> bytes:
     """An object within a list of a built-in kind: it does not repeat its kind."""
+    if kind.schema is not None:
+        return encode(shown(kind, row.obj)) if kind.stored_as else row.body
     if kind.stored_as:
         return encode(_unnamed(shown(kind, row.obj)))
-    if kind.schema is not None:
-        return row.body
     head = head_of(kind)
     return b"{" + row.body[len(head) :] if row.body.startswith(head) else encode(_unnamed(row.obj))
 

@@ -100,7 +100,7 @@ def _without_times(metadata: Json) -> dict[str, Any]:
 
 
 def shape_of(kind: Kind) -> Shape:
-    return types.shape_of(kind.type) if kind.type else ANYTHING
+    return types.shape_of(kind.type) if kind.type else kind.shape or ANYTHING
 
 
 def zero_of(kind: Kind) -> Json:

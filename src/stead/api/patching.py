@@ -118,9 +118,7 @@ def apply(core: Core, call: Call, place: Place, wanted: tuple[Json, bool]) -> Wr
 
 def _refuse_unknown(kind: Kind, given: Json) -> None:
     """Apply must know whose field is whose, so that an unknown one is refused however fields are validated."""
-    if not kind.type:
-        return
-    told = strictness.unknown_and_duplicate(kind.type, encode(given))
+    told = strictness.unknown_and_duplicate(kind.shape or kind.type, encode(given))
     if told:
         paths = [f".{text.removeprefix(UNKNOWN).strip(QUOTE)}: field not declared in schema" for text in told]
         why = paths[0] if len(paths) == 1 else "errors:\n" + "\n".join(f"  {path}" for path in paths)

@@ -10,7 +10,6 @@ from stead.machinery.objects import Json, dig, encode, with_value
 
 SCALE = Kind(id="Scale", name="Scale", plural="scales", version="v1", group="autoscaling", type="autoscaling.v1.Scale")
 SHOWN = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
-REPLICAS = ("spec", "replicas")
 
 
 def read(core: Core, place: Place) -> Json:
@@ -18,18 +17,39 @@ def read(core: Core, place: Place) -> Json:
     row = core.store.get(place.key)
     if row is None:
         raise refusals.not_found(place.kind, place.name)
-    return scale_of(row.obj)
+    return scale_of(place, place.kind.from_stored(row.obj))
 
 
-def scale_of(obj: Json) -> Json:
+def scale_of(place: Place, obj: Json) -> Json:
     metadata = {name: obj["metadata"][name] for name in SHOWN if name in obj["metadata"]}
-    replicas = dig(obj, *REPLICAS, default=0)
-    status = {"replicas": dig(obj, "status", "replicas", default=0)}
-    selector = dig(obj, "spec", "selector")
+    wanted, found, _ = _paths(place)
+    replicas = dig(obj, *wanted, default=0)
+    status = {"replicas": dig(obj, *found, default=0)}
+    selector = _selector(place, obj)
     if selector is not None:
-        status["selector"] = str(selectors.from_object(selector))
+        status["selector"] = selector
     spec = {"replicas": replicas} if replicas else {}
     return {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": spec, "status": status}
+
+
+def _paths(place: Place) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Where wanted and found replicas and the selector stand."""
+    sub = place.kind.subresource("scale")
+    wanted, found, selector = (sub.paths if sub else ()) or (".spec.replicas", ".status.replicas", "")
+    return _steps(wanted), _steps(found), _steps(selector)
+
+
+def _steps(path: str) -> tuple[str, ...]:
+    return tuple(step for step in path.split(".") if step)
+
+
+def _selector(place: Place, obj: Json) -> str | None:
+    """As text: a custom kind keeps it so, others as an object."""
+    if place.kind.schema is not None:
+        text = dig(obj, *_paths(place)[2]) if _paths(place)[2] else None
+        return str(text) if text is not None else None
+    selector = dig(obj, "spec", "selector")
+    return None if selector is None else str(selectors.from_object(selector))
 
 
 def replace(core: Core, call: Call, place: Place, request: Request) -> Written:
@@ -50,7 +70,8 @@ def patch(core: Core, call: Call, place: Place, request: Request) -> Written:
 
 
 def _write(core: Core, call: Call, place: Place, given: Json) -> Written:
-    replicas = dig(given, *REPLICAS, default=0)
+    replicas = dig(given, "spec", "replicas", default=0)
+    wanted, _, _ = _paths(place)
     if replicas < 0:
         wrong = fields.invalid("spec.replicas", replicas, "must be greater than or equal to 0")
         refusals.invalid(SCALE, place.name, [wrong])
@@ -58,8 +79,8 @@ def _write(core: Core, call: Call, place: Place, given: Json) -> Written:
     def change(old: Json) -> Json:
         verbs.refuse_other_uid(place, meta.uid(given), meta.uid(old))
         metadata = {**old["metadata"], "resourceVersion": meta.resource_version(given)}
-        return with_value({**old, "metadata": metadata}, REPLICAS, replicas)
+        return with_value({**old, "metadata": metadata}, wanted, replicas)
 
     done = verbs.update(core, call, place, change)
-    shown = scale_of(done.obj)
+    shown = scale_of(place, done.obj)
     return Written(shown, encode(shown))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stead.api import admission, bodies, chance, managed, refusals
+from stead.api import admission, bodies, chance, definitions, managed, refusals
 from stead.api.core import Call, Core, Written, key_in, not_written, written
 from stead.kinds.kind import Kind
 from stead.machinery import meta
@@ -39,6 +39,8 @@ def create(core: Core, call: Call, kind: Kind, obj: Json) -> Written:
 def _create_once(core: Core, call: Call, kind: Kind, obj: Json) -> Written:
     if meta.resource_version(obj) not in ("", "0"):
         raise refusals.Nameless("resourceVersion should not be set on objects to be created")
+    if kind.schema is not None:
+        definitions.refuse_when_terminating(core, kind)
     obj = managed.created(call, kind, obj)
     obj = admission.on_create(core, call, kind, obj)
     obj = kind.prepare_create({**obj, "metadata": _new_metadata(core, call, kind, obj["metadata"])})
@@ -108,14 +110,22 @@ def keep(core: Core, call: Call, place: Place, new: Json, old: Json) -> Written:
     """Write the state after a checked update, unless it is the state before."""
     kind = place.kind
     if is_ready_to_go(new):
-        if call.is_dry_run:
-            return not_written(new, is_removed=True)
-        return written(kind, core.store.remove(place.key, kind.to_stored(new)), is_removed=True)
+        return remove(core, call, place, new)
     if managed.is_same(new, old):
         return not_written(old)
     if call.is_dry_run:
         return not_written(new)
     return written(kind, core.store.put(place.key, kind.to_stored(new)))
+
+
+def remove(core: Core, call: Call, place: Place, last: Json) -> Written:
+    """Take an object out of the store; `last` is its last state."""
+    if call.is_dry_run:
+        return not_written(last, is_removed=True)
+    gone = written(place.kind, core.store.remove(place.key, place.kind.to_stored(last)), is_removed=True)
+    if place.kind.schema is not None:
+        definitions.after_removal(core, place.kind)
+    return gone
 
 
 def is_ready_to_go(obj: Json) -> bool:
