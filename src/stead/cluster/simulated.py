@@ -3,11 +3,16 @@
 from collections.abc import Callable, Iterable
 from random import Random
 
+from msgspec.structs import replace
+
 from stead.api.request import Request, Response
 from stead.cluster import assembly, bootstrap
 from stead.cluster.config import Config
+from stead.cluster.distant import Distant
 from stead.cluster.kernel import Cluster
 from stead.cluster.settled import is_settled
+from stead.controllers.statefulset.controller import StatefulSetController
+from stead.controllers.statefulset.profile import PROFILES
 from stead.engine.journal import Round
 from stead.kinds.pod import PodView
 from stead.kinds.registry import BUILT_IN
@@ -15,6 +20,8 @@ from stead.machinery import meta
 from stead.machinery.errors import BadRequest
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, encode
+from stead.machinery.plan import Action, AnyController, Lost, Outcome, Waiting
+from stead.machinery.runtime import RuntimeAction
 from stead.machinery.times import Now
 from stead.runtimes.simulated import SimulatedRuntime
 from stead.store.log import Store
@@ -27,30 +34,61 @@ class NotSettled(Exception):
     """What was wanted did not come about within the budget; the message says what everyone waits for."""
 
 
+class Died(Exception):
+    """stead ends here, in the middle of what it does."""
+
+
+class MortalRuntime(SimulatedRuntime):
+    """The simulated runtime, and the last moment to die before it hears of anything."""
+
+    is_deaf = False
+
+    def send(self, action: RuntimeAction, now: Now) -> None:
+        if self.is_deaf:
+            raise Died
+        super().send(action, now)
+
+
 class Simulation:
     """One stead in virtual time.
 
-    `seed` decides all that is left to chance. `watchers` see every round as it happens. After `crash()` the store and
-    the running containers are what they were, everything else is built again.
+    `seed` decides all that is left to chance. `watchers` see every round as it happens. `refuse` may answer an action
+    instead of the API. After `crash()` the store and the running containers are what they were, everything else is
+    built again. `is_distant`: the StatefulSet controller is a remote one with a lagging cache. `is_sworn`: it checks its
+    decisions against its promises.
     """
 
     def __init__(
-        self, seed: int = 0, *, config: Config | None = None, watchers: Iterable[Callable[[Round], None]] = ()
+        self,
+        seed: int = 0,
+        *,
+        config: Config | None = None,
+        watchers: Iterable[Callable[[Round], None]] = (),
+        is_distant: bool = False,
+        is_sworn: bool = False,
     ) -> None:
         self.seed = seed
         self.chance = Random(seed)
         self.config = config or Config(runtime="simulated")
         self.watchers = list(watchers)
+        self.refuse: Callable[[AnyController, Action], Outcome | None] = _never
         self.store = Store(":memory:")
-        self.runtime = SimulatedRuntime(Random(self.chance.random()))
+        self.runtime = MortalRuntime(Random(self.chance.random()))
         self.steps = 0
+        self.deaths = 0
+        self.distant: Distant | None = None
+        self._is_distant = is_distant
+        self._is_sworn = is_sworn
+        self._is_node_lost = False
+        self._last_deed: tuple[int, str] | None = None
         self._elapsed = 0.0
-        self.cluster = self._cluster()
+        self._skew = 0.0
+        self._build()
         bootstrap.install(self.cluster, self.config, self.now)
 
     @property
     def now(self) -> Now:
-        return Now(START + self._elapsed, self._elapsed)
+        return Now(START + self._elapsed + self._skew, self._elapsed)
 
     # --- what a user does
 
@@ -95,15 +133,27 @@ class Simulation:
     def step(self) -> list[Round]:
         """Let the kernel do what is due at this moment."""
         self.steps += 1
-        rounds = self.cluster.step(self.now)
-        for round_ in rounds:
-            for watcher in self.watchers:
-                watcher(round_)
+        try:
+            rounds = self.cluster.step(self.now)
+            for round_ in rounds:
+                self._tell(round_)
+            if self.distant is not None:
+                rounds += self.distant.step(self.now, self._tell)
+        except Died:
+            rounds = []
+            self.crash()
+        if self._last_deed is not None and self._last_deed[0] < 0:
+            self.crash()
         return rounds
+
+    def next_wake(self) -> float | None:
+        """When `step` will have something to do, in virtual seconds; as the kernel's."""
+        wakes = [self.cluster.next_wake(), self.distant.next_wake() if self.distant else None]
+        return min((wake for wake in wakes if wake is not None), default=None)
 
     def advance(self, until: float) -> bool:
         """Jump to the next moment something is due, not beyond `until` (virtual seconds). False: nothing before it."""
-        wake = self.cluster.next_wake()
+        wake = self.next_wake()
         if wake is None or wake > until:
             self._elapsed = max(self._elapsed, until)
             return False
@@ -135,22 +185,91 @@ class Simulation:
         self.run_until(self.is_settled, seconds=seconds, wish="every StatefulSet settled")
 
     def is_settled(self) -> bool:
-        is_quiet = self.cluster.next_wake() != float("-inf")
+        is_quiet = self.next_wake() != float("-inf")
         return is_quiet and all(map(is_settled, self.cluster.cache.all("StatefulSet")))
+
+    def waits(self, key: Key) -> list[Waiting]:
+        """Why an object is not as its spec wants it, in the words of whoever works on it."""
+        found = self.cluster.journal.waits(key)
+        if self.distant is not None:
+            found += self.distant.engine.journal.waits(key)
+        return [wait for _, wait, _ in found]
 
     # --- what goes wrong
 
     def crash(self) -> None:
         """stead dies and comes back: what was in memory is gone, containers ran on."""
-        refuse = self.cluster.refuse
-        self.cluster = self._cluster()
-        self.cluster.refuse = refuse
-        self.runtime.recover(self.now)
+        self.deaths += 1
+        self._build()
+        if not self._is_node_lost:
+            self.runtime.recover(self.now)
+
+    def crash_after(self, actions: int, how: str = "between") -> None:
+        """stead dies at its next action but `actions`.
+
+        `between`: what was done of that step stays, the rest never happens. `before commit`: nothing of the step stays.
+        `before runtime`: all is written, and the runtime hears nothing.
+        """
+        self._last_deed = (actions, how)
+
+    def lose_node(self) -> None:
+        """The node is cut off: containers run on, nothing is heard and nothing arrives."""
+        self._is_node_lost = True
+        self.runtime.lose()
+
+    def return_node(self) -> None:
+        if self._is_node_lost:
+            self._is_node_lost = False
+            self.runtime.recover(self.now)
+
+    def jump(self, seconds: float) -> None:
+        """The wall clock is set forward or back; what measures waits does not notice."""
+        self._skew += seconds
 
     # --- inside
 
-    def _cluster(self) -> Cluster:
-        return assembly.cluster(self.config, self.store, self.runtime, Random(self.chance.random()))
+    def _build(self) -> None:
+        """Everything that is only in memory."""
+        self._last_deed, self.runtime.is_deaf = None, False
+        config = self.config
+        if self._is_distant:
+            near = tuple(name for name in config.controllers if name != StatefulSetController.name)
+            config = replace(config, controllers=near)
+        self.cluster = assembly.cluster(config, self.store, self.runtime, Random(self.chance.random()))
+        self.cluster.refuse = self._answer_instead
+        for controller in self.cluster.engine.controllers:
+            if isinstance(controller, StatefulSetController):
+                controller.is_sworn = self._is_sworn
+        if self._is_distant:
+            lag = self.distant.lag_seconds if self.distant else 0.0
+            controller = StatefulSetController(PROFILES[config.profile])
+            self.distant = Distant(controller, self.store, self._distant_door, Random(self.chance.random()))
+            self.distant.lag_seconds = lag
+
+    def _distant_door(self, controller: AnyController, action: Action, now: Now) -> Outcome:
+        outcome = self._answer_instead(controller, action)
+        return self.cluster.carry_out(controller, action, now) if outcome is None else outcome
+
+    def _answer_instead(self, controller: AnyController, action: Action) -> Outcome | None:
+        """The hook of the kernel's door: here stead dies, and here a story refuses."""
+        if self._last_deed is not None:
+            left, how = self._last_deed
+            self._last_deed = (left - 1, how)
+            if left <= 0:
+                return self._death(how)
+        return self.refuse(controller, action)
+
+    def _death(self, how: str) -> Outcome | None:
+        if how == "before commit":
+            raise Died
+        if how == "before runtime":
+            self.runtime.is_deaf = True
+            return None
+        return Lost("stead died")
+
+    def _tell(self, round_: Round) -> None:
+        for watcher in self.watchers:
+            watcher(round_)
 
     def _apply(self, obj: Json) -> Json:
         api = self.cluster.api
@@ -164,5 +283,11 @@ class Simulation:
         return api.merge_patch(key, obj, self.now)
 
     def _waits(self) -> str:
-        waits = [f"{controller} {key}: {wait}" for controller, key, wait, _ in self.cluster.journal.all_waits()]
+        journals = [self.cluster.journal, *([self.distant.engine.journal] if self.distant else [])]
+        told = (wait for journal in journals for wait in journal.all_waits())
+        waits = [f"{controller} {key}: {wait}" for controller, key, wait, _ in told]
         return "; waiting:\n  " + "\n  ".join(waits) if waits else "; nobody waits for anything"
+
+
+def _never(controller: AnyController, action: Action) -> Outcome | None:
+    return None
