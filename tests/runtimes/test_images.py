@@ -263,7 +263,8 @@ def test_a_registry_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.shell
 @pytest.mark.parametrize("tier", ("root", "user"))
 def test_a_container_runs_over_its_image(tier: str, play: Play) -> None:
-    base = layer({**host_programs("sh", "cat", "ls", "sleep"), "gone": b"", "kept/old": b"", "tmp": special("tmp", tarfile.DIRTYPE)})
+    old: dict[str, File] = {"gone": b"", "kept/old": b"", "tmp": special("tmp", tarfile.DIRTYPE)}
+    base = layer({**host_programs("sh", "cat", "ls", "sleep"), **old})
     top = layer({".wh.gone": b"", "kept/.wh..wh..opq": b"", "kept/new": b"", "etc/passwd": b"web:x:7:8::/:/bin/sh\n"})
     config = {"Entrypoint": ["sh", "-c"], "Cmd": ["ls / kept; exec sleep 1000"], "Env": ["PATH=/bin"], "User": "web"}
 

@@ -33,7 +33,7 @@ from stead.machinery.runtime import (
 )
 from stead.runtimes.images import Image, ImageTrouble
 from stead.runtimes.layers import remove_tree
-from stead.runtimes.native import files, handlers, probe, sandbox, starting, volumes, wire
+from stead.runtimes.native import files, handlers, probe, recipes, sandbox, starting, volumes, wire
 from stead.runtimes.native.addresses import AddressesExhausted
 from stead.runtimes.native.channel import Refusal
 from stead.runtimes.native.keeping import KeeperTrouble
@@ -129,8 +129,11 @@ async def pull_image(node: Node, action: PullImage) -> None:
     seconds = time.monotonic() - begin if found.is_pulled else None
     if isinstance(found.image, Image):
         node.report(ImageReady(*identity, found.image.identity, found.alias, seconds, found.image.size_bytes))
-    else:
-        node.report(ImageReady(*identity, found.image, found.alias, seconds))
+        return
+    try:
+        node.report(ImageReady(*identity, recipes.identity(found.image), found.alias, seconds))
+    except KeyError:
+        node.report(ImageFailed(*identity, "InvalidImageName", f"there is no recipe {found.image}"))
 
 
 async def start_container(node: Node, action: StartContainer) -> None:

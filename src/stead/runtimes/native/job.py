@@ -13,6 +13,7 @@ from stead.runtimes.native.loop import Loop
 from stead.runtimes.native.wire import Message
 
 _CHUNK = 1 << 16
+_START_FAILED = 128
 
 
 def _nothing() -> None:
@@ -22,9 +23,10 @@ def _nothing() -> None:
 class Job:
     """`message` is the order to start: container, attempt, identifiers, and `spec` for the first process."""
 
-    def __init__(self, message: Message, directory: str):
+    def __init__(self, message: Message):
         self._order = message
         self.spec: dict[str, Any] = message["spec"]
+        self.name: str = message["container"]
         self.attempt: int = message["attempt"]
         self.pid = 0
         self.is_running = True
@@ -57,18 +59,27 @@ class Job:
         if spec["memory_bytes"] is not None or spec["cpu_millis"] is not None:
             self._groups = cgroups.make(spec["cgroup"], spec["memory_bytes"], spec["cpu_millis"])
         spec["cgroups"] = self._groups
-        theirs, ours = self._terminal() if spec["has_tty"] else self._pipes()
-        trouble, trouble_end = os.pipe()
-        self.pid = linux.fork_into(_NAMESPACES[spec["tier"]])
-        if not self.pid:
-            container.first_process(spec, theirs, trouble_end)
-        for fd in {*theirs, trouble_end}:
-            os.close(fd)
-        for fd, stream in ours:
-            self._listen(fd, stream, loop)
-        words = _read_all(trouble).decode(errors="replace")
+        try:
+            words = self._fork(loop)
+        except OSError as error:  # no more processes or descriptors
+            words = f"{_START_FAILED} {error}"
         if words:
             self._not_started(words, loop)
+
+    def _fork(self, loop: Loop) -> str:
+        """Answers "" or, where the child did not come to its exec, `<exit code> <why>`."""
+        theirs, ours = self._terminal() if self.spec["has_tty"] else self._pipes()
+        for fd, stream in ours:
+            self._listen(fd, stream, loop)
+        trouble, trouble_end = os.pipe()
+        try:
+            self.pid = linux.fork_into(_NAMESPACES[self.spec["tier"]])
+            if not self.pid:
+                container.first_process(self.spec, theirs, trouble_end)
+        finally:
+            for fd in {*theirs, trouble_end}:
+                os.close(fd)
+        return _read_all(trouble).decode(errors="replace")
 
     def _pipes(self) -> tuple[tuple[int, int, int], list[tuple[int, bytes]]]:
         out, out_end = os.pipe()
@@ -87,7 +98,8 @@ class Job:
         return (end, end, end), [(self.terminal, b"stdout")]
 
     def _not_started(self, words: str, loop: Loop) -> None:
-        os.waitpid(self.pid, 0)
+        if self.pid:
+            os.waitpid(self.pid, 0)
         code, _, text = words.partition(" ")
         self.has_exited = True
         self._outcome = {"exit_code": int(code), "signal": 0, "reason": "StartError", "message": text}

@@ -4,10 +4,19 @@ import heapq
 import os
 import select
 import signal
+import sys
 import time
 from collections.abc import Callable
 
 Callback = Callable[[], None]
+
+
+def _call(callback: Callback) -> None:
+    """One broken conversation must not take a pod down: what the system refuses is told on stderr."""
+    try:
+        callback()
+    except OSError:
+        sys.excepthook(*sys.exc_info())
 
 
 def _never() -> bool:
@@ -56,9 +65,9 @@ class Loop:
             for fd, _ in self._poll.poll(self._patience()):
                 callback = self._callbacks.get(fd)
                 if callback is not None:
-                    callback()
+                    _call(callback)
             while self._timers and self._timers[0][0] <= time.monotonic():
-                heapq.heappop(self._timers)[2]()
+                _call(heapq.heappop(self._timers)[2])
 
     def _patience(self) -> float | None:
         """Milliseconds until the next timer, None for ever."""

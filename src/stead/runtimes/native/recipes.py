@@ -42,6 +42,9 @@ class Place:
         return path if self.tier == "plain" else f"{_INSIDE}/{os.path.basename(path)}"
 
 
+_ANYWHERE = Place("root", "0.0.0.0", "", 1)
+
+
 def interpreter() -> str:
     """A python3 that needs no virtual environment and that this user may run."""
     own = os.path.realpath(sys.executable)
@@ -90,8 +93,9 @@ def _nginx(place: Place) -> Image:
     if program is None:
         return _static(place)
     path = os.path.join(place.directory, "nginx.conf")
-    with open(path, "w") as file:
-        file.write(_nginx_configuration(place))
+    if place.directory:
+        with open(path, "w") as file:
+            file.write(_nginx_configuration(place))
     return Image(
         identity="host:nginx",
         entrypoint=(program, "-c", place.inside(path)),
@@ -119,8 +123,9 @@ def _shell(place: Place) -> Image:
 _RECIPES: dict[str, Callable[[Place], Image]] = {"nginx": _nginx, "static": _static, "shell": _shell, "/": _shell}
 
 
-def is_known(reference: str) -> bool:
-    return reference.removeprefix("host:") in _RECIPES
+def identity(reference: str) -> str:
+    """What will really run for `host:<recipe>`; raises KeyError where there is no such recipe."""
+    return cook(reference, _ANYWHERE).identity
 
 
 def cook(reference: str, place: Place) -> Image:

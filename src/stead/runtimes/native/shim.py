@@ -5,6 +5,7 @@ It is the pod's pause, and it outlives stead and the keeper. Whoever connects to
 started twice.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -90,12 +91,18 @@ class Shim:
         for channel in list(self._channels.values()):
             self._tell(channel, message)
 
-    def _record(self) -> None:
+    def _try_record(self) -> None:
+        """A full disk costs the record, never the pod."""
+        with contextlib.suppress(OSError):
+            self._record()
+
+    def _record(self, *coming: Job) -> None:
+        jobs = {job.name: job for job in (*self._jobs.values(), *coming)}
         state = {
             "shim": os.getpid(),
             "shim_start": linux.start_time(os.getpid()),
             "node_network": self._node_network,
-            "containers": [job.told() for job in self._jobs.values()],
+            "containers": [job.told() for job in jobs.values()],
         }
         path = f"{self._directory}/state.json"
         with open(path + ".new", "w") as file:
@@ -109,12 +116,12 @@ class Shim:
         known = self._jobs.get(name)
         if known is not None and (known.is_running or known.attempt >= attempt):
             return known.told()
-        job = self._jobs[name] = Job(message, self._directory)
-        self._record()
+        job = Job(message)
+        self._record(job)  # where this cannot be written, nothing is started
+        self._jobs[name] = job
+        job.on_drained = lambda: self._finish(job)
         job.start(self._loop)
-        if job.is_running:
-            job.on_drained = lambda: self._finish(job)
-        self._record()
+        self._try_record()
         return job.told()
 
     def _stop(self, message: Message, files: list[int], channel: socket.socket) -> Message:
@@ -207,7 +214,7 @@ class Shim:
     def _finish(self, job: Job) -> None:
         if job.has_exited and job.is_running:
             job.finish(self._loop)
-            self._record()
+            self._try_record()
             self._tell_all({"event": "exited", **job.told()})
 
 
