@@ -49,6 +49,12 @@ def between(path: str, value: int | None, least: int, most: int) -> Errors:
     return [fields.invalid(path, value, f"must be between {least} and {most}, inclusive")]
 
 
+def not_too_many(path: str, number: int, most: int) -> Errors:
+    if number <= most:
+        return []
+    return [FieldError(path, fields.TOO_MANY, f"Too many: {number}: must have at most {most} items")]
+
+
 def unchanged(path: str, new: Any, old: Any) -> Errors:
     """What is empty and what is missing are the same."""
     return [] if (new or None) == (old or None) else [fields.invalid(path, new, IMMUTABLE)]

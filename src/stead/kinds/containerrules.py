@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from stead.kinds.checks import Errors, faults, known, needed, one_of
+from stead.kinds.checks import Errors, faults, known, needed, not_too_many, one_of
 from stead.kinds.envrules import validate_env, validate_env_from
 from stead.kinds.mountrules import validate_devices, validate_mounts
 from stead.kinds.proberules import validate_lifecycle, validate_probe
@@ -19,6 +19,7 @@ _MESSAGE_POLICIES = ["File", "FallbackToLogsOnError"]
 _RESTART_POLICIES = ["Always", "Never", "OnFailure"]
 _RESIZED = ["cpu", "memory"]
 _RESIZE_POLICIES = ["NotRequired", "RestartContainer"]
+_MOST_RULES, _MOST_CODES = 20, 255
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _SIDECARS_ONLY = "may not be set for init containers without restartPolicy=Always"
 
@@ -103,12 +104,24 @@ def _not_running_errors(container: Json, path: str) -> Errors:
 
 
 def _restart_errors(container: Json, path: str) -> Errors:
-    policy = container.get("restartPolicy")
+    policy, rules, at = container.get("restartPolicy"), container.get("restartPolicyRules") or [], "restartPolicyRules"
     errors = known(f"{path}.restartPolicy", policy, _RESTART_POLICIES) if policy is not None else []
-    if container.get("restartPolicyRules") and not policy:
+    if rules and not policy:
         told = "must specify restartPolicy when restart rules are used"
         errors.append(fields.required(f"{path}.restartPolicy", told))
+    errors += not_too_many(f"{path}.{at}", len(rules), _MOST_RULES)
+    for index, rule in enumerate(rules):
+        errors += _restart_rule_errors(rule, f"{path}.{at}[{index}]")
     return errors
+
+
+def _restart_rule_errors(rule: Json, path: str) -> Errors:
+    codes = rule.get("exitCodes")
+    errors = known(f"{path}.action", rule.get("action", ""), ["Restart", "RestartAllContainers"])
+    if codes is None:
+        return [*errors, fields.required(f"{path}.exitCodes", "must be specified")]
+    errors += known(f"{path}.exitCodes.operator", codes.get("operator", ""), ["In", "NotIn"])
+    return [*errors, *not_too_many(f"{path}.exitCodes.values", len(codes.get("values") or []), _MOST_CODES)]
 
 
 def _port_errors(ports: list[Json], path: str) -> Errors:

@@ -23,7 +23,7 @@ def validate_create(obj: Json) -> Sequence[FieldError]:
 
 
 def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
-    return [*objectmeta.validate_update(new, old), *validate_subsets(new)]
+    return [*objectmeta.validate_update(new, old), *validate_create(new)]
 
 
 def _endpoints(obj: Json, now: Now) -> str:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from stead.kinds import objectmeta
+from stead.kinds.checks import unchanged
 from stead.kinds.columns import AGE, NAME, at, joined
 from stead.kinds.defaulting import each
 from stead.kinds.endpointrules import validate_slice
 from stead.kinds.kind import Column, Kind
 from stead.kinds.syntax import subdomain_faults
-from stead.machinery import fields
 from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json
 from stead.machinery.times import Now
@@ -31,10 +31,8 @@ def validate_create(obj: Json) -> Sequence[FieldError]:
 
 
 def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
-    errors = [*objectmeta.validate_update(new, old), *validate_slice(new)]
-    if new.get("addressType") != old.get("addressType"):
-        errors.append(fields.invalid("addressType", new.get("addressType"), "field is immutable"))
-    return errors
+    errors = [*objectmeta.common(new, old), *validate_create(new)]
+    return [*errors, *unchanged("addressType", new.get("addressType"), old.get("addressType"))]
 
 
 def shortened(words: Sequence[str], empty: str) -> str:

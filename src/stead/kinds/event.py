@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from stead.kinds import objectmeta
+from stead.kinds.checks import Errors, faults, needed
 from stead.kinds.columns import at, name_of, since
 from stead.kinds.kind import Column, Kind
-from stead.kinds.syntax import label_faults, subdomain_faults
+from stead.kinds.syntax import path_segment_faults, qualified_name_faults, subdomain_faults
 from stead.machinery import fields
 from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json, dig
@@ -22,6 +23,8 @@ _RENAMED = {
     "count": "deprecatedCount",
     "reportingComponent": "reportingController",
 }
+_FOR_THE_CLUSTER = ("", "default", "kube-system")
+_LONGEST_WORD, _LONGEST_MESSAGE = 128, 1024
 _RENAMED_BACK = {new: old for old, new in _RENAMED.items()}
 
 
@@ -38,19 +41,36 @@ def to_core(obj: Json) -> Json:
 
 
 def validate_create(obj: Json) -> Sequence[FieldError]:
-    """An event lies in the namespace of what it tells of; one of a cluster's object in `default`."""
-    errors: list[FieldError] = []
-    namespace = obj["metadata"].get("namespace", "")
-    regarded = dig(obj, "involvedObject", "namespace", default="")
-    if regarded and regarded != namespace:
-        told = "does not match event.namespace"
-        errors.append(fields.invalid("involvedObject.namespace", regarded, told))
-    errors += [fields.invalid("metadata.namespace", namespace, fault) for fault in label_faults(namespace)]
-    return [*errors, *objectmeta.validate_create(obj, subdomain_faults)]
+    """Upstream asks more of an event that has the newer `eventTime`, and of its metadata only what fits into a URL."""
+    return _event_errors(obj) or objectmeta.validate_create(obj, path_segment_faults)
 
 
 def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
-    return objectmeta.validate_update(new, old)
+    return [*objectmeta.common(new, old), *_event_errors(new)]
+
+
+def _event_errors(obj: Json) -> Errors:
+    namespace = obj["metadata"].get("namespace", "")
+    regarded = dig(obj, "involvedObject", "namespace", default="")
+    errors = _new_event_errors(obj) if obj.get("eventTime") else []
+    lies_right = namespace in _FOR_THE_CLUSTER if not regarded else bool(obj.get("eventTime")) or regarded == namespace
+    if not lies_right:
+        told = "does not match event.namespace"
+        errors = [fields.invalid("involvedObject.namespace", regarded, told), *errors]
+    return [*errors, *faults("namespace", namespace, subdomain_faults(namespace))]
+
+
+def _new_event_errors(obj: Json) -> Errors:
+    controller = obj.get("reportingComponent", "")
+    errors = needed("reportingController", controller)
+    errors += faults("reportingController", controller, qualified_name_faults(controller))
+    for member in ("reportingInstance", "action", "reason"):
+        errors += needed(member, obj.get(member))
+        if len(obj.get(member) or "") > _LONGEST_WORD:
+            errors.append(fields.invalid(member, "", f"can have at most {_LONGEST_WORD} characters"))
+    if len(obj.get("message", "")) > _LONGEST_MESSAGE:
+        errors.append(fields.invalid("message", "", f"can have at most {_LONGEST_MESSAGE} characters"))
+    return errors
 
 
 def _last_seen(obj: Json, now: Now) -> str:

@@ -9,7 +9,7 @@ from stead.kinds.columns import AGE, NAME, at
 from stead.kinds.kind import Column, Kind, Subresource
 from stead.kinds.labelselector import validate_selector
 from stead.kinds.shownstructs import as_struct
-from stead.kinds.syntax import subdomain_faults
+from stead.kinds.syntax import path_segment_faults
 from stead.machinery import fields
 from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json, dig
@@ -33,15 +33,16 @@ def prepare_status(new: Json, old: Json) -> Json:
 
 
 def validate_create(obj: Json) -> Sequence[FieldError]:
-    return [*objectmeta.validate_create(obj, subdomain_faults), *_spec_errors(obj.get("spec") or {})]
+    """A budget's name may be anything that fits into a URL; nobody looks at it while the spec is wrong."""
+    return _spec_errors(obj.get("spec") or {}) or objectmeta.validate_create(obj, path_segment_faults)
 
 
 def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
-    return [*objectmeta.validate_update(new, old), *_spec_errors(new.get("spec") or {})]
+    return [*objectmeta.common(new, old), *_spec_errors(new.get("spec") or {})]
 
 
 def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
-    errors = objectmeta.validate_update(new, old)
+    errors = objectmeta.common(new, old)
     for member in _COUNTS:
         errors += non_negative(f"status.{member}", dig(new, "status", member))
     return errors

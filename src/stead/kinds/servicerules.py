@@ -1,6 +1,5 @@
 """What a Service may not be, and what of it may not change."""
 
-import ipaddress
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from stead.kinds.syntax import (
     label_faults,
     port_faults,
     qualified_name_faults,
+    special_ip_faults,
     subdomain_faults,
 )
 from stead.machinery import fields
@@ -75,7 +75,7 @@ def _spec_errors(spec: Json) -> Errors:
     errors += _affinity_errors(spec)
     errors += _cluster_ip_errors(spec) if type_ != "ExternalName" else []
     for index, ip in enumerate(spec.get("externalIPs") or []):
-        errors += faults(f"spec.externalIPs[{index}]", ip, ip_faults(ip) or _special_ip_faults(ip))
+        errors += faults(f"spec.externalIPs[{index}]", ip, ip_faults(ip) or special_ip_faults(ip))
     errors += one_of("spec.type", type_, TYPES)
     errors += _node_port_errors(ports, type_)
     errors += _twice_errors(ports)
@@ -160,22 +160,6 @@ def _family_errors(spec: Json) -> Errors:
         seen.add(family)
     policy = spec.get("ipFamilyPolicy")
     return errors + (known("spec.ipFamilyPolicy", policy, _FAMILY_POLICIES) if policy is not None else [])
-
-
-def _special_ip_faults(text: str) -> list[str]:
-    """Addresses that mean this host, this link or nobody."""
-    ip = ipaddress.ip_address(text)
-    ranges = {
-        "may not be unspecified (0.0.0.0 or ::)": ip.is_unspecified,
-        "may not be in the loopback range (127.0.0.0/8, ::1/128)": ip.is_loopback,
-        "may not be in the link-local range (169.254.0.0/16, fe80::/10)": ip.is_link_local,
-        "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)": _is_link_multicast(text),
-    }
-    return [told for told, holds in ranges.items() if holds]
-
-
-def _is_link_multicast(text: str) -> bool:
-    return text.startswith(("224.0.0.", "ff02:"))
 
 
 def _node_port_errors(ports: list[Json], type_: str) -> Errors:

@@ -190,6 +190,19 @@ def is_ip(text: str, version: int = 0) -> bool:
     return version in (0, address.version) and "%" not in text
 
 
+def special_ip_faults(text: str, *, allows_loopback: bool = False) -> list[str]:
+    """What an address may not be that others are to reach: this host, this link, or nobody."""
+    ip = ipaddress.ip_address(text)
+    is_link_multicast = text.startswith(("224.0.0.", "ff02:"))
+    ranges = {
+        "may not be unspecified (0.0.0.0 or ::)": ip.is_unspecified,
+        "may not be in the loopback range (127.0.0.0/8, ::1/128)": ip.is_loopback and not allows_loopback,
+        "may not be in the link-local range (169.254.0.0/16, fe80::/10)": ip.is_link_local,
+        "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)": is_link_multicast,
+    }
+    return [told for told, holds in ranges.items() if holds]
+
+
 def backstep_faults(path: str) -> list[str]:
     return ["must not contain '..'"] if ".." in path.split("/") else []
 
