@@ -166,7 +166,7 @@ async def serving(
     client_tls: ssl.SSLContext | None = None,
 ) -> Any:
     echo = Echo()
-    server = HttpServer(echo, authenticate or anybody, side_door, now, limits)
+    server = HttpServer(echo, authenticate or anybody, side_door, now, limits=limits)
     port = await server.listen(server_tls, "127.0.0.1", 0)
     try:
         yield House(server, port, echo, client_tls)

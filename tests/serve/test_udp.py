@@ -39,7 +39,9 @@ def headless(count, zone_address="10.0.0"):
 
 @asynccontextmanager
 async def name_server(cache, resolvers=(), port=53, **settings):
-    server = DnsServer(Responder(cache.index(NameIndex), Settings(**settings)), now, resolvers, 0.3, port)
+    server = DnsServer(
+        Responder(cache.index(NameIndex), Settings(**settings)), now, resolvers, timeout_seconds=0.3, resolver_port=port
+    )
     udp, tcp = sockets("127.0.0.1", 0)
     await server.serve(udp, tcp)
     try:

@@ -49,6 +49,7 @@ class HttpServer:
         authenticate: Authenticate,
         side_door: SideDoor | None,
         now: Callable[[], Now],
+        *,
         limits: Limits | None = None,
     ) -> None:
         self.limits = limits or Limits()

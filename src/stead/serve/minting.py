@@ -45,7 +45,7 @@ def authority(wall: float) -> Pair:
 def server(issuer: Pair, names: Sequence[str], wall: float) -> Pair:
     """A server certificate for host names and addresses."""
     alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
-    return _issued(issuer, _name("stead"), ExtendedKeyUsageOID.SERVER_AUTH, wall, (alternatives,))
+    return _issued(issuer, _name("stead"), ExtendedKeyUsageOID.SERVER_AUTH, wall, more=(alternatives,))
 
 
 def client(issuer: Pair, user: str, groups: Sequence[str], wall: float) -> Pair:

@@ -65,6 +65,7 @@ class DnsServer:
         responder: Responder,
         now: Callable[[], Now],
         resolvers: Sequence[str] = (),
+        *,
         timeout_seconds: float = 2.0,
         resolver_port: int = 53,
     ) -> None:
