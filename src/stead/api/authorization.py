@@ -15,7 +15,6 @@ from stead.machinery.objects import Json
 
 MASTERS = "system:masters"
 ACCOUNT = "system:serviceaccount:"
-GROUP = ".rbac.authorization.k8s.io"
 EVERYBODYS_PATHS = ("/api", "/apis", "/healthz", "/livez", "/openapi", "/readyz", "/version")
 EVERYBODYS_REVIEWS = ("selfsubjectaccessreviews", "selfsubjectreviews", "selfsubjectrulesreviews")
 
@@ -80,11 +79,11 @@ def _is_everybodys(deed: Deed) -> bool:
 
 
 def _rules_of(core: Core, user: User, namespace: str) -> Iterator[Json]:
-    for row in core.store.rows(f"ClusterRoleBinding{GROUP}"):
+    for row in core.store.rows("ClusterRoleBinding"):
         if _is_about(row.obj, user, ""):
             yield from _rules_in(core, row.obj, "")
     if namespace:
-        for row in core.store.rows(f"RoleBinding{GROUP}", namespace):
+        for row in core.store.rows("RoleBinding", namespace):
             if _is_about(row.obj, user, namespace):
                 yield from _rules_in(core, row.obj, namespace)
 
@@ -105,7 +104,7 @@ def _is_subject(subject: Json, user: User, namespace: str) -> bool:
 def _rules_in(core: Core, binding: Json, namespace: str) -> Iterator[Json]:
     reference = binding.get("roleRef") or {}
     is_local = reference.get("kind") == "Role"
-    key = Key(f"{reference.get('kind', '')}{GROUP}", namespace if is_local else "", reference.get("name", ""))
+    key = Key(reference.get("kind", ""), namespace if is_local else "", reference.get("name", ""))
     row = core.store.get(key)
     yield from (row.obj.get("rules") or ()) if row else ()
 
