@@ -298,3 +298,33 @@ def test_a_socket_on_the_nodes_address_answers_pods(tier: str, play: Play) -> No
         server.close()
 
     play(tier, scenario)
+
+
+@pytest.mark.parametrize("tier", SPACES)
+def test_a_volume_in_memory_is_shared_limited_and_gone_with_its_pod(tier: str, play: Play) -> None:
+    async def scenario(machine: Machine) -> None:
+        await machine.sandbox("a", volumes=(EmptyDir("fast", is_memory=True, size_limit_bytes=1 << 20),))
+        mounts = (Mount("volume:fast", "/fast"),)
+        await machine.start("a", "sleep", "1000", mounts=mounts)
+        await machine.start("a", "sleep", "1000", container="d", mounts=mounts)
+        await machine.run("a", "sh", "-c", "echo hello > /fast/x")
+        assert (await machine.run("a", "cat", "/fast/x", container="d"))[1] == "hello\n"
+        code, _, err = await machine.run("a", "dd", "if=/dev/zero", "of=/fast/y", "bs=1M", "count=2")
+        assert code != 0 and "No space left" in err
+        await machine.restarted()
+        assert (await machine.run("a", "cat", "/fast/x"))[1] == "hello\n"
+        assert not (machine.place / "node" / "pods" / "uid-a" / "volumes" / "fast" / "x").exists()
+
+    play(tier, scenario)
+
+
+@pytest.mark.parametrize("tier", ("root",))
+def test_a_pod_in_the_hosts_network(tier: str, play: Play) -> None:
+    async def scenario(machine: Machine) -> None:
+        await machine.sandbox("a", is_host_network=True)
+        await machine.start("a", "sleep", "1000")
+        inside = (await machine.run("a", "readlink", "/proc/self/ns/net"))[1].strip()
+        assert inside == os.readlink("/proc/self/ns/net")
+        assert (await machine.run("a", "cat", "/etc/hosts"))[1].strip() == Path("/etc/hosts").read_text().strip()
+
+    play(tier, scenario)

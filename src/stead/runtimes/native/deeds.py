@@ -79,6 +79,7 @@ async def _make_sandbox(node: Node, action: RunSandbox) -> Sandbox:
         "gateway": node.addresses.gateway,
         "cable": "v" + action.uid.replace("-", "")[-12:],
         "is_host_network": action.is_host_network,
+        "memory_volumes": volumes.in_memory(os.path.join(directory, "volumes"), action),
     }
     with theirs:
         await keeper.ask("run", (theirs.fileno(),), pod=order)
@@ -98,8 +99,9 @@ def _furnish(node: Node, action: RunSandbox, pod: Sandbox) -> None:
     etc = os.path.join(pod.directory, "etc")
     os.makedirs(etc, exist_ok=True)
     cluster_dns = node.addresses.gateway
-    resolving = _host_resolv_conf() if action.uses_host_dns else files.resolv_conf(action, cluster_dns)
-    texts = {"hosts": files.hosts(action, pod.ip), "resolv.conf": resolving, "hostname": action.hostname + "\n"}
+    resolving = _host_file("/etc/resolv.conf") if action.uses_host_dns else files.resolv_conf(action, cluster_dns)
+    names = _host_file("/etc/hosts") if action.is_host_network else ""
+    texts = {"hosts": files.hosts(action, pod.ip, names), "resolv.conf": resolving, "hostname": action.hostname + "\n"}
     for name, text in texts.items():
         sandbox.write(os.path.join(etc, name), text)
         os.chmod(os.path.join(etc, name), 0o644)
@@ -112,8 +114,8 @@ def _furnish_volume(pod: Sandbox, volume: VolumeFiles | EmptyDir, group: int | N
     volumes.make(os.path.join(pod.directory, "volumes"), volume, group)
 
 
-def _host_resolv_conf() -> str:
-    with contextlib.suppress(OSError), open("/etc/resolv.conf") as file:
+def _host_file(path: str) -> str:
+    with contextlib.suppress(OSError), open(path) as file:
         return file.read()
     return ""
 

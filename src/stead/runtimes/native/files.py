@@ -7,8 +7,13 @@ from stead.machinery.runtime import RunSandbox
 _CLUSTER_OPTIONS = ("ndots:5",)
 
 
-def hosts(order: RunSandbox, ip: str) -> str:
-    """`/etc/hosts`: the pod's own names first (around.md 3.2.10), then its aliases."""
+def hosts(order: RunSandbox, ip: str, of_host: str = "") -> str:
+    """`/etc/hosts`: the pod's own names first (around.md 3.2.10), then its aliases.
+
+    A pod in the host's network has the host's names, `of_host`, instead of its own.
+    """
+    if of_host:
+        return "\n".join([of_host.rstrip("\n"), *_aliases(order.host_aliases)]) + "\n"
     own = f"{order.hostname}.{order.domain}\t{order.hostname}" if order.domain else order.hostname
     lines = [
         "# Managed by stead.",

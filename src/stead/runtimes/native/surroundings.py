@@ -25,6 +25,7 @@ def enter(pod: Message, host_network: int | None) -> None:
     """Leave the node for the pod's own namespaces. `pod` is the keeper's order; raises OSError."""
     if pod["tier"] == "plain":
         return
+    _mount_memory(pod["memory_volumes"])
     if pod["is_host_network"]:
         if host_network is not None:
             linux.join(host_network, linux.NEW_NET)
@@ -36,6 +37,16 @@ def enter(pod: Message, host_network: int | None) -> None:
     node.close()
     _set_up_pod(pod)
     socket.sethostname(pod["hostname"])
+
+
+def _mount_memory(volumes: list[tuple[str, str]]) -> None:
+    """(place, options) of volumes in memory: mounted in a mount namespace of the shim, so they go when it goes."""
+    if not volumes:
+        return
+    linux.unshare(linux.NEW_MOUNTS)
+    linux.mount(None, "/", None, linux.RECURSIVE | linux.SLAVE)  # what the host unmounts goes here too
+    for place, options in volumes:
+        linux.mount("tmpfs", place, "tmpfs", linux.NO_SUID | linux.NO_DEVICES, options)
 
 
 def _lay_cable(node: network.Wires, pod: Message) -> None:

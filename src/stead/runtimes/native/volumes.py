@@ -6,7 +6,7 @@ import shutil
 import stat
 import uuid
 
-from stead.machinery.runtime import EmptyDir, Mount, VolumeFiles
+from stead.machinery.runtime import EmptyDir, Mount, RunSandbox, VolumeFiles
 from stead.runtimes import inside
 
 _OWN = "volume:"
@@ -34,6 +34,17 @@ def make(directory: str, volume: VolumeFiles | EmptyDir, group: int | None) -> N
         os.chmod(place, 0o777)
     if group is not None:
         give_to_group(place, group)
+
+
+def in_memory(directory: str, order: RunSandbox) -> list[tuple[str, str]]:
+    """(place, mount options) of the pod's volumes that live in memory."""
+    found = [volume for volume in order.volumes if isinstance(volume, EmptyDir) and volume.is_memory]
+    group = "mode=1777" if order.fs_group is None else f"mode=2777,gid={order.fs_group}"
+    return [(os.path.join(directory, volume.name), group + _size(volume)) for volume in found]
+
+
+def _size(volume: EmptyDir) -> str:
+    return "" if volume.size_limit_bytes is None else f",size={volume.size_limit_bytes}"
 
 
 def _replace_files(place: str, volume: VolumeFiles) -> None:
