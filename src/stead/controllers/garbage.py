@@ -81,7 +81,7 @@ class Garbage:
         dependents = cache.owned_by(meta.uid(obj))
         if _is_going(obj):
             uid = meta.uid(obj)
-            blocking = (key for key, dependent in dependents.items() if _blocks(dependent, uid))
+            blocking = (other for other, dependent in dependents.items() if other != key and _blocks(dependent, uid))
             return Observed(key, obj, {}, dependents, tuple(islice(blocking, TOLD)))
         if not meta.owners(obj) or meta.is_terminating(obj):
             return None
