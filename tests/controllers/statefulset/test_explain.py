@@ -7,6 +7,7 @@ import pytest
 
 from stead.controllers.statefulset.controller import StatefulSetController
 from stead.controllers.statefulset.reconcile import reconcile
+from stead.machinery.keys import key_of
 from stead.machinery.objects import Json
 from stead.machinery.plan import Waiting
 from stead.testing.builders import AN_HOUR_AGO, NOON, a_claim, a_pod
@@ -84,6 +85,20 @@ def test_every_wait_says_rule_text_and_remedy(
 
 def test_a_set_that_is_where_it_should_be_waits_for_nothing() -> None:
     assert waits("2", "0R 1R", NGINX) == []
+
+
+def test_ru_11_is_not_said_of_a_pod_that_the_partition_keeps_old() -> None:
+    assert "RU-11" not in {wait.rule for wait in waits("3 b partition=1", "0Ua 1Ra 2Ra")}
+
+
+def test_a_remedy_names_the_namespace_where_it_must() -> None:
+    web = {**SET, "metadata": {**SET["metadata"], "namespace": "shop"}, "spec": {**SET["spec"], "replicas": 0}}
+    cache = drawn("0")
+    for obj in (web, a_pod(web, 0, "U"), a_pod(web, 1, "U")):
+        cache.put(key_of(obj["kind"], obj), obj)
+    observed = StatefulSetController().observe(cache, WEB._replace(namespace="shop"))
+    assert observed is not None
+    assert reconcile(observed, NOON).waiting[0].remedy == "delete one of them: kubectl -n shop delete pod web-1"
 
 
 def test_since_is_the_objects_own_time() -> None:

@@ -19,7 +19,7 @@ class Cause(NamedTuple):
 
 
 _REMEDIES = {
-    "CrashLoopBackOff": "see what it says: kubectl logs {pod} -c {container} --previous",
+    "CrashLoopBackOff": "see what it says: {kubectl} logs {pod} -c {container} --previous",
     "ErrImagePull": "correct the image, or make it available to the node",
     "ImagePullBackOff": "correct the image, or make it available to the node",
     "InvalidImageName": "correct the image's name",
@@ -69,7 +69,9 @@ def _unbound(observed: Observed, name: str, claim: Json) -> Cause:
     if observed.cache.get(Key("StorageClass", "", wanted)) is None:
         remedy = f'create the StorageClass "{wanted}", or a PersistentVolume of that class'
         return Cause(f'its claim {name} is not bound: there is no StorageClass "{wanted}"', remedy)
-    return Cause(f'its claim {name} is not bound yet (StorageClass "{wanted}")', f"kubectl describe pvc {name}")
+    return Cause(
+        f'its claim {name} is not bound yet (StorageClass "{wanted}")', f"{observed.kubectl} describe pvc {name}"
+    )
 
 
 def _of_scheduling(observed: Observed, slot: Slot) -> Iterator[Cause]:
@@ -92,12 +94,12 @@ def _of_containers(observed: Observed, slot: Slot) -> Iterator[Cause]:
         waiting = dig(container, "state", "waiting")
         if waiting and waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
             reason, message = waiting["reason"], waiting.get("message")
-            remedy = _REMEDIES.get(reason, "").format(pod=slot.name, container=name)
+            remedy = _REMEDIES.get(reason, "").format(kubectl=observed.kubectl, pod=slot.name, container=name)
             yield Cause(f"container {name} waits: {reason}{f' ({message})' if message else ''}", remedy)
     for container in status.get("containerStatuses") or ():
         name = container.get("name", "")
         if dig(container, "state", "running") is not None and not container.get("ready"):
-            remedy = f"kubectl describe pod {slot.name} shows what its readiness probe says"
+            remedy = f"{observed.kubectl} describe pod {slot.name} shows what its readiness probe says"
             yield Cause(f"container {name} runs and is not ready", remedy)
         elif dig(container, "state", "terminated"):
             ended = container["state"]["terminated"]

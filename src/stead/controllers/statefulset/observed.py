@@ -45,6 +45,11 @@ class Observed:
     def claim(self, name: str) -> Json | None:
         return self.cache.get(Key("PersistentVolumeClaim", self.spec.namespace, name))
 
+    @property
+    def kubectl(self) -> str:
+        """How a remedy begins: the command, and the namespace where it has to be said."""
+        return "kubectl" if self.spec.namespace == "default" else f"kubectl -n {self.spec.namespace}"
+
     def pod_key(self, name: str) -> Key:
         return Key("Pod", self.spec.namespace, name)
 

@@ -38,11 +38,19 @@ def not_there_yet(observed: Observed, slot: Slot, history: History, rule: str = 
 
 def _not_ready(observed: Observed, slot: Slot, history: History, rule: str) -> Waiting:
     cause, about = causes.of(observed, slot), observed.pod_key(slot.name)
-    if observed.is_ordered and slot.revision != history.update.name and observed.spec.wants(slot.ordinal):
+    if _is_left_behind(observed, slot, history):
         text = f"{slot.name} is not Ready ({cause.text}) and is still at {slot.revision or 'no revision'}"
         text += f"; an ordered set does not replace it with {history.update.name} by itself"
-        return Waiting(text, "RU-11", about, _since(slot), f"kubectl delete pod {slot.name}")
+        return Waiting(text, "RU-11", about, _since(slot), f"{observed.kubectl} delete pod {slot.name}")
     return Waiting(f"{slot.name} is not Ready: {cause.text}", rule or "PR-5", about, _since(slot), cause.remedy)
+
+
+def _is_left_behind(observed: Observed, slot: Slot, history: History) -> bool:
+    """Whether the roll-out would replace the pod, if only it came that far."""
+    spec = observed.spec
+    low = spec.first + spec.partition
+    is_due = low <= slot.ordinal <= spec.last and slot.revision != history.update.name
+    return observed.is_ordered and not spec.is_on_delete and is_due
 
 
 def _terminating(observed: Observed, slot: Slot, rule: str) -> Waiting:
@@ -52,7 +60,7 @@ def _terminating(observed: Observed, slot: Slot, rule: str) -> Waiting:
     if node:
         text += f", and its node {node} is not there to confirm its end"
         remedy = f"bring node {node} back or delete its Node object; only if nothing of {slot.name} can still run: "
-        remedy += f"kubectl delete pod {slot.name} --grace-period=0 --force"
+        remedy += f"{observed.kubectl} delete pod {slot.name} --grace-period=0 --force"
     elif meta.finalizers(slot.pod):
         text += f" and held by {', '.join(meta.finalizers(slot.pod))}"
         remedy = "whoever set the finalizer must remove it"
@@ -122,7 +130,7 @@ def stale_claim(observed: Observed, ordinal: int, claim: Json) -> Waiting:
     pod, name = identity.pod_name(observed.spec, ordinal), meta.name(claim)
     text = f"{pod} is not created: its claim {name} still belongs to an earlier {pod} and is about to be removed"
     about = Key("PersistentVolumeClaim", observed.spec.namespace, name)
-    remedy = f"if it stays: kubectl delete pvc {name}, or take its owner references off to keep the data"
+    remedy = f"if it stays: {observed.kubectl} delete pvc {name}, or take its owner references off to keep the data"
     return Waiting(text, "PVC-8", about, _deleted(claim), remedy)
 
 
@@ -137,7 +145,9 @@ def terminating_claim(observed: Observed, ordinal: int, claim: Json) -> Waiting:
 
 def odd_name(observed: Observed, slot: Slot) -> Waiting:
     text = f"{slot.name} holds the place of {identity.pod_name(observed.spec, slot.ordinal)} and cannot be renamed"
-    return Waiting(text, "ID-3", observed.pod_key(slot.name), _since(slot), f"kubectl delete pod {slot.name}")
+    return Waiting(
+        text, "ID-3", observed.pod_key(slot.name), _since(slot), f"{observed.kubectl} delete pod {slot.name}"
+    )
 
 
 def going(observed: Observed, slot: Slot, rule: str) -> Waiting:
@@ -150,7 +160,7 @@ def going(observed: Observed, slot: Slot, rule: str) -> Waiting:
 def two_sick(observed: Observed, slot: Slot, first: Slot) -> Waiting:
     """SD-4: one unhealthy condemned pod may go, of two neither does."""
     text = f"{slot.name} should go but is not Ready, and {first.name} below it is not Ready either"
-    remedy = f"delete one of them: kubectl delete pod {slot.name}"
+    remedy = f"delete one of them: {observed.kubectl} delete pod {slot.name}"
     return Waiting(text, "SD-4", observed.pod_key(slot.name), _since(slot), remedy)
 
 
@@ -177,7 +187,11 @@ def staying_old(observed: Observed, history: History) -> tuple[Waiting, ...]:
     stay = "stays" if count == 1 else "stay"
     if spec.is_on_delete:
         text = f"{pods} {stay} at the old revision until deleted (OnDelete)"
-        return (Waiting(text, "RU-1", observed.key, remedy=f"kubectl delete pod {identity.pod_name(spec, named[0])}"),)
+        return (
+            Waiting(
+                text, "RU-1", observed.key, remedy=f"{observed.kubectl} delete pod {identity.pod_name(spec, named[0])}"
+            ),
+        )
     text = f"{pods} {stay} at the old revision: partition is {spec.partition}"
     return (Waiting(text, "RU-3", observed.key, remedy="lower updateStrategy.rollingUpdate.partition"),)
 
@@ -186,7 +200,7 @@ def orphan_revisions(observed: Observed) -> Waiting:
     text = "revisions that belong to nobody match, and a set that is being deleted adopts nothing"
     names = [revision.name for revision in observed.orphan_revisions()]
     about = Key(REVISION, observed.spec.namespace, names[0])
-    return Waiting(text, "CL-7", about, remedy=f"kubectl delete controllerrevision {' '.join(names)}")
+    return Waiting(text, "CL-7", about, remedy=f"{observed.kubectl} delete controllerrevision {' '.join(names)}")
 
 
 def standing(observed: Observed, history: History) -> tuple[Waiting, ...]:
