@@ -18,7 +18,7 @@ def validate_resources(resources: Json, claims: frozenset[str], path: str) -> Er
     for name in sorted(requests):
         errors += _amount_errors(name, requests[name], f"{path}.requests[{name}]")
         errors += _pair_errors(name, requests[name], limits.get(name), path)
-    names = {*limits, *requests}
+    names = {**limits, **requests}.keys()
     if any(name.startswith(_HUGE) for name in names) and not names & {"cpu", "memory"}:
         errors.append(fields.forbidden(path, "HugePages require cpu or memory"))
     return [*errors, *_claim_errors(resources.get("claims") or [], claims, f"{path}.claims")]

@@ -1,47 +1,11 @@
 """Service: a name for pods. Headless (`clusterIP: None`) it is the name under which each replica is found."""
 
-from dataclasses import dataclass
-
 from stead.kinds.columns import AGE, NAME, at, joined, labels_text
 from stead.kinds.defaulting import each, filled
 from stead.kinds.kind import Column, Kind, Subresource
 from stead.kinds.servicerules import validate_create, validate_status, validate_update
-from stead.machinery import meta
 from stead.machinery.objects import Json, dig
 from stead.machinery.times import Now
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceView:
-    """Typed read access over a Service that has its defaults."""
-
-    obj: Json
-
-    @property
-    def name(self) -> str:
-        return meta.name(self.obj)
-
-    @property
-    def is_headless(self) -> bool:
-        return self.cluster_ip == "None"
-
-    @property
-    def cluster_ip(self) -> str:
-        return str(dig(self.obj, "spec", "clusterIP", default=""))
-
-    @property
-    def selector(self) -> Json:
-        selector: Json = dig(self.obj, "spec", "selector", default={})
-        return selector
-
-    @property
-    def publishes_not_ready(self) -> bool:
-        return bool(dig(self.obj, "spec", "publishNotReadyAddresses", default=False))
-
-    @property
-    def ports(self) -> list[Json]:
-        ports: list[Json] = dig(self.obj, "spec", "ports", default=[])
-        return ports
 
 
 def default(obj: Json) -> Json:

@@ -1,6 +1,5 @@
 """StatefulSet: defaults, preparation, columns and subresources. What it may not be stands in `statefulsetrules`."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from stead.kinds.columns import AGE, NAME, joined
@@ -9,49 +8,8 @@ from stead.kinds.kind import Column, Kind, Subresource
 from stead.kinds.podspec import default_pod_template
 from stead.kinds.statefulsetrules import validate_create, validate_status, validate_update, warnings
 from stead.kinds.volumes import default_claim_spec
-from stead.machinery import meta
-from stead.machinery.objects import Json, dig, with_value, without
+from stead.machinery.objects import Json, dig, without
 from stead.machinery.times import Now
-
-
-@dataclass(frozen=True, slots=True)
-class StatefulSetView:
-    """Typed read access over a StatefulSet that has its defaults."""
-
-    obj: Json
-
-    @property
-    def name(self) -> str:
-        return meta.name(self.obj)
-
-    @property
-    def uid(self) -> str:
-        return meta.uid(self.obj)
-
-    @property
-    def replicas(self) -> int:
-        return int(dig(self.obj, "spec", "replicas", default=1))
-
-    @property
-    def start(self) -> int:
-        return int(dig(self.obj, "spec", "ordinals", "start", default=0))
-
-    @property
-    def is_parallel(self) -> bool:
-        return bool(dig(self.obj, "spec", "podManagementPolicy") == "Parallel")
-
-    @property
-    def service_name(self) -> str:
-        return str(dig(self.obj, "spec", "serviceName", default=""))
-
-    @property
-    def min_ready_seconds(self) -> int:
-        return int(dig(self.obj, "spec", "minReadySeconds", default=0))
-
-    @property
-    def claim_templates(self) -> list[Json]:
-        templates: list[Json] = dig(self.obj, "spec", "volumeClaimTemplates", default=[])
-        return templates
 
 
 def default(obj: Json) -> Json:
@@ -105,11 +63,6 @@ def prepare_status(new: Json, old: Json) -> Json:
 def without_max_unavailable(obj: Json) -> Json:
     """1.36 as it comes has the switch for `maxUnavailable` off, and drops what it does not know."""
     return without(obj, "spec", "updateStrategy", "rollingUpdate", "maxUnavailable")
-
-
-def scaled(obj: Json, replicas: int) -> Json:
-    """The set as a write to its scale leaves it (S-4)."""
-    return with_value(obj, ("spec", "replicas"), replicas)
 
 
 def _ready(obj: Json, now: Now) -> str:

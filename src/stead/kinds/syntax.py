@@ -18,13 +18,9 @@ _SUBDOMAIN_RE = rf"{_LABEL_RE}(\.{_LABEL_RE})*"
 _UNDERSCORED_RE = r"_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*"
 _DNS_1035_RE = "[a-z]([-a-z0-9]*[a-z0-9])?"
 _CONFIG_KEY_RE = "[-._a-zA-Z0-9]+"
-_ENV_NAME_RE = "[-._a-zA-Z][-._a-zA-Z0-9]*"
 _PRINTABLE_ENV_RE = "[ -<>-~]+"
 _HTTP_HEADER_RE = "[-A-Za-z0-9]+"
-_HTTP_PATH_RE = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
 _PERCENT_RE = "[0-9]+%"
-_C_NAME_RE = "[A-Za-z_][A-Za-z0-9_]*"
-_WILDCARD_RE = rf"\*\.{_SUBDOMAIN_RE}"
 
 
 def regex_fault(text: str, regex: str, *examples: str) -> str:
@@ -38,7 +34,6 @@ def too_long_fault(limit: int) -> str:
     return f"must be no more than {limit} characters"
 
 
-NOT_EMPTY = "must be non-empty"
 LABEL_FAULT = regex_fault(
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
     "and must start and end with an alphanumeric character",
@@ -77,14 +72,6 @@ _HTTP_HEADER_FAULT = regex_fault(
 )
 _PRINTABLE_ENV_FAULT = (
     "a valid environment variable name must consist only of printable ASCII characters other than '='"
-)
-_ENV_NAME_FAULT = regex_fault(
-    "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', "
-    "and must not start with a digit",
-    _ENV_NAME_RE,
-    "my.env-name",
-    "MY_ENV.NAME",
-    "MyEnvName1",
 )
 PERCENT_FAULT = regex_fault(
     "a valid percent string must be a numeric string followed by an ending '%'", _PERCENT_RE, "1%", "93%"
@@ -146,11 +133,6 @@ def _dot_faults(text: str) -> list[str]:
 def env_name_faults(text: str) -> list[str]:
     """A variable's name: any printable ASCII but `=` (since 1.32 the relaxed rule is the rule)."""
     return [] if _matches(_PRINTABLE_ENV_RE, text) else [_PRINTABLE_ENV_FAULT]
-
-
-def c_like_env_name_faults(text: str) -> list[str]:
-    faults = [] if _matches(_ENV_NAME_RE, text) else [_ENV_NAME_FAULT]
-    return [*faults, *_dot_faults(text)]
 
 
 def port_name_faults(text: str) -> list[str]:
