@@ -94,6 +94,7 @@ def test_folded_forward_equals_built_from_scratch(drawn: list[tuple[Json, bool]]
         assert sorted(folded.revisions("default", "web-uid")) == sorted(built.revisions("default", "web-uid"))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 12), st.booleans())), st.integers(0, 12), st.integers(-1, 12))
 def test_ordinals_answer_as_a_set_would(drawn: list[tuple[int, bool]], low: int, high: int) -> None:
     plain: set[int] = set()
