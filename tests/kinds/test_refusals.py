@@ -444,6 +444,18 @@ def test_sets(spec: Json, told: list[str]) -> None:
     assert of_set(**spec) == told
 
 
+def test_labels_are_told_in_the_order_of_their_keys() -> None:
+    template = {"metadata": {"labels": {"b": "1", "a": "2"}}, "spec": {"containers": [CONTAINER]}}
+    selector = {"matchLabels": {"d": "1", "c": "1"}, "matchExpressions": [{"key": "k", "operator": "Near"}]}
+    assert of_set(template=template) == [
+        'spec.template.metadata.labels: Invalid value: {"a":"2","b":"1"}: `selector` does not match template `labels`'
+    ]
+    assert of_set(selector=selector)[1] == (
+        'spec.selector: Invalid value: {"matchLabels":{"c":"1","d":"1"},'
+        '"matchExpressions":[{"key":"k","operator":"Near"}]}'
+    )
+
+
 @pytest.mark.parametrize(
     ("id", "obj", "told"),
     [

@@ -6,6 +6,13 @@ from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json
 
 
+def as_shown(selector: Json | None) -> Json | None:
+    """A selector as messages print it: labels in the order of their keys."""
+    if not selector or not selector.get("matchLabels"):
+        return selector
+    return {**selector, "matchLabels": dict(sorted(selector["matchLabels"].items()))}
+
+
 def validate_selector(selector: Json | None, path: str) -> list[FieldError]:
     """Every fault of a selector, the values of its expressions included."""
     if selector is None:

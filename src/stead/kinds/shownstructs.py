@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stead.kinds import types
+from stead.kinds.labelselector import as_shown
 from stead.machinery.objects import Json
 
 # Members of a published struct that upstream keeps inside another one.
@@ -141,6 +142,8 @@ def _collection(sort: str, element: str, value: Any) -> Any:
 
 def _of_the_wire(go_type: str, value: Any, is_pointer: bool) -> Any:
     """Types that print themselves inside as they do outside."""
+    if go_type == "meta.v1.LabelSelector":
+        return as_shown(value)
     if value is None and not is_pointer:
         return {"resource.Quantity": "0", "intstr.IntOrString": 0}.get(go_type)
     return value

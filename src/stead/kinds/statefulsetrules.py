@@ -6,7 +6,7 @@ from typing import Any
 from stead.kinds import objectmeta
 from stead.kinds.checks import Errors, bare_invalid, faults, int_or_percent, known, non_negative, not_more_than_all
 from stead.kinds.claimspec import validate_claim_spec
-from stead.kinds.labelselector import validate_selector
+from stead.kinds.labelselector import as_shown, validate_selector
 from stead.kinds.podspecrules import template_metadata_errors, validate_template
 from stead.kinds.podwarnings import claim_warnings, template_warnings
 from stead.kinds.shownstructs import as_struct
@@ -127,12 +127,12 @@ def _template_errors(spec: Json, before: Json | None) -> Errors:
     try:
         understood = selectors.from_object(selector)
     except ValueError:
-        return [bare_invalid("spec.selector", dict(selector or {}))]
+        return [bare_invalid("spec.selector", as_shown(selector))]
     labels = dig(template, "metadata", "labels", default={})
     errors: Errors = []
     if not understood.is_empty and not understood.matches(labels):
         told = "`selector` does not match template `labels`"
-        errors.append(fields.invalid(f"{path}.metadata.labels", dict(labels) or None, told))
+        errors.append(fields.invalid(f"{path}.metadata.labels", dict(sorted(labels.items())) or None, told))
     errors += template_metadata_errors(template.get("metadata") or {}, template.get("spec") or {}, path)
     if before is None or not validate_template(_with_claims(before), path):
         errors += validate_template(_with_claims(spec), path)

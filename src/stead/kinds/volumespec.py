@@ -55,7 +55,7 @@ def validate_volume_spec(spec: Json) -> Errors:
 def _capacity_errors(capacity: Json) -> Errors:
     errors = needed("spec.capacity", capacity)
     if "storage" not in capacity or len(capacity) > 1:
-        errors.append(fields.not_supported("spec.capacity", dict(capacity) or None, ["storage"]))
+        errors.append(fields.not_supported("spec.capacity", dict(sorted(capacity.items())) or None, ["storage"]))
     for name in sorted(capacity):
         errors += positive_quantity(f"spec.capacity[{name}]", capacity[name])
     return errors
