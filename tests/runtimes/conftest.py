@@ -6,6 +6,7 @@ import encodings.idna  # noqa: F401
 import os
 import pickle
 import shutil
+import socket
 import tempfile
 import time
 import traceback
@@ -130,17 +131,19 @@ class Machine:
         finally:
             session.close()
 
-    async def get(self, name: str, path: str = "/", port: int = 80) -> str:
-        """The body of an HTTP answer, once the pod listens."""
+    async def dialled(self, name: str, port: int) -> socket.socket:
+        """A connection, once the pod listens."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
-                link = await self.runtime.dial(f"uid-{name}", port)
-                break
+                return await self.runtime.dial(f"uid-{name}", port)
             except OSError:
                 assert time.monotonic() < deadline
                 await asyncio.sleep(0.005)
-        reader, writer = await asyncio.open_connection(sock=link)
+
+    async def get(self, name: str, path: str = "/", port: int = 80) -> str:
+        """The body of an HTTP answer."""
+        reader, writer = await asyncio.open_connection(sock=await self.dialled(name, port))
         writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
         answer = await reader.read()
         writer.close()

@@ -127,6 +127,7 @@ def test_probes(tier: str, play: Play) -> None:
         await machine.start("a", image="host:static", mounts=(volume,))
         await machine.start("a", "python3", "-c", SILENT, container="silent")
         await machine.get("a")
+        (await machine.dialled("a", 9090)).close()
         for handler, is_success, words in PROBES:
             told = await machine.probe("a", handler, timeout_seconds=0.5)
             assert told.is_success == is_success and words in told.message, (handler, told)

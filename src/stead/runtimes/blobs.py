@@ -20,7 +20,6 @@ class BadBlob(Exception):
 class Blobs:
     def __init__(self, directory: Path):
         self._directory = directory
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def path(self, digest: str) -> Path:
         """Raises BadBlob for anything that is not a sha256 digest: a digest is never a way to a file."""
@@ -33,6 +32,7 @@ class Blobs:
 
     def add(self, chunks: Iterable[bytes], digest: str = "", limit: int | None = None) -> str:
         """Store content, checked against `digest` where one is given; answers its digest. Raises BadBlob."""
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         partial = self._directory / f"partial-{uuid.uuid4().hex}"
         sha = hashlib.sha256()
         size = 0
@@ -65,6 +65,6 @@ class Blobs:
 
     def keep_only(self, digests: set[str]) -> None:
         names = {digest.partition(":")[2] for digest in digests}
-        for path in self._directory.iterdir():
+        for path in self._directory.iterdir() if self._directory.is_dir() else ():
             if path.name not in names:
                 path.unlink()

@@ -94,7 +94,6 @@ class ImageStore:
         self._index_path = directory / "index.json"
         self._aliases = aliases or Aliases.shipped()
         self._is_pulling = is_pulling
-        self.layers.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     # finding
 
@@ -186,6 +185,7 @@ class ImageStore:
         if not name.isalnum():
             raise BadBlob(f"strange layer name {diff_id}")
         if not place.is_dir():
+            self.layers.mkdir(parents=True, exist_ok=True, mode=0o700)
             partial = self.layers / f"partial-{uuid.uuid4().hex}"
             try:
                 layers.unpack(str(self._blobs.path(blob)), diff_id, str(partial))
@@ -199,7 +199,7 @@ class ImageStore:
         return name
 
     def _empty_layer(self) -> str:
-        (self.layers / "empty").mkdir(exist_ok=True)
+        (self.layers / "empty").mkdir(parents=True, exist_ok=True)
         return "empty"
 
     # the index
@@ -267,7 +267,7 @@ class ImageStore:
             diff_ids = self._blobs.json(manifest["config"]["digest"])["rootfs"]["diff_ids"]
             names |= {diff_id.partition(":")[2][:_LAYER_NAME] for diff_id in diff_ids}
         self._blobs.keep_only(blobs)
-        for place in self.layers.iterdir():
+        for place in self.layers.iterdir() if self.layers.is_dir() else ():
             if place.name not in names:
                 layers.remove_tree(str(place))
 

@@ -43,7 +43,9 @@ def _bytes(text: str | None) -> bytes | None:
     return None if text is None else os.fsencode(text)
 
 
-def mount(source: str | None, target: str, kind: str | None = None, flags: int = 0, options: str | None = None) -> None:
+def mount(
+    source: str | None, target: str, kind: str | None = None, flags: int = 0, *, options: str | None = None
+) -> None:
     result = _libc.mount(_bytes(source), _bytes(target), _bytes(kind), ctypes.c_ulong(flags), _bytes(options))
     _checked(result, f"mount {source or kind} on {target}")
 

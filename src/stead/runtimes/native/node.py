@@ -39,8 +39,6 @@ class Node:
         self._tiers = (settings.tier,) if settings.tier else probe.tiers()
         self._settings = settings
         self._use(self._tiers[0])
-        for name in ("pods", "removed"):
-            os.makedirs(os.path.join(self.directory, name), mode=0o700, exist_ok=True)
         self.images = ImageStore(Path(self.directory) / "images", is_pulling=settings.is_pulling)
         self.pods: dict[str, Sandbox] = {}
         self._hidden = (self.directory, *settings.hidden)
@@ -56,7 +54,9 @@ class Node:
     # the keeper
 
     async def settle(self) -> None:
-        """Take the best tier that this machine allows. Raises KeeperTrouble where none of the wanted ones is."""
+        """Take the best tier that this machine allows. Raises KeeperTrouble where it allows none, or OSError."""
+        for name in ("pods", "removed"):
+            os.makedirs(os.path.join(self.directory, name), mode=0o700, exist_ok=True)
         troubles = []
         for tier in self._tiers:
             self._use(tier)

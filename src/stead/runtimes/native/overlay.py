@@ -53,7 +53,7 @@ class OwnLayers:
         os.makedirs(work, exist_ok=True)
         os.chmod(upper, os.stat(lowers[0]).st_mode & 0o7777)
         layers = f"lowerdir={':'.join(map(_escaped, lowers))},upperdir={_escaped(upper)},workdir={_escaped(work)}"
-        linux.mount("overlay", target, "overlay", 0, layers + self._options)
+        linux.mount("overlay", target, "overlay", 0, options=layers + self._options)
 
     def _has_unfit_disk(self) -> bool:
         """Whether even an empty directory cannot be covered."""
@@ -72,7 +72,7 @@ class OwnLayers:
     def _move_to_memory(self) -> None:
         self._place = os.path.join(self._directory, "memory")
         os.makedirs(self._place, exist_ok=True)
-        linux.mount("tmpfs", self._place, "tmpfs", linux.NO_DEVICES, "mode=755")
+        linux.mount("tmpfs", self._place, "tmpfs", linux.NO_DEVICES, options="mode=755")
 
 
 def _open_up(upper: str, source: str, path: str) -> None:
@@ -98,7 +98,7 @@ def mount_host_root(own: OwnLayers, root: str) -> None:
     try:
         own.cover_host("/", root)
     except OSError:
-        linux.mount("tmpfs", root, "tmpfs", 0, "mode=755,size=16m")
+        linux.mount("tmpfs", root, "tmpfs", 0, options="mode=755,size=16m")
         _mirror(own, "/", root, _MIRROR_DEPTH)
         return
     for path in _mounted_directories():

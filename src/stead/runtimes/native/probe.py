@@ -14,6 +14,11 @@ from stead.runtimes.native import trials
 
 _TRIAL_SECONDS = 20
 _WEB_PORT = 80
+_PLAIN = (
+    "runs as plain processes: no host name, root or resolv.conf of its own, volumes by rewriting paths in "
+    "arguments and environment, programs must listen on $POD_IP"
+)
+_MOVED = "; web servers of host: images answer on port 8080 instead of 80"
 
 
 class Fact(NamedTuple):
@@ -46,71 +51,73 @@ def tiers() -> tuple[str, ...]:
 # what it means
 
 
+class _Topic(NamedTuple):
+    """What a trial is about: what it means where it succeeds and where it does not, and what helps."""
+
+    trial: str
+    what: str
+    good: str
+    bad: str
+    remedy: str
+
+
+_TOPICS = (
+    _Topic(
+        "bridge",
+        "bridge and virtual cables",
+        "pods reach each other in a network of their own",
+        "pods share the host's network",
+        "load the kernel modules bridge and veth",
+    ),
+    _Topic(
+        "overlay",
+        "overlay file systems",
+        "a container's writes stay in its own layer",
+        "containers cannot have roots of their own",
+        "use a kernel with overlayfs (5.11 or later for ordinary users)",
+    ),
+    _Topic(
+        "limits",
+        "limits by control groups",
+        "memory and CPU limits hold",
+        "memory and CPU limits are not enforced",
+        "run as root, or delegate a control group to this user",
+    ),
+    _Topic(
+        "ports",
+        "ports below 1024 on this host",
+        "even plain processes can listen on port 80",
+        "only pods with their own network can listen on port 80",
+        "sysctl net.ipv4.ip_unprivileged_port_start=80 (only the plain tier needs it)",
+    ),
+)
+
+
 def facts(interpreter: str) -> list[Fact]:
     """Every trial with its meaning, for `stead doctor`."""
     found = tried(interpreter, *trials.TRIALS)
     is_root = os.geteuid() == 0
-    spaces = found["root"] if is_root else found["user"]
-    return [
-        Fact(
-            "namespaces as root" if is_root else "namespaces as an ordinary user",
-            not spaces,
-            _meaning(
-                spaces,
-                "every pod has its own host name, network address, processes and root",
-                "pods are plain processes with 127.x addresses, without mounts of their own",
-            ),
-            "" if not spaces else _namespace_remedy(),
-        ),
-        Fact(
-            "bridge and virtual cables",
-            not found["bridge"],
-            _meaning(
-                found["bridge"], "pods reach each other in a network of their own", "pods share the host's network"
-            ),
-            "" if not found["bridge"] else "load the kernel modules bridge and veth",
-        ),
-        Fact(
-            "overlay file systems",
-            not found["overlay"],
-            _meaning(
-                found["overlay"],
-                "a container's writes stay in its own layer",
-                "containers cannot have roots of their own",
-            ),
-            "" if not found["overlay"] else "use a kernel with overlayfs (5.11 or later for ordinary users)",
-        ),
-        Fact(
-            "limits by control groups",
-            not found["limits"],
-            _meaning(found["limits"], "memory and CPU limits hold", "memory and CPU limits are not enforced"),
-            "" if not found["limits"] else "run as root, or delegate a control group to this user",
-        ),
-        Fact(
-            "ports below 1024 on this host",
-            not found["ports"],
-            _meaning(
-                found["ports"],
-                "even plain processes can listen on port 80",
-                "only pods with their own network can listen on port 80",
-            ),
-            ""
-            if not found["ports"]
-            else "sysctl net.ipv4.ip_unprivileged_port_start=80 (only the plain tier needs it)",
-        ),
-        Fact(
-            "several users in one pod",
-            is_root,
-            "programs may change to other users"
-            if is_root
-            else "every user of a pod is this user; programs that insist on changing users fail",
-            "" if is_root else "run stead as root where programs need users of their own",
-        ),
-    ]
+    spaces = _Topic(
+        "root" if is_root else "user",
+        "namespaces as root" if is_root else "namespaces as an ordinary user",
+        "every pod has its own host name, network address, processes and root",
+        "pods are plain processes with 127.x addresses, without mounts of their own",
+        _namespace_remedy(),
+    )
+    return [*(_fact(topic, found[topic.trial]) for topic in (spaces, *_TOPICS)), _users_fact(is_root)]
 
 
-def _meaning(trouble: str, good: str, bad: str) -> str:
-    return f"{bad} ({trouble})" if trouble else good
+def _fact(topic: _Topic, trouble: str) -> Fact:
+    if trouble:
+        return Fact(topic.what, False, f"{topic.bad} ({trouble})", topic.remedy)
+    return Fact(topic.what, True, topic.good)
+
+
+def _users_fact(is_root: bool) -> Fact:
+    if is_root:
+        return Fact("several users in one pod", True, "programs may change to other users")
+    meaning = "every user of a pod is this user; programs that insist on changing users fail"
+    return Fact("several users in one pod", False, meaning, "run stead as root where programs need users of their own")
 
 
 def _namespace_remedy() -> str:
@@ -140,15 +147,7 @@ def loopback_cidr(pod_cidr: str) -> str:
 def note_of(tier: str, is_host_network: bool) -> str:
     """What the tier cannot do for a pod, for people; "" where nothing is missing."""
     if tier == "plain":
-        moved = (
-            ""
-            if trials.lowest_port() <= _WEB_PORT
-            else "; web servers of host: images answer on port 8080 instead of 80"
-        )
-        return (
-            "runs as plain processes: no host name, root or resolv.conf of its own, volumes by rewriting paths in "
-            "arguments and environment, programs must listen on $POD_IP" + moved
-        )
+        return _PLAIN + (_MOVED if trials.lowest_port() > _WEB_PORT else "")
     if tier == "user" and is_host_network:
         return "an ordinary user's pods cannot use the host's network; this one uses the node's"
     return ""

@@ -49,7 +49,7 @@ def build(spec: Spec) -> str:
 def _hide(root: str, path: str) -> None:
     place = follow(root, path)
     if os.path.isdir(place):
-        linux.mount("tmpfs", place, "tmpfs", linux.READ_ONLY | linux.NO_SUID, "size=4k,mode=755")
+        linux.mount("tmpfs", place, "tmpfs", linux.READ_ONLY | linux.NO_SUID, options="size=4k,mode=755")
 
 
 def _kernel_places(root: str) -> None:
@@ -73,7 +73,7 @@ def _mount_or_bind(kind: str, place: str, flags: int) -> None:
 
 
 def _devices(place: str) -> None:
-    linux.mount("tmpfs", place, "tmpfs", linux.NO_SUID, "mode=755,size=64k")
+    linux.mount("tmpfs", place, "tmpfs", linux.NO_SUID, options="mode=755,size=64k")
     for name in _DEVICES:
         overlay.bind_node(f"/dev/{name}", f"{place}/{name}")
     for name, target in _LINKS:
@@ -81,9 +81,9 @@ def _devices(place: str) -> None:
     for name in ("pts", "shm"):
         os.mkdir(f"{place}/{name}")
     linux.mount(
-        "devpts", f"{place}/pts", "devpts", linux.NO_SUID | linux.NO_EXEC, "newinstance,ptmxmode=0666,mode=0620"
+        "devpts", f"{place}/pts", "devpts", linux.NO_SUID | linux.NO_EXEC, options="newinstance,ptmxmode=0666,mode=0620"
     )
-    linux.mount("tmpfs", f"{place}/shm", "tmpfs", linux.NO_SUID | linux.NO_DEVICES, "mode=1777,size=64m")
+    linux.mount("tmpfs", f"{place}/shm", "tmpfs", linux.NO_SUID | linux.NO_DEVICES, options="mode=1777,size=64m")
 
 
 def _temporary_places(root: str, is_image: bool) -> None:
@@ -92,7 +92,9 @@ def _temporary_places(root: str, is_image: bool) -> None:
         return
     for name, mode in (("run", "755"), ("tmp", "1777")):
         os.makedirs(os.path.join(root, name), exist_ok=True)
-        linux.mount("tmpfs", os.path.join(root, name), "tmpfs", linux.NO_SUID | linux.NO_DEVICES, f"mode={mode}")
+        linux.mount(
+            "tmpfs", os.path.join(root, name), "tmpfs", linux.NO_SUID | linux.NO_DEVICES, options=f"mode={mode}"
+        )
     os.mkdir(os.path.join(root, "run", "lock"), 0o1777)
 
 

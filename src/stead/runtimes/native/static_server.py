@@ -122,19 +122,18 @@ def _answer(link: socket.socket, asked: Asked, directory: str) -> tuple[int, int
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 return _refuse(link, asked, 403)
-            return _send_file(link, asked, file, place, status)
+            return _send_file(link, asked, file, status)
     except PermissionError:
         return _refuse(link, asked, 403)
     except (FileNotFoundError, NotADirectoryError):
         return _refuse(link, asked, 404)
 
 
-def _send_file(
-    link: socket.socket, asked: Asked, file: BufferedReader, place: str, status: os.stat_result
-) -> tuple[int, int]:
-    kind = _TYPES.get(place.rpartition(".")[2].lower(), "application/octet-stream")
+def _send_file(link: socket.socket, asked: Asked, file: BufferedReader, status: os.stat_result) -> tuple[int, int]:
+    kind = _TYPES.get(file.name.rpartition(".")[2].lower(), "application/octet-stream")
     changed = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(status.st_mtime))
-    link.sendall(_head(200, asked, kind, status.st_size, f"Last-Modified: {changed}\r\n"))
+    more = f"Content-Type: {kind}\r\nLast-Modified: {changed}\r\n"
+    link.sendall(_head(asked, 200, status.st_size, more))
     if asked.method == "GET" and status.st_size:
         link.sendfile(file, 0, status.st_size)
     return 200, status.st_size
@@ -143,15 +142,16 @@ def _send_file(
 def _refuse(link: socket.socket, asked: Asked, code: int, more: str = "") -> tuple[int, int]:
     title = f"{code} {_REASONS[code]}"
     body = f"<html>\r\n<head><title>{title}</title></head>\r\n<body><h1>{title}</h1></body>\r\n</html>\r\n".encode()
-    link.sendall(_head(code, asked, "text/html", len(body), more) + (body if asked.method != "HEAD" else b""))
+    head = _head(asked, code, len(body), f"Content-Type: text/html\r\n{more}")
+    link.sendall(head + (body if asked.method != "HEAD" else b""))
     return code, len(body)
 
 
-def _head(code: int, asked: Asked, kind: str, size: int, more: str) -> bytes:
+def _head(asked: Asked, code: int, size: int, more: str) -> bytes:
     date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())
     connection = "keep-alive" if asked.keeps else "close"
     return (
-        f"HTTP/1.1 {code} {_REASONS[code]}\r\nServer: stead-static\r\nDate: {date}\r\nContent-Type: {kind}\r\n"
+        f"HTTP/1.1 {code} {_REASONS[code]}\r\nServer: stead-static\r\nDate: {date}\r\n"
         f"Content-Length: {size}\r\nConnection: {connection}\r\n{more}\r\n"
     ).encode("utf-8", "surrogateescape")
 

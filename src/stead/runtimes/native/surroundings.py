@@ -46,7 +46,7 @@ def _mount_memory(volumes: list[tuple[str, str]]) -> None:
     linux.unshare(linux.NEW_MOUNTS)
     linux.mount(None, "/", None, linux.RECURSIVE | linux.SLAVE)  # what the host unmounts goes here too
     for place, options in volumes:
-        linux.mount("tmpfs", place, "tmpfs", linux.NO_SUID | linux.NO_DEVICES, options)
+        linux.mount("tmpfs", place, "tmpfs", linux.NO_SUID | linux.NO_DEVICES, options=options)
 
 
 def _lay_cable(node: network.Wires, pod: Message) -> None:

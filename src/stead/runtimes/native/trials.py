@@ -51,7 +51,7 @@ def _overlay() -> None:
     for name in ("lower", "upper", "work", "root"):
         os.mkdir(f"/tmp/{name}")
     options = "lowerdir=/tmp/lower,upperdir=/tmp/upper,workdir=/tmp/work"
-    linux.mount("overlay", "/tmp/root", "overlay", 0, options + (",userxattr" if os.geteuid() else ""))
+    linux.mount("overlay", "/tmp/root", "overlay", 0, options=options + (",userxattr" if os.geteuid() else ""))
 
 
 def _bridge() -> None:
