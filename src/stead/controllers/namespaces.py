@@ -92,8 +92,14 @@ class Namespaces:
 
 
 def _is_telling(event: WatchEvent) -> bool:
-    """Something came, went, or is held by others than before."""
-    return event.type != "MODIFIED" or event.old is None or meta.finalizers(event.obj) != meta.finalizers(event.old)
+    """Something came, began to go, went, or is held by others than before."""
+    if event.type != "MODIFIED" or event.old is None:
+        return True
+    return _held(event.obj) != _held(event.old)
+
+
+def _held(obj: Json) -> tuple[bool, list[str]]:
+    return meta.is_terminating(obj), meta.finalizers(obj)
 
 
 def _let_go(namespace: Json, now: Now) -> Plan:
