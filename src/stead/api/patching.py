@@ -132,5 +132,8 @@ def _check_applied(place: Place, given: Json) -> None:
         version = str(api_version or "")
         shown = f"{version}, Kind={name or ''}" if "/" in version else f"/{version}, Kind={name or ''}"
         raise BadRequest(f"invalid object type: {shown}")
-    if (given.get("metadata") or {}).get("managedFields"):
+    metadata = given.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise managed.not_typed(kind, {"metadata": {}}, ".metadata: expected map")
+    if metadata.get("managedFields"):
         raise BadRequest("metadata.managedFields must be nil")

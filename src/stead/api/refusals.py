@@ -19,6 +19,39 @@ class NoSuchResource(NotFound):
         return {**super().status(), "details": {}}
 
 
+NOT_SERVED = {
+    "": ("bindings", "componentstatuses", "limitranges", "podtemplates", "replicationcontrollers", "resourcequotas"),
+    "admissionregistration.k8s.io": ("mutatingwebhookconfigurations", "validatingwebhookconfigurations"),
+    "apiregistration.k8s.io": ("apiservices",),
+    "apps": ("daemonsets", "deployments", "replicasets"),
+    "autoscaling": ("horizontalpodautoscalers",),
+    "batch": ("cronjobs", "jobs"),
+    "certificates.k8s.io": ("certificatesigningrequests",),
+    "networking.k8s.io": ("ingressclasses", "ingresses", "networkpolicies"),
+    "node.k8s.io": ("runtimeclasses",),
+    "scheduling.k8s.io": ("priorityclasses",),
+    "storage.k8s.io": ("csidrivers", "csinodes", "csistoragecapacities", "volumeattachments"),
+}
+
+
+class NotServed(NotFound):
+    """A kind of Kubernetes' own that stead has not: people should not look for a mistake of theirs."""
+
+    def __init__(self, group: str, plural: str) -> None:
+        named = errors.qualified(plural, group)
+        told = f"stead does not serve {named}: it has StatefulSets and what they need, and serves nothing it cannot do"
+        super().__init__(told, details=errors.named(plural, group, ""))
+
+
+def is_not_served(path: str) -> NotServed | None:
+    """What to say about a path that names a kind of Kubernetes' own which is not served here, None for others."""
+    steps = path.strip("/").split("/")
+    group, rest = ("", steps[2:]) if steps[0] == "api" else (steps[1] if len(steps) > 1 else "", steps[3:])
+    plural = rest[2] if len(rest) > 2 and rest[0] == "namespaces" else rest[0] if rest else ""
+    is_ours = steps[0] in ("api", "apis") and plural in NOT_SERVED.get(group, ())
+    return NotServed(group, plural) if is_ours else None
+
+
 class NoSuchPath(NotFound):
     """The path is not one of an API at all; the answer is plain text."""
 

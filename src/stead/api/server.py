@@ -113,9 +113,12 @@ class Api(Door):
         found = found or discovery.answer(self.core, request) or openapi.answer(self.core, request)
         if found is not None:
             return found
-        raise (
-            refusals.NoSuchResource() if discovery.is_known(self.core.registry, request.path) else refusals.NoSuchPath()
-        )
+        not_served = refusals.is_not_served(request.path)
+        if not_served is not None:
+            raise not_served
+        if discovery.is_known(self.core.registry, request.path):
+            raise refusals.NoSuchResource()
+        raise refusals.NoSuchPath()
 
     def stream_target(self, request: Request) -> Json:
         """The pod of a log, exec, attach or portforward request; raises Forbidden and NotFound."""
