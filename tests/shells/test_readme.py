@@ -1,4 +1,4 @@
-"""The README's tour, executed as it stands: `$` lines are commands, the lines below are what they print (... is anything)."""
+"""The README's tour as it stands: `$` lines are commands, the lines below what they print (... is anything)."""
 
 import os
 import re
@@ -26,7 +26,7 @@ def steps() -> Iterator[tuple[str, str]]:
 def as_pattern(printed: str) -> str:
     """`...` alone on a line is any lines, within a line anything; runs of blanks are as long as they like."""
     lines = []
-    for line in printed.rstrip("\n").split("\n"):
+    for line in printed.rstrip("\n").split("\n") if printed.strip() else ():
         words = [r"\s+".join(map(re.escape, part.split(" "))) for part in re.sub(" +", " ", line).split("...")]
         lines.append(r"(?:.*\n)*?" if line == "..." else ".*?".join(words) + r"[^\n]*\n")
     return "".join(lines) + r"\s*\Z"

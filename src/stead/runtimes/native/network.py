@@ -10,9 +10,10 @@ import struct
 
 _REQUEST, _ACKNOWLEDGE, _CREATE, _EXCLUSIVE = 1, 4, 0x400, 0x200
 _ERROR, _NEW_LINK, _DELETE_LINK, _GET_LINK, _NEW_ADDRESS, _NEW_ROUTE = 2, 16, 17, 18, 20, 24
-_LINK_NAME, _LINK_MASTER, _LINK_INFO, _LINK_NAMESPACE = 3, 10, 18, 28
+_LINK_ADDRESS, _LINK_NAME, _LINK_MASTER, _LINK_INFO, _LINK_NAMESPACE = 1, 3, 10, 18, 28
 _INFO_KIND, _INFO_DATA, _PEER = 1, 2, 1
 _IS_UP = 1
+_BRIDGE_ADDRESS = b"\x02stead"  # locally administered
 
 
 def _attribute(kind: int, payload: bytes) -> bytes:
@@ -62,8 +63,10 @@ class Wires:
         return int(struct.unpack_from("i", answer, 20)[0])
 
     def add_bridge(self, name: str) -> None:
+        """A bridge with a hardware address of its own: borrowed from a port, it would go when that port goes."""
         info = _attribute(_LINK_INFO, _attribute(_INFO_KIND, b"bridge"))
-        self._do(_NEW_LINK, _CREATE | _EXCLUSIVE, _link() + _name(name) + info)
+        own = _attribute(_LINK_ADDRESS, _BRIDGE_ADDRESS)
+        self._do(_NEW_LINK, _CREATE | _EXCLUSIVE, _link() + _name(name) + own + info)
 
     def add_cable(self, name: str, peer: str, peer_namespace_fd: int) -> None:
         """A veth pair: `name` here, `peer` in the other namespace."""
