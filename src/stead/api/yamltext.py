@@ -50,11 +50,10 @@ class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoa
         pairs = ((self.construct_object(k, deep=True), self.construct_object(v, deep=True)) for k, v in node.value)
         return {_key_text(key): value for key, value in pairs}
 
-    def compose_document(self) -> Any:
-        node = super().compose_document()
+    def construct_document(self, node: yaml.Node) -> Any:
         if _weight(node, {}) > MOST_ALIASED:
             raise yaml.YAMLError("document contains excessive aliasing")
-        return node
+        return super().construct_document(node)
 
 
 def _weight(node: yaml.Node | None, known: dict[int, int]) -> int:
