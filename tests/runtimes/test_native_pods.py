@@ -1,6 +1,5 @@
 """Real pods, in every tier this machine allows: the first example's life, and what happens when things are killed."""
 
-import asyncio
 import os
 import signal
 from pathlib import Path
@@ -19,7 +18,7 @@ from stead.machinery.runtime import (
     VolumeFiles,
 )
 from stead.runtimes.logs import LogReader
-from stead.runtimes.native import sandbox
+from stead.runtimes.native import descriptors, sandbox
 
 from .conftest import Machine, Play, pod
 
@@ -289,10 +288,10 @@ def test_a_socket_on_the_nodes_address_answers_pods(tier: str, play: Play) -> No
         to = machine.runtime.dns_address
         ask = f"import socket; s = socket.socket(2, 2); s.sendto(b'?', ('{to}', 53)); print(s.recv(9))"
         session = await machine.runtime.exec("uid-a", "c", ["python3", "-c", ask])
-        loop = asyncio.get_running_loop()
-        question, client = await loop.sock_recvfrom(server, 512)
+        await descriptors.readable(server.fileno())
+        question, client = server.recvfrom(512)
         assert question == b"?"
-        await loop.sock_sendto(server, b"yes", client)
+        server.sendto(b"yes", client)
         assert await session.read() == b"b'yes'\n"
         session.close()
         server.close()
@@ -326,5 +325,18 @@ def test_a_pod_in_the_hosts_network(tier: str, play: Play) -> None:
         inside = (await machine.run("a", "readlink", "/proc/self/ns/net"))[1].strip()
         assert inside == os.readlink("/proc/self/ns/net")
         assert (await machine.run("a", "cat", "/etc/hosts"))[1].strip() == Path("/etc/hosts").read_text().strip()
+
+    play(tier, scenario)
+
+
+@pytest.mark.parametrize("tier", SPACES)
+def test_who_is_not_root_may_still_write_to_dev_stdout(tier: str, play: Play) -> None:
+    async def scenario(machine: Machine) -> None:
+        await machine.sandbox("a", fs_group=2000)
+        await machine.start("a", "sh", "-c", "echo hi > /dev/stdout; echo $HOME; id -G", run_as_user=1234)
+        await machine.exited("a")
+        said = LogReader(machine.log("a")).read().decode().splitlines()
+        assert said[:2] == ["hi", "/"], said
+        assert tier == "user" or said[2] == "0 2000"
 
     play(tier, scenario)

@@ -1,10 +1,15 @@
 """exec and attach: bytes, exit codes, terminals; and probes from inside the pod's network."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from stead.machinery.runtime import Mount
 from stead.runtimes.native.channel import Refusal
@@ -133,3 +138,38 @@ def test_probes(tier: str, play: Play) -> None:
             assert told.is_success == is_success and words in told.message, (handler, told)
 
     play(tier, scenario)
+
+
+SECURE = """
+import http.server, ssl
+server = http.server.HTTPServer(("0.0.0.0", 8443), http.server.SimpleHTTPRequestHandler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("/pair/both.pem")
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
+"""
+
+
+def test_an_https_probe_asks_nobody_who_he_is(play: Play) -> None:
+    async def scenario(machine: Machine) -> None:
+        (machine.place / "pair").mkdir()
+        (machine.place / "pair" / "both.pem").write_bytes(self_signed())
+        await machine.sandbox("a")
+        await machine.start("a", "python3", "-c", SECURE, mounts=(Mount(str(machine.place / "pair"), "/pair"),))
+        (await machine.dialled("a", 8443)).close()
+        secure = {"httpGet": {"port": 8443, "scheme": "HTTPS"}}
+        told = await machine.probe("a", secure, timeout_seconds=5)
+        assert told.is_success, told
+        assert not (await machine.probe("a", {"httpGet": {"port": 8443}}, timeout_seconds=5)).is_success
+
+    play("root", scenario)
+
+
+def self_signed() -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "nobody")])
+    begin = datetime.now(UTC) - timedelta(days=1)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    certificate = builder.not_valid_before(begin).not_valid_after(begin + timedelta(days=2)).sign(key, hashes.SHA256())
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return private + certificate.public_bytes(Encoding.PEM)

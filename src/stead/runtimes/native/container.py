@@ -7,9 +7,10 @@ return: a step that fails is told through the trouble pipe, and the process ends
 import contextlib
 import os
 import signal
+import stat
 from typing import Any, NoReturn
 
-from stead.runtimes.native import linux, rootfs
+from stead.runtimes.native import accounts, linux, rootfs
 
 Spec = dict[str, Any]
 
@@ -31,8 +32,7 @@ def first_process(spec: Spec, stdio: tuple[int, int, int], trouble: int) -> NoRe
     try:
         linux.die_with_parent()
         os.setsid()
-        for path in spec["cgroups"]:
-            _write(f"{path}/cgroup.procs", "0")
+        _join_groups(spec)
         if spec["has_mounts"]:
             os.chdir(rootfs.build(spec))
             linux.pivot_here()
@@ -48,6 +48,7 @@ def first_process(spec: Spec, stdio: tuple[int, int, int], trouble: int) -> NoRe
 def joining_process(spec: Spec, init: int, stdio: tuple[int, int, int], trouble: int) -> NoReturn:
     """Run one more program in a container, beside `init`. Runs after fork; the program becomes our parent's child."""
     try:
+        _join_groups(spec)
         linux.join(init, linux.NEW_MOUNTS | linux.NEW_PIDS)
         child = linux.fork_into(linux.SAME_PARENT)
         if child:
@@ -92,9 +93,11 @@ def exit_code_of(error: BaseException) -> int:
     return _NOT_EXECUTABLE if isinstance(error, PermissionError) else _BROKEN
 
 
-def _write(path: str, text: str) -> None:
-    with open(path, "w") as file:
-        file.write(text)
+def _join_groups(spec: Spec) -> None:
+    """Share the container's limits."""
+    for path in spec["cgroups"]:
+        with open(f"{path}/cgroup.procs", "w") as file:
+            file.write("0")
 
 
 def _become(spec: Spec, stdio: tuple[int, int, int]) -> None:
@@ -120,39 +123,27 @@ def _take_stdio(stdio: tuple[int, int, int], has_tty: bool) -> None:
 
 
 def _take_user(spec: Spec) -> None:
-    uid, gid = _user(spec["user"])
     if spec["tier"] == "plain":
         return
+    account = accounts.find(spec["user"])
+    spec["environment"].setdefault("HOME", account.home)
     linux.drop_rare_capabilities()
     if spec["tier"] == "user":
-        if uid or gid:
-            linux.become_root_of_new_user_namespace(0, uid, gid)
+        if account.uid or account.gid:
+            linux.become_root_of_new_user_namespace(0, account.uid, account.gid)
         return
-    if uid or gid:
-        os.setgroups([])
-        os.setgid(gid)
-        os.setuid(uid)
+    _give_stdio(account)
+    os.setgroups(spec["groups"])
+    if account.uid or account.gid:
+        os.setgid(account.gid)
+        os.setuid(account.uid)
 
 
-def _user(text: str) -> tuple[int, int]:
-    """`uid`, `uid:gid`, `name` or `name:group` as numbers, by the container's own /etc."""
-    user, _, group = text.partition(":")
-    uid, gid = _entry("/etc/passwd", user, 3) if user else (0, 0)
-    if group:
-        gid = _entry("/etc/group", group, 2)[0]
-    return uid, gid
-
-
-def _entry(path: str, name: str, group_field: int) -> tuple[int, int]:
-    lines: list[str] = []
-    with contextlib.suppress(OSError), open(path) as file:
-        lines = file.read().splitlines()
-    for fields in (line.split(":") for line in lines):
-        if len(fields) > group_field and name in (fields[0], fields[2]):
-            return int(fields[2]), int(fields[group_field])
-    if not name.isdigit():
-        raise OSError(f"no {name} in the image's {path}")
-    return int(name), 0
+def _give_stdio(account: accounts.Account) -> None:
+    """So that a program which is not root may open /dev/stdout."""
+    for fd in range(3):
+        if account.uid and not stat.S_ISCHR(os.fstat(fd).st_mode):
+            os.fchown(fd, account.uid, -1)
 
 
 def _run(spec: Spec) -> NoReturn:

@@ -6,7 +6,6 @@ A deed reports an event whatever happens; trouble that belongs to the pod is an 
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import time
 from collections.abc import Callable, Coroutine
@@ -65,7 +64,7 @@ async def _make_sandbox(node: Node, action: RunSandbox) -> Sandbox:
     sandbox.kill_leftovers(directory)
     ip = _address(node, action)
     note = probe.note_of(node.tier, action.is_host_network)
-    pod = Sandbox(action.pod, action.uid, directory, ip, action.hostname, note, node.report)
+    pod = Sandbox(action.pod, action.uid, directory, ip, action.hostname, note, action.fs_group, node.report)
     _furnish(node, action, pod)
     sandbox.remember(pod)
     keeper = await node.keeper()
@@ -107,11 +106,11 @@ def _furnish(node: Node, action: RunSandbox, pod: Sandbox) -> None:
         os.chmod(os.path.join(etc, name), 0o644)
     os.makedirs(os.path.join(pod.directory, "volumes"), exist_ok=True)
     for volume in action.volumes:
-        _furnish_volume(pod, volume, action.fs_group)
+        _furnish_volume(pod, volume)
 
 
-def _furnish_volume(pod: Sandbox, volume: VolumeFiles | EmptyDir, group: int | None) -> None:
-    volumes.make(os.path.join(pod.directory, "volumes"), volume, group)
+def _furnish_volume(pod: Sandbox, volume: VolumeFiles | EmptyDir) -> None:
+    volumes.make(os.path.join(pod.directory, "volumes"), volume, pod.group)
 
 
 def _host_file(path: str) -> str:
@@ -202,7 +201,7 @@ async def update_volume(node: Node, action: UpdateVolume) -> None:
     pod = node.pods.get(action.uid)
     if pod is not None:
         with contextlib.suppress(OSError):
-            _furnish_volume(pod, action.volume, None)
+            _furnish_volume(pod, action.volume)
 
 
 async def remove_sandbox(node: Node, action: RemoveSandbox) -> None:
@@ -220,7 +219,7 @@ async def remove_volume(node: Node, action: RemoveVolume) -> None:
     error = ""
     try:
         if os.path.lexists(action.path):
-            await asyncio.to_thread(shutil.rmtree, action.path)
+            await asyncio.to_thread(remove_tree, action.path)
     except OSError as trouble:
         error = str(trouble)
     node.report(VolumeRemoved(action.volume, error))

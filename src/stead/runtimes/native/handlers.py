@@ -19,19 +19,18 @@ from stead.runtimes.native.node import Node
 Verdict = tuple[bool, str]
 
 _OUTPUT_BYTES = 10 * 1024
-_HEAD_BYTES = 64 * 1024
 _PASS, _REDIRECT_END = 200, 400
 
 
 async def dial(node: Node, uid: str, port: int, host: str = "") -> socket.socket:
     """A connected socket of the pod's network; `host` is the pod's loopback unless told. Raises OSError, Refusal."""
     loop = asyncio.get_running_loop()
+    shim = await node.shim_of(uid)
     if node.tier == "plain":
         made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         host = host or node.pods[uid].ip
         port = _moved(node, uid, port)
     else:
-        shim = await node.shim_of(uid)
         made = socket.socket(fileno=await shim.ask_file("socket", family=int(socket.AF_INET)))
     made.setblocking(False)
     try:
@@ -56,7 +55,7 @@ async def run(node: Node, action: RunProbe) -> Verdict:
         return await asyncio.wait_for(_HANDLERS[name](node, action), action.timeout_seconds)
     except TimeoutError:
         return False, _LATE[name](node, action)
-    except Refusal as error:
+    except (Refusal, OSError, ValueError) as error:
         return False, str(error)
 
 
@@ -70,17 +69,29 @@ async def _http(node: Node, action: RunProbe) -> Verdict:
         link = await dial(node, action.uid, port, host)
     except OSError as error:
         return False, f'Get "{_url(node, action)}": dial tcp {host}:{port}: connect: {_words(error)}'
-    reader, writer = await asyncio.open_connection(sock=link, **_secured(get))
     try:
-        writer.write(_request(get, host, port))
-        status = _status(await reader.readuntil(b"\r\n"))
-    except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
+        status = await _asked(link, get, host)
+    except ssl.SSLError as error:
+        return False, f'Get "{_url(node, action)}": tls: {error.reason}'
+    except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError, IndexError):
         return False, f'Get "{_url(node, action)}": EOF'
-    finally:
-        writer.close()
     if _PASS <= status < _REDIRECT_END:
         return True, ""
     return False, f"HTTP probe failed with statuscode: {status}"
+
+
+async def _asked(link: socket.socket, get: Json, host: str) -> int:
+    """The status that a server answers with. Closes the connection."""
+    try:
+        reader, writer = await asyncio.open_connection(sock=link, **_secured(get))
+    except BaseException:
+        link.close()
+        raise
+    try:
+        writer.write(_request(get, host, int(get["port"])))
+        return int((await reader.readuntil(b"\r\n")).split(None, 2)[1])
+    finally:
+        writer.close()
 
 
 def _secured(get: Json) -> dict[str, Any]:
@@ -103,10 +114,6 @@ def _request(get: Json, host: str, port: int) -> bytes:
 def _path(get: Json) -> str:
     path = str(get.get("path") or "/")
     return path if path.startswith("/") else f"/{path}"
-
-
-def _status(line: bytes) -> int:
-    return int(line.split(None, 2)[1])
 
 
 def _url(node: Node, action: RunProbe) -> str:

@@ -118,7 +118,7 @@ class Node:
 
     def starting_pod(self, pod: Sandbox) -> starting.Pod:
         layers = str(self.images.layers)
-        return starting.Pod(pod.directory, pod.hostname, pod.ip, self.tier, layers, self._hidden)
+        return starting.Pod(pod.directory, pod.hostname, pod.ip, self.tier, layers, self._hidden, pod.group)
 
     def image(self, reference: str, pod: Sandbox, container: str) -> Image:
         """The image that runs for `reference`; raises ImageTrouble."""

@@ -33,6 +33,7 @@ class Sandbox:
     ip: str
     hostname: str
     note: str
+    group: int | None
     report: Report
     channel: Channel | None = None
     containers: dict[str, Message] = field(default_factory=dict)
@@ -143,6 +144,7 @@ def remember(sandbox: Sandbox) -> None:
         "ip": sandbox.ip,
         "hostname": sandbox.hostname,
         "note": sandbox.note,
+        "group": sandbox.group,
     }
     write(os.path.join(sandbox.directory, "sandbox.json"), json.dumps(known))
 
@@ -151,7 +153,8 @@ def recall(directory: str, report: Report) -> Sandbox:
     """The pod that `remember` wrote down; raises OSError or ValueError where it is not whole."""
     with open(os.path.join(directory, "sandbox.json")) as file:
         known: dict[str, Any] = json.load(file)
-    return Sandbox(Key(*known["pod"]), known["uid"], directory, known["ip"], known["hostname"], known["note"], report)
+    names = ("ip", "hostname", "note", "group")
+    return Sandbox(Key(*known["pod"]), known["uid"], directory, report=report, **{name: known[name] for name in names})
 
 
 def recorded_containers(directory: str) -> list[Message]:

@@ -27,6 +27,7 @@ class Pod:
     tier: str
     layers: str  # the image store's directory of layers
     hidden: tuple[str, ...] = ()
+    group: int | None = None  # the pod's fsGroup
 
 
 def container_directory(pod_directory: str, container: str) -> str:
@@ -55,6 +56,7 @@ def order(start: StartContainer, image: Image, pod: Pod) -> Message:
         "spec": {
             **process(pod, arguments, environment, _directory(start, image, pod, mounts)),
             "user": _user(start, image),
+            "groups": [] if pod.group is None else [pod.group],
             "has_tty": start.has_tty,
             "has_stdin": start.has_stdin,
             "directory": os.path.join(container_directory(pod.directory, start.container), str(start.attempt)),
@@ -95,11 +97,12 @@ def _arguments(start: StartContainer, image: Image) -> list[str]:
 
 
 def _environment(start: StartContainer, image: Image, pod: Pod) -> dict[str, str]:
-    own = {"PATH": _PATH, "HOSTNAME": pod.hostname, "HOME": "/root" if not start.run_as_user else "/"}
+    own = {"PATH": _PATH, "HOSTNAME": pod.hostname}
     if start.has_tty:
         own["TERM"] = "xterm"
     if pod.tier == "plain":
         own["POD_IP"] = pod.ip  # the one address a program may listen on
+        own["HOME"] = os.path.expanduser("~")
     return {**own, **dict(image.environment), **dict(start.environment)}
 
 
