@@ -148,3 +148,23 @@ def test_an_error_of_our_own_is_a_status(client: Client) -> None:
     client.api.core.store = None  # type: ignore[assignment]
     answer = client.get(CONFIG_MAPS)
     assert (answer.code, answer.body["reason"]) == (500, "InternalError")
+
+
+@pytest.mark.parametrize("path", [SETS, SETS.replace("/v1/", "/v1beta1/")])
+def test_old_manifests_are_read_with_a_warning(client: Client, path: str) -> None:
+    given = stateful_set("web") | {"apiVersion": "apps/v1beta1"}
+    del given["spec"]["selector"]
+    answer = client.ask("POST", path, given)
+    assert (answer.code, answer.body["apiVersion"]) == (201, "apps/v1")
+    assert answer.body["spec"]["selector"] == {"matchLabels": {"app": "web"}}
+    assert answer.body["spec"]["updateStrategy"] == {"type": "OnDelete"}
+    assert answer.warnings == (
+        "apps/v1beta1 StatefulSet is no longer served: write apiVersion apps/v1; write spec.selector and "
+        "spec.updateStrategy.type OnDelete as well, which apps/v1 does not fill in so",
+    )
+    assert client.get("/apis/apps/v1beta1").code == 404
+
+
+def test_what_is_not_served_is_said(client: Client) -> None:
+    answer = client.ask("POST", "/apis/apps/v1/namespaces/default/deployments", {})
+    assert (answer.code, answer.message.startswith("stead does not serve deployments.apps")) == (404, True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from stead.api import gojson, yamltext
+from stead.api import gojson, oldversions, yamltext
 from stead.api.core import Call, Core
 from stead.api.request import Request
 from stead.kinds import decoding, protobuf, strictness
@@ -37,7 +37,7 @@ def refuse_media(supported: tuple[str, ...]) -> UnsupportedMediaType:
 def read(core: Core, call: Call, kind: Kind, request: Request) -> Json:
     """The object in a body that must hold one of `kind`: complete, defaulted. Raises BadRequest and others."""
     given, text = _given(request, kind.name)
-    return typed(kind, _of_kind(core, kind, given), call, text)
+    return typed(kind, _of_kind(core, kind, oldversions.read(given, call)), call, text)
 
 
 def _given(request: Request, wanted: str) -> tuple[Json, bytes]:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from stead.api import bodies, managed, options, refusals, verbs, yamltext
+from stead.api import bodies, managed, oldversions, options, refusals, verbs, yamltext
 from stead.api.core import Call, Core, Written
 from stead.api.request import Request
 from stead.api.verbs import Place
@@ -101,7 +101,7 @@ def read_applied(body: bytes) -> Json:
 
 def apply(core: Core, call: Call, place: Place, wanted: tuple[Json, bool]) -> Written:
     """Server-side apply: create what is not there, else merge by owners. `wanted`: the configuration, and its force."""
-    given, is_forced = wanted
+    given, is_forced = oldversions.read(wanted[0], call), wanted[1]
     kind = place.kind
     _check_applied(place, given)
     given = verbs.check_name(place.name, place.key.namespace, {**given, "metadata": given.get("metadata") or {}})

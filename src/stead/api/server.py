@@ -13,6 +13,7 @@ from stead.api import (
     deletion,
     discovery,
     listing,
+    oldversions,
     openapi,
     options,
     patching,
@@ -87,7 +88,7 @@ class Api(Door):
             return refused(ApiError(f"Internal error occurred: {type(error).__name__}"))
 
     def _answer(self, request: Request, now: Now) -> Response | Stream:
-        target = target_of(request.path, self.core.registry)
+        target = target_of(oldversions.path_today(request.path), self.core.registry)
         if target is None:
             return self._answer_elsewhere(request, now)
         verb = _verb(request, target)
