@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import resource
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,8 +18,8 @@ from stead.dns.names import NameIndex
 from stead.dns.wire import Responder
 from stead.engine.journal import Round
 from stead.kube import kubeconfig
-from stead.machinery import errors, meta
-from stead.machinery.keys import Key, key_of
+from stead.machinery import meta
+from stead.machinery.keys import key_of
 from stead.machinery.objects import Json, decode, dig, encode
 from stead.machinery.runtime import StopContainer
 from stead.machinery.times import Now
@@ -28,8 +29,8 @@ from stead.runtimes.native.keeping import KeeperTrouble
 from stead.runtimes.native.runtime import NativeRuntime
 from stead.runtimes.simulated import SimulatedRuntime
 from stead.serve import authentication, tls
-from stead.serve.http import HttpServer
-from stead.serve.streams import StreamDoor
+from stead.serve.http import HttpServer, SideDoor
+from stead.serve.streams import ClosedDoor, StreamDoor
 from stead.serve.udp import DnsServer, host_resolvers, sockets
 from stead.store.log import Store
 
@@ -66,16 +67,24 @@ class Live:
         """Everything up and listening; raises StartError, StoreInUse or StoreDamaged with nothing left behind."""
         config = self.config
         config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _raise_open_files()
         self._store = Store(str(config.store_path), is_durable=config.is_durable)
-        certificates = tls.certificates(config.data / "pki", tls.server_names(config.cluster_domain), time.time())
+        names = tls.server_names(config.cluster_domain)
+        certificates = tls.certificates(config.data / "pki", names, time.time())
         token = authentication.admin_token(config.data / "token")
         self.runtime = await self._start_runtime()
         authority = certificates.authority.read_text()
         self.cluster = assembly.cluster(
-            config, self._store, self.runtime, SystemRandom(), facts=machine.facts(config), authority=authority
+            config,
+            self._store,
+            self.runtime,
+            SystemRandom(),
+            facts=machine.facts(config),
+            authority=authority,
+            clock=now,
         )
         bootstrap.install(self.cluster, config, now())
-        users = authentication.Authenticator({token: ADMIN})
+        users = authentication.Authenticator({token: ADMIN}, lambda given: self.cluster.api.bearer(given, now()), names)
         self._server = HttpServer(self._handle, users, self._side_door(), now)
         self.port = await self._listen(tls.server_context(certificates))
         self._write_kubeconfig(certificates, token)
@@ -166,18 +175,11 @@ class Live:
             raise StartError(f"the {runtime.tier} runtime does not start: {error}; see stead doctor") from error
         return runtime
 
-    def _side_door(self) -> StreamDoor | None:
-        runtime = self.runtime
+    def _side_door(self) -> SideDoor:
+        find_pod, runtime = self.cluster.api.stream_target, self.runtime
         if not isinstance(runtime, NativeRuntime):
-            return None
-        return StreamDoor(self._find_pod, runtime, lambda path, asked: LogReader(path, Wanted(*asked)), now)
-
-    def _find_pod(self, request: Request) -> Json:
-        steps = request.path.strip("/").split("/")
-        pod = self.cluster.api.get(Key("Pod", steps[3], steps[5]))
-        if pod is None:
-            raise errors.not_found("pods", "", steps[5])
-        return pod
+            return ClosedDoor(find_pod, runtime.name)
+        return StreamDoor(find_pod, runtime, lambda path, asked: LogReader(path, Wanted(*asked)), now)
 
     async def _listen(self, context: object) -> int:
         config = self.config
@@ -201,7 +203,12 @@ class Live:
     async def _start_dns(self) -> None:
         """Cluster DNS: for pods on the node's own address, for people on a loopback port."""
         config = self.config
-        settings = answer.Settings(config.cluster_domain, config.dns_ttl_seconds, config.dns_negative_ttl_seconds)
+        settings = answer.Settings(
+            zone=config.cluster_domain,
+            ttl=config.dns_ttl_seconds,
+            negative_ttl=config.dns_negative_ttl_seconds,
+            networks=(config.pod_cidr, config.service_cidr),
+        )
         self._dns = DnsServer(Responder(self.cluster.cache.index(NameIndex), settings), now, host_resolvers())
         outside = sockets(config.host, 0)
         self.dns_port = int(outside[0].getsockname()[1])
@@ -223,6 +230,12 @@ class Live:
             "runtime": self.runtime.name,
         }
         self.config.state_path.write_bytes(encode(state))
+
+
+def _raise_open_files() -> None:
+    """As many sockets as this user may have: a watch is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def read_state(data: Path) -> Json | None:
