@@ -20,6 +20,7 @@ from stead.machinery.keys import key_of
 from stead.store.cursor import Cursor
 from stead.store.log import StoreDamaged, StoreInUse
 
+DOUBLED_SECONDS = 0.5
 RUNTIMES = ("native", "root", "user", "plain", "simulated")
 
 
@@ -116,6 +117,7 @@ class _Session:
         self.narrator = Narrator(self._say)
         self.applied: list[applying.Applied] = []
         self.stop = asyncio.Event()
+        self.asked_at = 0.0
         self.settled = asyncio.Event()
 
     async def run(self) -> int:
@@ -179,8 +181,11 @@ class _Session:
         return bool(found) and all(obj is not None and is_settled(obj) for obj in found)
 
     def _on_signal(self) -> None:
-        if self.stop.is_set():
+        """The first asks to stop, the next to leave at once; what comes doubled (from a shell and a wrapper) is one."""
+        if self.stop.is_set() and time.monotonic() - self.asked_at > DOUBLED_SECONDS:
             os._exit(130)
+        if not self.stop.is_set():
+            self.asked_at = time.monotonic()
         self.stop.set()
         self.settled.set()
 

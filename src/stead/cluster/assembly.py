@@ -6,27 +6,33 @@ from random import Random
 from stead.api.server import Api
 from stead.cluster.config import Config
 from stead.cluster.kernel import Cluster
+from stead.cluster.tokens import PodTokens
 from stead.controllers import garbage, protection, scheduler
 from stead.controllers.accounts import RootCertificates, ServiceAccounts
 from stead.controllers.binder.controller import Binder
 from stead.controllers.binder.shelves import Shelves
+from stead.controllers.disruption import Budgets, Disruption
 from stead.controllers.endpoints.controller import Endpoints
 from stead.controllers.endpoints.rolls import Rolls
 from stead.controllers.kubelet.observed import Residents
 from stead.controllers.kubelet.reconcile import Kubelet
 from stead.controllers.kubelet.settings import Settings
 from stead.controllers.namespaces import Namespaces
+from stead.controllers.nodelife import NodeLife
 from stead.controllers.nodes import Facts, Nodes
-from stead.controllers.podgc import Placed, PodGarbage
+from stead.controllers.podgc import Finished, PodGarbage
 from stead.controllers.provisioner import Provisioner
 from stead.controllers.statefulset.controller import StatefulSetController
 from stead.controllers.statefulset.profile import PROFILES
 from stead.controllers.statefulset.slots import Slots
+from stead.controllers.tainteviction import TaintEviction
 from stead.dns.names import NameIndex
+from stead.kinds.placed import Placed
 from stead.kinds.registry import BUILT_IN
 from stead.machinery.cache import Index
 from stead.machinery.plan import AnyController
 from stead.machinery.runtime import Runtime
+from stead.machinery.times import Now
 from stead.store.log import Store
 
 
@@ -38,19 +44,24 @@ def cluster(
     *,
     facts: Facts | None = None,
     authority: str = "",
+    clock: Callable[[], Now] | None = None,
 ) -> Cluster:
-    """The kernel with the controllers that `config` names. `authority` is the CA in PEM, `facts` what the node is."""
+    """The kernel with the controllers that `config` names.
+
+    `facts`: what the node is. `authority`: the CA in PEM. `clock`: dates the tokens of pods; without, they get none.
+    """
     api = Api(store, BUILT_IN, chance, cluster_domain=config.cluster_domain, service_cidr=config.service_cidr)
-    makers = _makers(config, facts or Facts(config.node), authority)
+    settings = Settings(config.cluster_domain, make_token=PodTokens(api, clock) if clock else None)
+    makers = _makers(config, facts or Facts(config.node), authority, settings)
     controllers = [make() for name, make in makers.items() if name in config.controllers]
     return Cluster(store, api, controllers=controllers, indexes=_indexes(config), runtime=runtime, node=config.node)
 
 
-def _makers(config: Config, facts: Facts, authority: str) -> dict[str, Callable[[], AnyController]]:
+def _makers(config: Config, facts: Facts, authority: str, settings: Settings) -> dict[str, Callable[[], AnyController]]:
     """By name, in the order in which keys of one event are served."""
     return {
         "statefulset": lambda: StatefulSetController(PROFILES[config.profile]),
-        "kubelet": lambda: Kubelet(config.node, Settings(config.cluster_domain)),
+        "kubelet": lambda: Kubelet(config.node, settings),
         "scheduler": scheduler.Scheduler,
         "binder": Binder,
         "provisioner": lambda: Provisioner(str(config.volumes_path)),
@@ -62,6 +73,9 @@ def _makers(config: Config, facts: Facts, authority: str) -> dict[str, Callable[
         "root-ca": lambda: RootCertificates(authority),
         "podgc": PodGarbage,
         "protection": protection.Protection,
+        "disruption": Disruption,
+        "nodelife": NodeLife,
+        "tainteviction": TaintEviction,
     }
 
 
@@ -74,6 +88,8 @@ def _indexes(config: Config) -> list[Index]:
         Rolls(),
         Shelves(),
         Placed(),
+        Finished(),
+        Budgets(),
         protection.Users(),
         NameIndex(),
     ]
