@@ -18,6 +18,9 @@ CONTROLLERS = (
     "root-ca",
     "podgc",
     "protection",
+    "disruption",
+    "nodelife",
+    "tainteviction",
 )
 
 

@@ -19,7 +19,11 @@ COMPONENTS = {
     "endpoints": "endpoint-slice-controller",
     "garbage": "garbage-collector-controller",
     "namespace": "namespace-controller",
-    "node": "node-controller",
+    "node": "kubelet",
+    "nodelife": "node-controller",
+    "tainteviction": "taint-eviction-controller",
+    "disruption": "controllermanager",
+    "podgc": "pod-garbage-collector",
 }
 KEPT = 4096  # events whose next telling is counted; upstream's correlator keeps as many
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from stead.kinds.placed import Placed
 from stead.kinds.pod import PodView
 from stead.machinery import meta, times
 from stead.machinery.cache import Cache
@@ -36,30 +37,19 @@ OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 TERMINAL = Key("Pod", "", "")  # the turn of those that are done
 
 
-class Placed:
-    """An index of pods by the name of their node ("" for none), and of those that are done."""
+class Finished:
+    """An index of the pods that are done."""
 
     def __init__(self) -> None:
-        self.on: dict[str, dict[Key, Json]] = {}
-        self.terminal: dict[Key, Json] = {}
+        self.pods: dict[Key, Json] = {}
 
     def apply(self, key: Key, old: Json | None, new: Json | None) -> None:
         if key.kind != "Pod":
             return
-        if old is not None:
-            self._leave(PodView(old).node, key)
-        if new is not None:
-            self.on.setdefault(PodView(new).node, {})[key] = new
         if new is not None and PodView(new).is_terminal:
-            self.terminal[key] = new
+            self.pods[key] = new
         else:
-            self.terminal.pop(key, None)
-
-    def _leave(self, node: str, key: Key) -> None:
-        pods = self.on.get(node, {})
-        pods.pop(key, None)
-        if not pods:
-            self.on.pop(node, None)
+            self.pods.pop(key, None)
 
 
 class Observed(Struct, frozen=True):
@@ -83,10 +73,10 @@ class PodGarbage:
         return _turns_of_pod(event, cache) if kind == "Pod" else []
 
     def observe(self, cache: Cache, key: Key) -> Observed | None:
-        placed = cache.index(Placed)
         if key == TERMINAL:
-            surplus = len(placed.terminal) - MOST_TERMINAL
-            return Observed(key, tuple(sorted(placed.terminal.items(), key=_age)[:surplus])) if surplus > 0 else None
+            finished = cache.index(Finished).pods
+            surplus = len(finished) - MOST_TERMINAL
+            return Observed(key, tuple(sorted(finished.items(), key=_age)[:surplus])) if surplus > 0 else None
         if key.kind == "Pod":
             pod = cache.get(key)
             return Observed(key, ((key, pod),)) if pod is not None and _is_homeless(pod) else None
@@ -94,7 +84,7 @@ class PodGarbage:
         node = cache.get(key)
         if node is not None and lease is None and not _is_given_up(node):
             return None
-        return Observed(key, tuple(placed.on.get(key.name, {}).items()), node, lease)
+        return Observed(key, tuple(cache.index(Placed).on(key.name).items()), node, lease)
 
     def reconcile(self, observed: Observed, now: Now) -> Plan:
         if observed.key.kind == "Pod":
@@ -114,7 +104,7 @@ def _turns_of_pod(event: WatchEvent, cache: Cache) -> Iterable[Key]:
     if event.type == "DELETED":
         return [Key("Node", "", pod.node)] if pod.node and cache.get(Key("Node", "", pod.node)) is None else []
     turns = [event.key] if _is_homeless(event.obj) else []
-    if pod.is_terminal and len(cache.index(Placed).terminal) > MOST_TERMINAL:
+    if pod.is_terminal and len(cache.index(Finished).pods) > MOST_TERMINAL:
         turns.append(TERMINAL)
     if pod.node:
         node = cache.get(Key("Node", "", pod.node))

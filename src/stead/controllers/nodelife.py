@@ -1,0 +1,182 @@
+"""Whether nodes live: who stops telling is Unknown after fifty seconds, and its taints say so (3.6 in around.md).
+
+A late heartbeat is noted on its Lease first and judged ten seconds later, if it is still the same: after a pause of
+this process, or of the whole machine, everyone has the time to speak again before anything is said of them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from stead.kinds.placed import Placed
+from stead.machinery import meta, times
+from stead.machinery.cache import Cache
+from stead.machinery.keys import Key, key_of
+from stead.machinery.objects import Json, dig
+from stead.machinery.plan import NO_REACTION, Action, Emit, Fence, Outcome, Patch, Plan, Reaction, Refused, Waiting
+from stead.machinery.times import Now
+from stead.machinery.watch import WatchEvent
+
+GRACE_SECONDS, STARTUP_SECONDS, SUSPECT_SECONDS = 50, 60, 10
+LEASES, MISSED = "kube-node-lease", "stead.dev/missed-after"
+OF_READY = {"False": "node.kubernetes.io/not-ready", "Unknown": "node.kubernetes.io/unreachable"}
+OF_PRESSURE = {
+    "MemoryPressure": "node.kubernetes.io/memory-pressure",
+    "DiskPressure": "node.kubernetes.io/disk-pressure",
+    "PIDPressure": "node.kubernetes.io/pid-pressure",
+    "NetworkUnavailable": "node.kubernetes.io/network-unavailable",
+}
+UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
+OURS = frozenset((*OF_READY.values(), *OF_PRESSURE.values(), UNSCHEDULABLE))
+SPOKEN_FOR = ("MemoryPressure", "DiskPressure", "PIDPressure", "Ready")  # what only the node itself can know
+
+
+class Observed(Struct, frozen=True):
+    """A node, its Lease, and its pods, read on the spot."""
+
+    node: Json
+    lease: Json | None
+    pods: Mapping[Key, Json]
+
+
+class NodeLife:
+    name = "nodelife"
+
+    def wants(self, event: WatchEvent, cache: Cache) -> Iterable[Key]:
+        return [event.key] if event.key.kind == "Node" and event.type != "DELETED" else []
+
+    def observe(self, cache: Cache, key: Key) -> Observed | None:
+        node = cache.get(key)
+        if node is None:
+            return None
+        return Observed(node, cache.get(Key("Lease", LEASES, key.name)), cache.index(Placed).on(key.name))
+
+    def reconcile(self, observed: Observed, now: Now) -> Plan:
+        return _tainted(observed.node, now) + _judged(observed, now)
+
+    def react(self, observed: Observed, action: Action, outcome: Outcome, now: Now) -> Reaction:
+        """A pod or Lease that is gone needs nothing said of it."""
+        is_gone = isinstance(outcome, Refused) and outcome.reason == "NotFound"
+        return Reaction(is_failure=False) if is_gone else NO_REACTION
+
+
+# --- life (3.6.1)
+
+
+def _judged(observed: Observed, now: Now) -> Plan:
+    last, grace = _last_word(observed)
+    silence = now.wall - last
+    if _is_unknown(observed.node) or silence < 0:
+        return Plan()
+    if silence < grace - SUSPECT_SECONDS:
+        return Plan(wake_after_seconds=grace - SUSPECT_SECONDS - silence)
+    renewed = dig(observed.lease, "spec", "renewTime", default="")
+    if observed.lease is not None and meta.annotations(observed.lease).get(MISSED) != renewed:
+        noted = Patch(key_of("Lease", observed.lease), {"metadata": {"annotations": {MISSED: renewed}}})
+        return Plan((noted,), wake_after_seconds=max(SUSPECT_SECONDS, grace - silence))
+    if silence < grace:
+        return Plan(wake_after_seconds=grace - silence)
+    return _lost(observed, now)
+
+
+def _last_word(observed: Observed) -> tuple[float, int]:
+    """When the node last spoke (wall seconds), and how long it may be silent after that."""
+    ready = meta.condition(observed.node, "Ready") or {}
+    words = [dig(observed.lease, "spec", "renewTime"), ready.get("lastHeartbeatTime")]
+    heard = [times.from_text(str(word)) for word in words if word]
+    if heard:
+        return max(heard), GRACE_SECONDS
+    return times.from_text(str(observed.node["metadata"]["creationTimestamp"])), STARTUP_SECONDS
+
+
+def _is_unknown(node: Json) -> bool:
+    return meta.has_condition(node, "Ready", "Unknown")
+
+
+def _lost(observed: Observed, now: Now) -> Plan:
+    """Its pods are not Ready any more, for all anybody knows; then the node is Unknown."""
+    node, name = observed.node, meta.name(observed.node)
+    told = Emit(node, "Normal", "NodeNotReady", f"Node {name} status is now: NodeNotReady")
+    status = Patch(
+        key_of("Node", node),
+        {"status": {"conditions": _silent(node, now)}},
+        subresource="status",
+        if_revision=meta.resource_version(node),
+    )
+    waiting = Waiting(f"node {name} stopped posting its status", "3.6.1", remedy="see whether it still runs")
+    pods = tuple(_unready(observed.pods, now))
+    return Plan((*_unrenewed(observed.lease), *pods, Fence(), status, told), waiting=(waiting,))
+
+
+def _unrenewed(lease: Json | None) -> tuple[Action | Fence, ...]:
+    """Change nothing, but go no further if the lease was renewed since it was looked at."""
+    if lease is None:
+        return ()
+    return Patch(key_of("Lease", lease), {}, if_revision=meta.resource_version(lease)), Fence()
+
+
+def _silent(node: Json, now: Now) -> list[dict[str, Any]]:
+    found = {one["type"]: one for one in dig(node, "status", "conditions", default=[])}
+    others = [dict(one) for type_, one in found.items() if type_ not in SPOKEN_FOR]
+    return others + [_unknown(type_, found.get(type_), now) for type_ in SPOKEN_FOR]
+
+
+def _unknown(type_: str, found: Json | None, now: Now) -> dict[str, Any]:
+    if found is None:
+        said = {"reason": "NodeStatusNeverUpdated", "message": "Kubelet never posted node status."}
+        return {"type": type_, "status": "Unknown", **said, "lastTransitionTime": now.text}
+    said = {"reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status."}
+    return {**found, "status": "Unknown", **said, "lastTransitionTime": now.text}
+
+
+def _unready(pods: Mapping[Key, Json], now: Now) -> Iterator[Action]:
+    for key, pod in pods.items():
+        ready = meta.condition(pod, "Ready")
+        if ready is None or ready["status"] != "True":
+            continue
+        turned = {**ready, "status": "False", "lastTransitionTime": now.text}
+        conditions = [turned if one["type"] == "Ready" else one for one in pod["status"]["conditions"]]
+        revision = meta.resource_version(pod)
+        yield Patch(key, {"status": {"conditions": conditions}}, subresource="status", if_revision=revision)
+        yield Emit(pod, "Warning", "NodeNotReady", "Node is not ready")
+
+
+# --- taints
+
+
+def _tainted(node: Json, now: Now) -> Plan:
+    """The node with the taints that its conditions call for; those of others are only given their time."""
+    found: list[Json] = dig(node, "spec", "taints", default=[])
+    wanted = list(_wanted(node))
+    kept = [_stamped(taint, now) for taint in found if taint["key"] not in OURS or _name(taint) in wanted]
+    there = [_name(taint) for taint in kept]
+    made = [
+        {"key": key, "effect": effect, "timeAdded": now.text} for key, effect in wanted if (key, effect) not in there
+    ]
+    if [*kept, *made] == found:
+        return Plan()
+    body = {"spec": {"taints": [*kept, *made] or None}}
+    return Plan((Patch(key_of("Node", node), body, if_revision=meta.resource_version(node)),))
+
+
+def _name(taint: Json) -> tuple[str, str]:
+    return taint["key"], taint["effect"]
+
+
+def _stamped(taint: Json, now: Now) -> Json:
+    is_dated = taint["effect"] != "NoExecute" or taint.get("timeAdded")
+    return taint if is_dated else {**taint, "timeAdded": now.text}
+
+
+def _wanted(node: Json) -> Iterator[tuple[str, str]]:
+    ready = (meta.condition(node, "Ready") or {}).get("status", "False")
+    if ready in OF_READY:
+        yield OF_READY[ready], "NoSchedule"
+        if meta.condition(node, "Ready") is not None:
+            yield OF_READY[ready], "NoExecute"
+    for type_, key in OF_PRESSURE.items():
+        if meta.has_condition(node, type_):
+            yield key, "NoSchedule"
+    if dig(node, "spec", "unschedulable"):
+        yield UNSCHEDULABLE, "NoSchedule"

@@ -1,0 +1,34 @@
+"""Pods by their node, folded forward from events: an index for everyone who asks who lives where."""
+
+from collections.abc import Mapping
+
+from stead.machinery.keys import Key
+from stead.machinery.objects import Json, dig
+
+
+class Placed:
+    """A pod without a node is nowhere in here."""
+
+    def __init__(self) -> None:
+        self._on: dict[str, dict[Key, Json]] = {}
+
+    def on(self, node: str) -> Mapping[Key, Json]:
+        """The pods of a node, whatever their phase."""
+        return self._on.get(node, {})
+
+    def apply(self, key: Key, old: Json | None, new: Json | None) -> None:
+        if key.kind != "Pod":
+            return
+        before, after = node_of(old), node_of(new)
+        if before and before != after:
+            pods = self._on[before]
+            del pods[key]
+            if not pods:
+                del self._on[before]
+        if after and new is not None:
+            self._on.setdefault(after, {})[key] = new
+
+
+def node_of(pod: Json | None) -> str:
+    """The name of the pod's node, "" for none."""
+    return str(dig(pod, "spec", "nodeName", default=""))
