@@ -45,14 +45,17 @@ def first_process(spec: Spec, stdio: tuple[int, int, int], trouble: int) -> NoRe
         os._exit(_BROKEN)
 
 
-def joining_process(spec: Spec, init: int, stdio: tuple[int, int, int], trouble: int) -> NoReturn:
-    """Run one more program in a container, beside `init`. Runs after fork; the program becomes our parent's child."""
+def joining_process(spec: Spec, init: int, stdio: tuple[int, int, int], trouble: int, *, birth: int) -> NoReturn:
+    """Run one more program in a container, beside `init`: our parent's child, whose pid is told on `birth`.
+
+    Runs after fork.
+    """
     try:
         _join_groups(spec)
         linux.join(init, linux.NEW_MOUNTS | linux.NEW_PIDS)
         child = linux.fork_into(linux.SAME_PARENT)
         if child:
-            os.write(trouble, b"%d\n" % child)
+            os.write(birth, b"%d" % child)
             os._exit(0)
         beside(spec, stdio, trouble)
     except BaseException as error:

@@ -259,21 +259,21 @@ class Program:
             spec["environment"] = {"TERM": "xterm", **spec["environment"]}
         if spec["tier"] == "plain":
             spec["arguments"] = [plain.rewritten(text, spec["mounts"]) for text in spec["arguments"]]
-        trouble, trouble_end = os.pipe()
         init = None if spec["tier"] == "plain" else os.pidfd_open(job.pid)
+        (trouble, trouble_end), (birth, birth_end) = os.pipe(), os.pipe()
         pid = os.fork()
         if not pid:
             if init is None:
                 container.beside(spec, stdio, trouble_end)
-            container.joining_process(spec, init, stdio, trouble_end)
-        os.close(trouble_end)
-        words = _read_all(trouble).decode(errors="replace")
+            container.joining_process(spec, init, stdio, trouble_end, birth=birth_end)
+        for fd in (trouble_end, birth_end):
+            os.close(fd)
+        words, born = (_read_all(fd).decode(errors="replace") for fd in (trouble, birth))
         if init is None:
             return pid, words
         os.close(init)
         os.waitpid(pid, 0)
-        head, gap, rest = words.partition("\n")
-        return (int(head), rest) if gap else (0, words)
+        return int(born or 0), words
 
 
 def _read_all(fd: int) -> bytes:
