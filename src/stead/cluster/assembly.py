@@ -12,14 +12,12 @@ from stead.controllers.accounts import RootCertificates, ServiceAccounts
 from stead.controllers.binder.controller import Binder
 from stead.controllers.binder.shelves import Shelves
 from stead.controllers.disruption import Budgets, Disruption
-from stead.controllers.disruption import Budgets, Disruption
 from stead.controllers.endpoints.controller import Endpoints
 from stead.controllers.endpoints.rolls import Rolls
 from stead.controllers.kubelet.observed import Residents
 from stead.controllers.kubelet.reconcile import Kubelet
 from stead.controllers.kubelet.settings import Settings
 from stead.controllers.namespaces import Namespaces
-from stead.controllers.nodelife import NodeLife
 from stead.controllers.nodelife import NodeLife
 from stead.controllers.nodes import Facts, Nodes
 from stead.controllers.podgc import Finished, PodGarbage
@@ -28,9 +26,7 @@ from stead.controllers.statefulset.controller import StatefulSetController
 from stead.controllers.statefulset.profile import PROFILES
 from stead.controllers.statefulset.slots import Slots
 from stead.controllers.tainteviction import TaintEviction
-from stead.controllers.tainteviction import TaintEviction
 from stead.dns.names import NameIndex
-from stead.kinds.placed import Placed
 from stead.kinds.placed import Placed
 from stead.kinds.registry import BUILT_IN
 from stead.machinery.cache import Index
@@ -80,9 +76,6 @@ def _makers(config: Config, facts: Facts, authority: str, settings: Settings) ->
         "disruption": Disruption,
         "nodelife": NodeLife,
         "tainteviction": TaintEviction,
-        "disruption": Disruption,
-        "nodelife": NodeLife,
-        "tainteviction": TaintEviction,
     }
 
 
@@ -95,8 +88,6 @@ def _indexes(config: Config) -> list[Index]:
         Rolls(),
         Shelves(),
         Placed(),
-        Finished(),
-        Budgets(),
         Finished(),
         Budgets(),
         protection.Users(),
