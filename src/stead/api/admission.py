@@ -7,7 +7,7 @@ that of the real server, so that the first refusal is the same.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from stead.api import addresses, podadmission
+from stead.api import addresses, limits, podadmission
 from stead.api.core import Call, Core
 from stead.kinds.kind import Kind
 from stead.machinery import errors, meta, quantity
@@ -107,8 +107,8 @@ def _may_grow(core: Core, call: Call, new: Json, old: Json) -> Json:
 
 
 CREATE_STEPS: Mapping[str, tuple[OnCreate, ...]] = {
-    "Pod": (podadmission.with_account, podadmission.with_priority, podadmission.with_tolerations),
-    "PersistentVolumeClaim": (_with_finalizer(PVC_PROTECTION), _with_default_class),
+    "Pod": (podadmission.with_account, limits.on_pod, podadmission.with_priority, podadmission.with_tolerations),
+    "PersistentVolumeClaim": (limits.on_claim, _with_finalizer(PVC_PROTECTION), _with_default_class),
     "PersistentVolume": (_with_finalizer(PV_PROTECTION),),
     "Service": (addresses.on_create,),
 }

@@ -20,7 +20,7 @@ class NoSuchResource(NotFound):
 
 
 NOT_SERVED = {
-    "": ("bindings", "componentstatuses", "limitranges", "podtemplates", "replicationcontrollers", "resourcequotas"),
+    "": ("bindings", "componentstatuses", "podtemplates", "replicationcontrollers"),
     "admissionregistration.k8s.io": ("mutatingwebhookconfigurations", "validatingwebhookconfigurations"),
     "apiregistration.k8s.io": ("apiservices",),
     "apps": ("daemonsets", "deployments", "replicasets"),

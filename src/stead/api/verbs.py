@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stead.api import admission, bodies, chance, definitions, managed, refusals
+from stead.api import admission, bodies, chance, definitions, managed, quota, refusals
 from stead.api.core import Call, Core, Written, key_in, not_written, written
 from stead.kinds.kind import Kind
 from stead.machinery import meta
@@ -49,9 +49,12 @@ def _create_once(core: Core, call: Call, kind: Kind, obj: Json) -> Written:
     key = key_in(kind, meta.namespace(obj), meta.name(obj))
     if core.store.get(key):
         raise refusals.already_exists(kind, key.name)
+    quota.require(core, kind, obj)
     if call.is_dry_run:
         return not_written(obj, is_created=True)
-    return written(kind, core.store.put(key, kind.to_stored(obj)), is_created=True)
+    made = written(kind, core.store.put(key, kind.to_stored(obj)), is_created=True)
+    quota.tell(core, key.namespace)
+    return made
 
 
 def _new_metadata(core: Core, call: Call, kind: Kind, given: Json) -> Json:
@@ -115,7 +118,10 @@ def keep(core: Core, call: Call, place: Place, new: Json, old: Json) -> Written:
         return not_written(old)
     if call.is_dry_run:
         return not_written(new)
-    return written(kind, core.store.put(place.key, kind.to_stored(new)))
+    done = written(kind, core.store.put(place.key, kind.to_stored(new)))
+    if kind.id == quota.ID:
+        quota.tell(core, place.key.namespace)
+    return done
 
 
 def remove(core: Core, call: Call, place: Place, last: Json) -> Written:
@@ -123,6 +129,7 @@ def remove(core: Core, call: Call, place: Place, last: Json) -> Written:
     if call.is_dry_run:
         return not_written(last, is_removed=True)
     gone = written(place.kind, core.store.remove(place.key, place.kind.to_stored(last)), is_removed=True)
+    quota.tell(core, place.key.namespace)
     if place.kind.schema is not None:
         definitions.after_removal(core, place.kind)
     return gone
