@@ -1,0 +1,192 @@
+"""A node falls silent, and what becomes of its pods (3.6)."""
+
+import pytest
+
+from stead.machinery import meta
+from stead.machinery.objects import Json, dig
+from stead.machinery.plan import Refused
+from tests.controllers.world import World, a_node
+
+LEAVES = {
+    "key": "node.kubernetes.io/unreachable",
+    "operator": "Exists",
+    "effect": "NoExecute",
+    "tolerationSeconds": 300,
+}
+
+
+@pytest.fixture
+def world() -> World:
+    made = World("node", "nodelife", "tainteviction", "podgc")
+    made.run(60)
+    return made
+
+
+def silence(world: World) -> None:
+    """The node is not heard any more."""
+    world.refuse = lambda controller, action: Refused("Timeout") if controller.name == "node" else None
+
+
+def speak(world: World) -> None:
+    world.refuse = lambda controller, action: None
+
+
+def node(world: World) -> Json:
+    found = world.get("Node", world.config.node, "")
+    assert found is not None
+    return found
+
+
+def ready(world: World) -> str:
+    return str((meta.condition(node(world), "Ready") or {})["status"])
+
+
+def taints(world: World) -> list[str]:
+    found = dig(node(world), "spec", "taints", default=[])
+    return [f"{taint['key'].removeprefix('node.kubernetes.io/')}:{taint['effect']}" for taint in found]
+
+
+def test_a_node_that_speaks_has_no_taints(world: World) -> None:
+    world.run(600)
+    assert (ready(world), taints(world)) == ("True", [])
+
+
+def test_fifty_seconds_of_silence(world: World) -> None:
+    """3.6.1"""
+    world.pod("web-0", "10.0.0.1", is_ready=True, node=world.config.node)
+    silence(world)
+    world.run(35)
+    assert (ready(world), taints(world)) == ("True", [])
+    world.run(16)
+    assert (ready(world), taints(world)) == ("Unknown", ["unreachable:NoSchedule", "unreachable:NoExecute"])
+    conditions = {one["type"]: (one["status"], one["reason"]) for one in node(world)["status"]["conditions"]}
+    assert set(conditions.values()) == {("Unknown", "NodeStatusUnknown")}
+    assert meta.has_condition(world.get("Pod", "web-0") or {}, "Ready", "False")
+    assert "NodeNotReady" in world.events("web-0")
+    assert "NodeNotReady" in world.events(world.config.node)
+
+
+def test_back_again_it_is_as_before(world: World) -> None:
+    world.pod("web-0", "10.0.0.1", is_ready=True, node=world.config.node)
+    silence(world)
+    world.run(200)
+    speak(world)
+    world.run(700)
+    assert (ready(world), taints(world)) == ("True", [])
+    assert not meta.is_terminating(world.get("Pod", "web-0") or {})
+
+
+def test_pods_go_after_five_minutes_and_stay_terminating(world: World) -> None:
+    """3.6.1 and 3.6.2: nobody can confirm the end, so the name stays taken."""
+    world.pod("web-0", "10.0.0.1", is_ready=True, node=world.config.node)
+    silence(world)
+    world.run(340)
+    assert not meta.is_terminating(world.get("Pod", "web-0") or {})
+    world.run(20)
+    found = world.get("Pod", "web-0") or {}
+    condition = meta.condition(found, "DisruptionTarget") or {}
+    assert meta.is_terminating(found)
+    assert (condition["reason"], condition["message"]) == (
+        "DeletionByTaintManager",
+        "Taint manager: deleting due to NoExecute taint",
+    )
+    assert "TaintManagerEviction" in world.events("web-0")
+    world.run(3600)
+    assert world.get("Pod", "web-0") is not None
+
+
+@pytest.mark.parametrize("way", ["delete the node", "out of service"])
+def test_the_ways_out(world: World, way: str) -> None:
+    """3.6.3"""
+    world.pod("web-0", "10.0.0.1", is_ready=True, node=world.config.node)
+    silence(world)
+    world.run(60)
+    if way == "delete the node":
+        world.delete("Node", world.config.node, "")
+    else:
+        out = {"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": "NoExecute"}
+        world.patch("Node", world.config.node, {"spec": {"taints": [*node(world)["spec"]["taints"], out]}}, "")
+    world.run(50)
+    assert world.get("Pod", "web-0") is None
+
+
+@pytest.mark.parametrize(
+    ("tolerations", "after"),
+    [
+        ([], 0),
+        ([{"key": "gpu", "operator": "Exists"}], None),
+        ([{"operator": "Exists"}], None),
+        ([{"key": "gpu", "value": "yes", "effect": "NoExecute", "tolerationSeconds": 20}], 20),
+        ([{"key": "gpu", "value": "no"}], 0),
+        ([{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}], 0),
+    ],
+)
+def test_how_long_a_taint_is_borne(world: World, tolerations: list[Json], after: int | None) -> None:
+    """3.6.1: the patience of a toleration counts from when the taint came."""
+    world.pod("web-0", "10.0.0.1", node=world.config.node, tolerations=tolerations)
+    taint = {"key": "gpu", "value": "yes", "effect": "NoExecute"}
+    world.patch("Node", world.config.node, {"spec": {"taints": [taint]}}, "")
+    gone = None
+    for second in range(60):
+        world.run(1)
+        if gone is None and meta.is_terminating(world.get("Pod", "web-0") or {}):
+            gone = second
+    assert gone is None if after is None else gone is not None and after - 1 <= gone <= after + 1
+
+
+def test_patience_outlives_a_restart_and_ends_with_the_taint(world: World) -> None:
+    world.pod("web-0", "10.0.0.1", node=world.config.node)
+    silence(world)
+    world.run(300)
+    world.crash()
+    world.run(40)
+    assert not meta.is_terminating(world.get("Pod", "web-0") or {})
+    speak(world)
+    world.run(3600)
+    assert not meta.is_terminating(world.get("Pod", "web-0") or {})
+
+
+def test_after_a_long_pause_nobody_is_judged_at_once(world: World) -> None:
+    """stead was stopped for an hour, or the machine slept: the first word is the node's."""
+    world.pod("web-0", "10.0.0.1", is_ready=True, node=world.config.node)
+    world.jump(3600)
+    world.crash()
+    world.run(120)
+    world.jump(3600)
+    world.patch("Node", world.config.node, {"spec": {"unschedulable": True}}, "")
+    world.run(120)
+    assert world.events(world.config.node) == []
+    assert meta.has_condition(world.get("Pod", "web-0") or {}, "Ready")
+
+
+def test_cordoned_is_a_taint_too(world: World) -> None:
+    world.patch("Node", world.config.node, {"spec": {"unschedulable": True}}, "")
+    world.run()
+    assert taints(world) == ["unschedulable:NoSchedule"]
+    world.patch("Node", world.config.node, {"spec": {"unschedulable": None}}, "")
+    world.run()
+    assert taints(world) == []
+
+
+def test_taints_of_others_are_left(world: World) -> None:
+    world.patch("Node", world.config.node, {"spec": {"taints": [{"key": "gpu", "effect": "NoSchedule"}]}}, "")
+    silence(world)
+    world.run(60)
+    assert taints(world) == ["gpu:NoSchedule", "unreachable:NoSchedule", "unreachable:NoExecute"]
+
+
+def test_a_node_that_never_spoke(world: World) -> None:
+    """It is given a minute."""
+    world.put(a_node("mute"))
+    world.run(59)
+    assert meta.condition(world.get("Node", "mute", "") or {}, "Ready") is None
+    world.run(2)
+    found = meta.condition(world.get("Node", "mute", "") or {}, "Ready") or {}
+    assert (found["status"], found["reason"]) == ("Unknown", "NodeStatusNeverUpdated")
+
+
+def test_a_quiet_hour_is_cheap(world: World) -> None:
+    world.rounds.clear()
+    world.run(3600)
+    assert len(world.rounds) < 1000
+    assert world.failures() == []
