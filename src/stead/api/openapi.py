@@ -4,13 +4,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stead.api import schemas
+from stead.api import openapiv2, schemas
 from stead.api.core import Core
 from stead.api.request import Request, Response
 from stead.api.schemas import Schema
 from stead.kinds.kind import Kind, Subresource
 from stead.kinds.registry import Registry
-from stead.machinery.errors import NotAcceptable
 from stead.machinery.objects import Json, encode
 
 ROOT = "/openapi/v3"
@@ -36,10 +35,10 @@ METHODS = {"create": "post", "get": "get", "update": "put", "patch": "patch", "d
 
 
 def answer(core: Core, request: Request) -> Response | None:
-    """The index, one document, an honest refusal for version 2 (which only very old clients ask for), or None."""
+    """The index, one document, all in version 2, or None."""
     path = request.path.rstrip("/")
-    if path == "/openapi/v2":
-        raise NotAcceptable("stead tells its schemas in OpenAPI v3 alone: ask /openapi/v3")
+    if path == openapiv2.PATH:
+        return openapiv2.answer(core.registry, VERSION, request.headers.get("accept", ""))
     if path == ROOT:
         return Response(200, encode({"paths": _index(core.registry)}))
     if not path.startswith(ROOT + "/"):

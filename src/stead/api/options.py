@@ -13,7 +13,7 @@ from stead.machinery.fields import FieldError
 
 EXACT, NOT_OLDER = "Exact", "NotOlderThan"
 POLICIES = ("Foreground", "Background", "Orphan")
-VALIDATIONS = ("Ignore", "Warn", "Strict")
+VALIDATIONS = ("Ignore", "Strict", "Warn")
 LONGEST_MANAGER = 128
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 

@@ -4,11 +4,25 @@ from stead.api import bodies, patching, refusals, verbs
 from stead.api.core import Call, Core, Written
 from stead.api.request import Request
 from stead.api.verbs import Place
-from stead.kinds.kind import Kind
+from stead.kinds.columns import AGE, NAME, at
+from stead.kinds.kind import Column, Kind
 from stead.machinery import fields, meta, selectors
 from stead.machinery.objects import Json, dig, encode, with_value
 
-SCALE = Kind(id="Scale", name="Scale", plural="scales", version="v1", group="autoscaling", type="autoscaling.v1.Scale")
+SCALE = Kind(
+    id="Scale",
+    name="Scale",
+    plural="scales",
+    version="v1",
+    group="autoscaling",
+    type="autoscaling.v1.Scale",
+    columns=(
+        NAME,
+        Column("Desired", at("spec", "replicas", default=0), type="integer", description="How many are wanted."),
+        Column("Available", at("status", "replicas", default=0), type="integer", description="How many there are."),
+        AGE,
+    ),
+)
 SHOWN = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 

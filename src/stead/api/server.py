@@ -27,6 +27,7 @@ from stead.api.authorization import Authorize, Deed
 from stead.api.core import Call, Core, Settings, Written, key_in, written
 from stead.api.door import Door
 from stead.api.request import Request, Response, Stream
+from stead.api.scale import SCALE
 from stead.api.verbs import Place
 from stead.api.watching import Watch
 from stead.kinds.paths import Target, target_of
@@ -187,7 +188,7 @@ def place_of(target: Target) -> Place:
 
 def _shown(target: Target, view: views.View, done: Written, call: Call) -> Response:
     code = 201 if done.is_created else 200
-    kind = target.kind
+    kind = SCALE if target.subresource == "scale" else target.kind
     is_object = done.obj.get("kind") == kind.name
     if view.sort == "table" and is_object:
         about = ({"resourceVersion": meta.resource_version(done.obj)}, call.now)
@@ -250,10 +251,11 @@ def _delete_collection(core: Core, call: Call, target: Target, request: Request)
     call = Call(call.now, call.user, is_dry_run=asked.is_dry_run)
     kind = target.kind
     rows, listed = listing.rows(core, kind, target.namespace, options.of_list(request))
-    done = [deletion.delete(core, call, Place(kind, row.key), asked) for row in rows]
-    items: list[Json] = [{k: v for k, v in one.obj.items() if k not in ("kind", "apiVersion")} for one in done]
-    answer = {"kind": f"{kind.name}List", "apiVersion": kind.api_version, "metadata": listed, "items": items}
-    return Written(answer, encode(answer))
+    was = listing.answer(kind, views.WHOLE, (rows, listed), call.now)  # the answer is what was there before
+    for row in tuple(rows):
+        if core.store.get(row.key) is not None:
+            deletion.delete(core, call, Place(kind, row.key), asked)
+    return Written({"kind": f"{kind.name}List", "apiVersion": kind.api_version}, was)
 
 
 ANSWERS: Mapping[str, Callable[[Core, Call, Target, Request], Written]] = {

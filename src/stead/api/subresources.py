@@ -39,11 +39,11 @@ def post_binding(core: Core, call: Call, place: Place, request: Request) -> Writ
     target = given.get("target") or {}
     if target.get("kind") not in (None, "", "Node") or not target.get("name"):
         raise BadRequest("a binding's target must be a Node with a name")
-    bind(core, call, (place.key, meta.uid(given)), target["name"])
+    bind(core, call, (place.key, meta.uid(given)), target["name"], meta.annotations(given))
     return success(201)
 
 
-def bind(core: Core, call: Call, pod: tuple[Key, str], node: str) -> None:
+def bind(core: Core, call: Call, pod: tuple[Key, str], node: str, annotations: Json | None = None) -> None:
     """Give a pod its node, once. `pod`: its key and, unless "", the uid meant. Raises NotFound and Conflict."""
     key, uid = pod
     row = core.store.get(key)
@@ -61,7 +61,14 @@ def bind(core: Core, call: Call, pod: tuple[Key, str], node: str) -> None:
     if dig(obj, "spec", "schedulingGates"):
         raise _cannot_bind(key.name, f"pod {key.name} has non-empty .spec.schedulingGates")
     if not call.is_dry_run:
-        core.store.put(key, _bound(obj, node, call))
+        core.store.put(key, _annotated(_bound(obj, node, call), annotations))
+
+
+def _annotated(obj: Json, annotations: Json | None) -> Json:
+    """What a scheduler notes on its binding goes to the pod."""
+    if not annotations:
+        return obj
+    return {**obj, "metadata": {**obj["metadata"], "annotations": {**meta.annotations(obj), **annotations}}}
 
 
 def _bound(obj: Json, node: str, call: Call) -> Json:

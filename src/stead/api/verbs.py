@@ -113,7 +113,8 @@ def keep(core: Core, call: Call, place: Place, new: Json, old: Json) -> Written:
     """Write the state after a checked update, unless it is the state before."""
     kind = place.kind
     if is_ready_to_go(new):
-        return remove(core, call, place, new)
+        remove(core, call, place, old)  # watchers are told the last state that was stored
+        return not_written(new, is_removed=True)
     if managed.is_same(new, old):
         return not_written(old)
     if call.is_dry_run:
