@@ -167,12 +167,12 @@ class Live:
         if config.runtime == "simulated":
             return SimulatedRuntime(SystemRandom())
         tier = "" if config.runtime == "native" else config.runtime
-        settings = node.Settings(config.pod_cidr, tier)
-        runtime = NativeRuntime(config.data / "node", self._bell, settings)
+        settings = node.Settings(config.pod_cidr, tier, hidden=(str(config.data),))
         try:
+            runtime = NativeRuntime(config.data / "node", self._bell, settings)
             await runtime.start()
         except (OSError, ValueError, KeeperTrouble) as error:
-            raise StartError(f"the {runtime.tier} runtime does not start: {error}; see stead doctor") from error
+            raise StartError(f"the {config.runtime} runtime does not start: {error}; see stead doctor") from error
         return runtime
 
     def _side_door(self) -> SideDoor:
