@@ -4,8 +4,9 @@ Asked before every verb that comes over HTTP. `system:masters` may do everything
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from stead.api.core import Core
 from stead.api.request import User
@@ -19,8 +20,7 @@ EVERYBODYS_PATHS = ("/api", "/apis", "/healthz", "/livez", "/openapi", "/readyz"
 EVERYBODYS_REVIEWS = ("selfsubjectaccessreviews", "selfsubjectreviews", "selfsubjectrulesreviews")
 
 
-@dataclass(frozen=True, slots=True)
-class Deed:
+class Deed(Struct, frozen=True):
     """What somebody wants to do. `path` is set instead of the rest for URLs that name no resource."""
 
     verb: str

@@ -1,9 +1,10 @@
 """What every verb needs (store, kinds, chance, settings) and what is said about one call (who, when, how)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from stead.api.request import ADMIN, User
 from stead.kinds import customresource, customresourcedefinition
@@ -15,8 +16,7 @@ from stead.machinery.times import Now
 from stead.store.log import Row, Store
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """What the person who runs this cluster decides. Times are seconds."""
 
     cluster_domain: str = "cluster.local"
@@ -37,6 +37,11 @@ class Core:
         self._registry = built_in
         self._definitions: list[Row] | None = None
 
+    def serve(self, kind: Kind) -> None:
+        """A kind more, for as long as this Core lives."""
+        self._built_in = self._registry = self._built_in.extended(kind)
+        self._definitions = None
+
     @property
     def registry(self) -> Registry:
         """The built-in kinds and those that definitions in the store have made: a fold over the store."""
@@ -48,8 +53,7 @@ class Core:
         return self._registry
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One call. `manager` is the field manager, "" where nobody's fields are to be kept (controllers).
 
     `is_applied`: the object comes from server-side apply, which has kept the fields already.

@@ -138,7 +138,7 @@ def answer(kind: Kind, view: View, found: tuple[Sequence[Row], Json], now: Now) 
     """A list in the view that was asked for."""
     page, listed = found
     if view.sort == "table":
-        return encode(views.table(view, kind, [shown(kind, row.obj) for row in page], (listed, now)))
+        return encode(views.table(view, kind, [row.obj for row in page], (listed, now)))
     if view.sort == "metadata":
         items = [encode(views.partial(view, row.obj)) for row in page]
         return joined("PartialObjectMetadataList", view.api_version, listed, items)

@@ -16,7 +16,7 @@ from stead.kinds.registry import Registry
 from stead.machinery.objects import Json, encode
 
 PATH = "/openapi/v2"
-PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 DEFINITIONS = "#/definitions/"
 _KEPT = ("type", "format", "required")  # said the same way in both versions
 _WHOLE = "x-kubernetes-preserve-unknown-fields"

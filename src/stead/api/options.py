@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stead.api import refusals
 from stead.api.request import Request
@@ -40,8 +42,7 @@ def manager_of(request: Request) -> str:
     return named or request.headers.get("user-agent", "").partition("/")[0][:LONGEST_MANAGER] or "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class WriteOptions:
+class WriteOptions(Struct, frozen=True):
     """How a write is to be done. `validation` is what becomes of unknown and repeated fields."""
 
     is_dry_run: bool = False
@@ -86,8 +87,7 @@ def _dry_run_errors(given: list[str]) -> list[FieldError]:
     return [fields.not_supported("dryRun", given, ["All"])] if any(value != "All" for value in given) else []
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteOptions:
+class DeleteOptions(Struct, frozen=True):
     """`policy` None leaves it to the object's finalizers and, without one, is Background."""
 
     grace_seconds: int | None = None
@@ -127,8 +127,7 @@ def _delete_query(request: Request) -> dict[str, Any]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class ListOptions:
+class ListOptions(Struct, frozen=True):
     """`revision` None is not given; `match` is "" where not given; `limit` 0 is no limit."""
 
     labels: str = ""

@@ -1,7 +1,8 @@
 """Patches: pick the sort by its media type, apply it to the present object, and let the result in like any update."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from stead.api import bodies, managed, oldversions, options, refusals, verbs, yamltext
 from stead.api.core import Call, Core, Written

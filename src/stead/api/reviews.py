@@ -1,8 +1,9 @@
 """Questions asked by creating an object that is never kept: may I, may they, who am I, whose token is this?"""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from stead.api import authorization, refusals, tokens
 from stead.api.authorization import Authorize, Deed

@@ -10,6 +10,7 @@ from random import Random
 from stead.api import (
     authorization,
     bodies,
+    computed,
     deletion,
     discovery,
     listing,
@@ -30,6 +31,7 @@ from stead.api.request import Request, Response, Stream
 from stead.api.scale import SCALE
 from stead.api.verbs import Place
 from stead.api.watching import Watch
+from stead.kinds.kind import Kind
 from stead.kinds.paths import Target, target_of
 from stead.kinds.registry import Registry
 from stead.machinery import meta
@@ -75,6 +77,12 @@ class Api(Door):
         settings = Settings(cluster_domain, service_cidr, node_ports, server_address, key)
         super().__init__(Core(store, registry.extended(*reviews.KINDS), chance, settings))
         self._authorize = authorize or authorization.by_roles(self.core)
+        self._sources: dict[str, computed.Source] = {}
+
+    def serve(self, kind: Kind, source: computed.Source) -> None:
+        """Serve a kind whose objects `source` makes when somebody asks."""
+        self.core.serve(kind)
+        self._sources[kind.id] = source
 
     def handle(self, request: Request, now: Now) -> Response | Stream:
         """Answer a request. Every refusal is a Status; an error of our own is one with code 500, and is logged."""
@@ -97,11 +105,16 @@ class Api(Door):
         authorization.require(self._authorize, request.user, deed)
         if verb == "watch":
             return self._watch(request, target, now)
+        source = self._sources.get(target.kind.id)
+        if verb == "list" and source is not None:
+            return Response(200, computed.listed(self.core, source, (target, request, views.asked(request)), now))
         if verb == "list":
             found = listing.rows(self.core, target.kind, target.namespace, options.of_list(request))
             return Response(200, listing.answer(target.kind, views.asked(request), found, now))
         view = views.asked(request)
         call = self._call(request, now)
+        if source is not None:
+            return _shown(target, view, computed.found(self.core, source, target, now), call)
         if target.kind.id in reviews.IDS:
             obj = verbs.in_namespace(target.namespace, bodies.read(self.core, call, target.kind, request))
             return _shown(target, view, reviews.answer(self.core, call, target.kind, (obj, self._authorize)), call)
@@ -192,7 +205,7 @@ def _shown(target: Target, view: views.View, done: Written, call: Call) -> Respo
     is_object = done.obj.get("kind") == kind.name
     if view.sort == "table" and is_object:
         about = ({"resourceVersion": meta.resource_version(done.obj)}, call.now)
-        body = encode(views.table(view, kind, [done.obj], about))
+        body = encode(views.table(view, kind, [kind.to_stored(done.obj)], about))
     elif view.sort == "metadata" and is_object:
         body = encode(views.partial(view, done.obj))
     else:

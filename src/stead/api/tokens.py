@@ -5,8 +5,9 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from stead.api import chance
 from stead.api.core import Core
@@ -26,8 +27,7 @@ GROUPS = "system:serviceaccounts"
 AUTHENTICATED = "system:authenticated"
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What a token is for. No audiences: this API. `bound`: the object (kind, name, uid) it shall not outlive."""
 
     audiences: tuple[str, ...] = ()

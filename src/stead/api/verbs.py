@@ -5,8 +5,9 @@ write differ in that function alone.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from stead.api import admission, bodies, chance, definitions, managed, quota, refusals
 from stead.api.core import Call, Core, Written, key_in, not_written, written
@@ -44,7 +45,7 @@ def _create_once(core: Core, call: Call, kind: Kind, obj: Json) -> Written:
     obj = managed.created(call, kind, obj)
     obj = admission.on_create(core, call, kind, obj)
     obj = kind.prepare_create({**obj, "metadata": _new_metadata(core, call, kind, obj["metadata"])})
-    refusals.invalid(kind, meta.name(obj), kind.validate_create(obj))
+    refusals.invalid(kind, meta.name(obj), kind.validate_create(kind.to_stored(obj)))
     call.warn(kind.warnings(obj, None))
     key = key_in(kind, meta.namespace(obj), meta.name(obj))
     if core.store.get(key):
@@ -69,8 +70,7 @@ def _new_metadata(core: Core, call: Call, kind: Kind, given: Json) -> Json:
     return made
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """What is to be written: an object, or the part of it that a subresource may touch."""
 
     kind: Kind
@@ -104,7 +104,7 @@ def update(core: Core, call: Call, place: Place, change: Change) -> Written:
     new = admission.on_update(core, call, kind, new, old)
     new = place.prepare(_with_kept_metadata(new, old), old)
     new = _with_generation(place, new, old)
-    refusals.invalid(kind, place.name, place.errors(new, old))
+    refusals.invalid(kind, place.name, place.errors(kind.to_stored(new), row.obj))
     call.warn(kind.warnings(new, old))
     return keep(core, call, place, new, old)
 

@@ -1,12 +1,13 @@
 """How an answer is shown: the object itself, its metadata alone, or rows of a table (section 2.7 of api.md)."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from stead.api.request import Request
 from stead.kinds.kind import Column, Kind
-from stead.machinery import fields, meta, times
+from stead.machinery import fields, meta
 from stead.machinery.errors import Invalid, NotAcceptable
 from stead.machinery.objects import Json
 from stead.machinery.times import Now
@@ -20,15 +21,13 @@ SORTS: dict[str, Sort] = {
     "Table": "table",
 }
 JSON_RANGES = ("application/json", "application/*", "*/*", "")
-INCLUDES = ("None", "Metadata", "Object")
 DEFAULT_COLUMNS = (
     Column("Name", lambda obj, now: meta.name(obj), format="name"),
     Column("Created At", lambda obj, now: obj["metadata"].get("creationTimestamp"), type="date"),
 )
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """`version` is that of meta.k8s.io; `includes` what a table's row holds of its object."""
 
     sort: Sort = "object"
@@ -78,7 +77,7 @@ def partial(view: View, obj: Json) -> Json:
 
 
 def table(view: View, kind: Kind, objects: Iterable[Json], about: tuple[Json, Now]) -> Json:
-    """The rows of `objects`. `about`: the list's metadata (of one object: its revision), and the time for ages."""
+    """The rows of `objects`, as they are stored. `about`: the metadata of the list or its one object, and the time."""
     metadata, now = about
     columns = kind.columns or DEFAULT_COLUMNS
     return {
@@ -102,16 +101,16 @@ def _definition(column: Column) -> Json:
 
 def _row(view: View, kind: Kind, columns: Sequence[Column], about: tuple[Json, Now]) -> Json:
     obj, now = about
-    shown: dict[str, Any] = {"None": None, "Object": obj}
     row: dict[str, Any] = {"cells": [column.cell(obj, now) for column in columns]}
     conditions = kind.row_conditions(obj)
     if conditions:
         row["conditions"] = list(conditions)
-    row["object"] = shown[view.includes] if view.includes in shown else partial(view, obj)
+    row["object"] = INCLUDES[view.includes](view, kind, obj)
     return row
 
 
-def age(obj: Json, now: Now) -> str:
-    """How old an object is, as a table says it."""
-    created = obj["metadata"].get("creationTimestamp")
-    return times.short_duration(now.wall - times.from_text(created)) if created else "<unknown>"
+INCLUDES: Mapping[str, Callable[[View, Kind, Json], Json | None]] = {
+    "None": lambda view, kind, obj: None,
+    "Metadata": lambda view, kind, obj: partial(view, obj),
+    "Object": lambda view, kind, obj: kind.from_stored(obj),
+}

@@ -112,7 +112,7 @@ class Watch:
         if view.sort == "metadata":
             return encode(views.partial(view, obj))
         listed = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
-        return encode(views.table(view, kind, [listing.shown(kind, obj)], (listed, now)))
+        return encode(views.table(view, kind, [obj], (listed, now)))
 
     def _bookmark(self, marks: Json, now: Now) -> bytes:
         """How far the watcher has seen, as an object of the kind it watches with nothing but a revision."""
