@@ -5,9 +5,10 @@ take an NXDOMAIN for everything below the name too (RFC 8020).
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple, TypeAlias
+
+from msgspec import Struct
 
 from stead.dns import question as q
 from stead.dns.names import Endpoint, NameIndex, Port, Service
@@ -18,8 +19,7 @@ LONGEST_ALIAS_CHAIN = 8
 SOA_TIMES = (7200, 1800, 86400)  # refresh, retry, expire
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """What a cluster's DNS may be told.
 
     ttl                   of every record; small, because pods move (around.md 3.2 item 9)
@@ -48,8 +48,7 @@ class Record(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """`exists` False is NXDOMAIN; without `records` and with `exists` it is NODATA. Both carry the SOA."""
 
     records: tuple[Record, ...] = ()
@@ -58,8 +57,7 @@ class Answer:
     exists: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Forward:
+class Forward(Struct, frozen=True):
     """Ask others for `name`; what they say comes after `records` (the alias that led outside)."""
 
     name: str
@@ -119,8 +117,7 @@ class Zone:
         return any(parsed in network for network in self._networks)
 
 
-@dataclass(frozen=True, slots=True)
-class _Here:
+class _Here(Struct, frozen=True):
     """One question being answered. Each method answers one sort of name; None is "ask others"."""
 
     zone: Zone

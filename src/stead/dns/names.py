@@ -4,8 +4,9 @@ Slices are kept one by one and never merged: one changed endpoint among ten thou
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 from stead.dns.question import dashed
 from stead.machinery import meta
@@ -29,8 +30,7 @@ class Endpoint(NamedTuple):
     label: str
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """`addresses` () is headless; `alias` is what an ExternalName points to."""
 
     addresses: tuple[str, ...]
@@ -38,13 +38,12 @@ class Service:
     alias: str
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(Struct, frozen=True):
     """The ready endpoints of one EndpointSlice."""
 
     endpoints: tuple[Endpoint, ...]
     ports: tuple[Port, ...]
-    by_label: dict[str, tuple[Endpoint, ...]] = field(compare=False)
+    by_label: dict[str, tuple[Endpoint, ...]]
 
 
 Place = tuple[str, str]  # namespace and service

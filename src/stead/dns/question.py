@@ -3,17 +3,17 @@
 The names are those of the Kubernetes DNS specification 1.1; around.md 3.2 item 7.
 """
 
-from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import TypeAlias
+
+from msgspec import Struct
 
 Labels = tuple[str, ...]
 
 VERSION_LABEL = "dns-version"
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """`labels` from left to right, lower case, without the root; `type` is `A`, `SRV`, ... or `TYPE65`."""
 
     labels: Labels
@@ -24,43 +24,36 @@ class Question:
         return ".".join(self.labels)
 
 
-@dataclass(frozen=True, slots=True)
-class Outside:
+class Outside(Struct, frozen=True):
     """Not a name of this cluster."""
 
 
-@dataclass(frozen=True, slots=True)
-class Apex:
+class Apex(Struct, frozen=True):
     """The zone itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(Struct, frozen=True):
     """`dns-version.<zone>`"""
 
 
-@dataclass(frozen=True, slots=True)
-class NameServer:
+class NameServer(Struct, frozen=True):
     """`ns.dns.<zone>`, whom the zone's SOA and NS name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(Struct, frozen=True):
     """A name with nothing but names below it: `svc`, `pod`, `dns` and, in a namespace, `<ns>.svc` and `<ns>.pod`."""
 
     namespace: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceName:
+class ServiceName(Struct, frozen=True):
     """`<service>.<namespace>.svc.<zone>`"""
 
     namespace: str
     service: str
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointName:
+class EndpointName(Struct, frozen=True):
     """`<host name or dashed address>.<service>.<namespace>.svc.<zone>`"""
 
     namespace: str
@@ -68,8 +61,7 @@ class EndpointName:
     label: str
 
 
-@dataclass(frozen=True, slots=True)
-class PortName:
+class PortName(Struct, frozen=True):
     """`_<port>._<protocol>.<service>.<namespace>.svc.<zone>`; without `port` the branch above all ports."""
 
     namespace: str
@@ -78,23 +70,20 @@ class PortName:
     port: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PodAddress:
+class PodAddress(Struct, frozen=True):
     """`<dashed address>.<namespace>.pod.<zone>`"""
 
     namespace: str
     address: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reverse:
+class Reverse(Struct, frozen=True):
     """An address under `in-addr.arpa` or `ip6.arpa`."""
 
     address: str
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(Struct, frozen=True):
     """In the zone, but of no shape that could exist."""
 
 

@@ -5,7 +5,6 @@ dropped as soon as a Service, a slice or a namespace changes.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import dns.exception
 import dns.flags
@@ -16,6 +15,7 @@ import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
+from msgspec import Struct
 
 from stead.dns.answer import Answer, Forward, Outcome, Record, Settings, Zone
 from stead.dns.names import NameIndex
@@ -30,8 +30,7 @@ KEPT_ANSWERS = 4096
 KEPT_DENIALS = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
+class Elsewhere(Struct, frozen=True):
     """Ask other resolvers `question` (a message; its first two bytes are an id to choose freely).
 
     `asker` is the query to answer at last, with `head` before what the others say; see `Responder.relayed`.

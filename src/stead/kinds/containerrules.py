@@ -1,7 +1,8 @@
 """What a container may not be: its name, image, ports, mounts, devices and resources, in upstream's order."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stead.kinds.checks import Errors, faults, known, needed, not_too_many, one_of
 from stead.kinds.envrules import validate_env, validate_env_from
@@ -24,8 +25,7 @@ _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _SIDECARS_ONLY = "may not be set for init containers without restartPolicy=Always"
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """What a container's rules ask of its pod: its volumes by name, its claims, its grace and its user namespace."""
 
     volumes: Mapping[str, Json]

@@ -1,14 +1,14 @@
 """The URL of an object and the object of a URL. Server and client share it, so the two cannot disagree."""
 
-from dataclasses import dataclass
 from urllib.parse import quote, unquote
+
+from msgspec import Struct
 
 from stead.kinds.kind import Kind
 from stead.kinds.registry import Registry
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """What a URL names, whatever is to be done with it.
 
     A collection has no `name`; a namespaced kind's collection without `namespace` is that of all namespaces.

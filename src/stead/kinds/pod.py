@@ -1,8 +1,9 @@
 """Pod: the view and the kind. What it becomes, may not be and is shown as: `podlife`, `podrules`, `podtable`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from stead.kinds import podlife, podrules, podtable
 from stead.kinds.kind import Kind, Subresource
@@ -11,8 +12,7 @@ from stead.machinery import meta, times
 from stead.machinery.objects import Json, dig
 
 
-@dataclass(frozen=True, slots=True)
-class PodView:
+class PodView(Struct, frozen=True):
     """Typed read access over a Pod: the questions controllers ask."""
 
     obj: Json

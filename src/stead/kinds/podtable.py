@@ -1,8 +1,9 @@
 """A pod as a row of the server's table: above all, the one word that tells how it is (2.7 in api.md)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from stead.kinds.columns import AGE, NAME, Cell, since
 from stead.kinds.kind import Column
@@ -11,8 +12,7 @@ from stead.machinery.objects import Json, dig
 from stead.machinery.times import Now
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
+class _Told(Struct, frozen=True):
     """What the containers say: the status word, how many run ready of how many, restarts and the last of them."""
 
     reason: str
@@ -76,8 +76,7 @@ def _when_deleted(obj: Json, word: str) -> str:
     return word if dig(obj, "status", "phase") in ("Failed", "Succeeded") else "Terminating"
 
 
-@dataclass(frozen=True, slots=True)
-class _Beginning:
+class _Beginning(Struct, frozen=True):
     """The init containers: what they tell, whether one of them is still at it, and what sidecars add."""
 
     told: _Told

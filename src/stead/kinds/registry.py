@@ -6,7 +6,8 @@ v1 and as events.k8s.io/v1; the second kind says `stored_as="Event"` and how its
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stead.kinds import (
     controllerrevision,
@@ -32,8 +33,7 @@ from stead.kinds import (
 from stead.kinds.kind import Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """An API group as discovery tells it; `versions` is ordered, the preferred one first."""
 
     name: str

@@ -7,19 +7,18 @@ import base64
 import binascii
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec import Struct
 
 
 class KubeconfigError(Exception):
     """The file cannot be used; the text says which file and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """One way to one API server. Empty bytes and texts are things not given."""
 
     server: str

@@ -5,9 +5,8 @@ family of suffixes it was written in, because its canonical text is printed in t
 """
 
 import re
-from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, total_ordering
 from typing import Literal
 
 Family = Literal["decimal", "binary", "exponent"]
@@ -28,12 +27,24 @@ _BINARY_SUFFIX = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 _BINARY = {suffix: 10 * power for power, suffix in enumerate(_BINARY_SUFFIX) if suffix}
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@total_ordering
 class Quantity:
     """An amount; equal and ordered by amount alone. `str(quantity)` is its canonical text."""
 
-    nanos: int
-    family: Family = field(default="decimal", compare=False)
+    __slots__ = ("family", "nanos")
+
+    def __init__(self, nanos: int, family: Family = "decimal") -> None:
+        self.nanos = nanos
+        self.family = family
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Quantity) and self.nanos == other.nanos
+
+    def __lt__(self, other: "Quantity") -> bool:
+        return self.nanos < other.nanos
+
+    def __hash__(self) -> int:
+        return hash(self.nanos)
 
     def __str__(self) -> str:
         whole, rest = divmod(self.nanos, NANOS)

@@ -5,14 +5,15 @@ kinds come from the facts in `kinds/types`, those of custom kinds from their sch
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 Sort = Literal["struct", "map", "list", "scalar", "any"]
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """One place.
 
     sort             struct: fixed fields; map: string keys to `element`; list of `element`; scalar; any: opaque JSON
@@ -54,4 +55,4 @@ ANYTHING = Shape("any")
 
 DEDUCED = Shape("any")
 """JSON of which nothing is known beforehand: maps are owned member by member, lists as a whole."""
-object.__setattr__(DEDUCED, "element", DEDUCED)
+force_setattr(DEDUCED, "element", DEDUCED)

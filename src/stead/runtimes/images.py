@@ -13,9 +13,10 @@ import platform
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 from stead.machinery.runtime import Mount
 from stead.runtimes import archives, layers, references, registry
@@ -25,8 +26,7 @@ _LAYER_NAME = 24  # hex digits: short, because all layers' names share one page 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     """What of an image a runtime needs. `layers` are directory names below the store's `layers`, topmost first.
 
     An image without layers is a program of the host over the host's own root; `mounts` are what it brings along.
@@ -68,8 +68,7 @@ class Stored(NamedTuple):
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Aliases:
+class Aliases(Struct, frozen=True):
     """`always` stand in before anything is pulled, `unreachable` when pulling fails. Keys may leave out the tag."""
 
     always: Mapping[str, str]

@@ -12,11 +12,12 @@ containers or (`simulation.stead.dev/<container>.<word>`) for one:
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 from math import inf
 from random import Random
+
+from msgspec import Struct, field
 
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json
@@ -50,8 +51,7 @@ UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)$")
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """What a script does not say. Each duration is drawn between itself and itself times (1 + `spread`)."""
 
     start_seconds: float = 0.0
@@ -60,8 +60,7 @@ class Settings:
     spread: float = 0.0
 
 
-@dataclass(slots=True)
-class _Container:
+class _Container(Struct):
     attempt: int
     id: str
     started: Now
@@ -70,8 +69,7 @@ class _Container:
     is_ready: bool | None = None  # what set_ready said
 
 
-@dataclass(slots=True)
-class _Pod:
+class _Pod(Struct):
     key: Key
     uid: str
     ip: str

@@ -1,10 +1,9 @@
 """How much, how many and how long: what one client may take from the others."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """`body_bytes` is upstream's limit for a request body; the others keep memory and patience bounded."""
 
     body_bytes: int = 3 * 1024 * 1024

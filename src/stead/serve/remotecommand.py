@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
+
+from msgspec import Struct
 
 from stead.machinery.objects import Json
 
@@ -33,18 +34,15 @@ class Session(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(Struct, frozen=True):
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class InputEnd:
+class InputEnd(Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Resize:
+class Resize(Struct, frozen=True):
     width: int
     height: int
 

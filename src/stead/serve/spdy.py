@@ -6,8 +6,9 @@ Written by hand because no kept library speaks SPDY. Flow control is left out, a
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 VERSION = 3
 FIN = 1
@@ -45,8 +46,7 @@ class SpdyError(Exception):
     """The other end does not speak SPDY/3.1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """SYN_STREAM: the client opens a stream."""
 
     stream: int
@@ -54,25 +54,21 @@ class Opened:
     is_last: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(Struct, frozen=True):
     stream: int
     data: bytes
     is_last: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Reset:
+class Reset(Struct, frozen=True):
     stream: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
+class Ping(Struct, frozen=True):
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class GoAway:
+class GoAway(Struct, frozen=True):
     pass
 
 

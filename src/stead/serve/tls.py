@@ -8,19 +8,18 @@ import importlib
 import os
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 RENEW_BEFORE_SECONDS = 30 * 24 * 3600
 ADMIN_USER = "kubernetes-admin"
 ADMIN_GROUP = "system:masters"
 
 
-@dataclass(frozen=True, slots=True)
-class Certificates:
+class Certificates(Struct, frozen=True):
     """Where the PEM files are. Only their owner may read them."""
 
     directory: Path

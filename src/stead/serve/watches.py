@@ -8,9 +8,10 @@ import asyncio
 import heapq
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import count
 from typing import Protocol
+
+from msgspec import Struct
 
 from stead.api.request import Stream
 from stead.machinery.times import Now
@@ -32,8 +33,7 @@ class Reader(Protocol):
     def break_off(self) -> None: ...
 
 
-@dataclass(slots=True, eq=False)
-class Watch:
+class Watch(Struct, eq=False):
     """One open stream. `rest` is what a turn left over; `wake` is when it sits in the alarm heap, if it does."""
 
     stream: Stream

@@ -3,7 +3,8 @@
 import re
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stead.controllers.kubelet import downward, servicelinks
 from stead.controllers.kubelet.observed import Observed
@@ -13,16 +14,14 @@ from stead.machinery.objects import Json, dig
 REFERENCE = re.compile(r"\$(?:\$|\(([^()]*)\))")
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(Struct, frozen=True):
     """`problem` says in the kubelet's words why it cannot be told yet, "" if it can."""
 
     values: Mapping[str, str]
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(Struct, frozen=True):
     why: str
 
 

@@ -1,7 +1,8 @@
 """One container's life: its spec, its record, and what the pod's status told before stead forgot."""
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from stead.controllers.kubelet import backoff, sandbox
 from stead.controllers.kubelet.observed import Observed
@@ -10,8 +11,7 @@ from stead.machinery.objects import Json, dig
 from stead.machinery.times import Now
 
 
-@dataclass(frozen=True, slots=True)
-class Life:
+class Life(Struct, frozen=True):
     """`entry` is the container's part of the record ({}: never started), `told` its part of the pod's status ({})."""
 
     spec: Json
@@ -93,8 +93,7 @@ class Life:
         return "at" in self.probe(name) and not self.probe(name).get("is_in_flight")
 
 
-@dataclass(frozen=True, slots=True)
-class Lives:
+class Lives(Struct, frozen=True):
     """All containers of a pod, in the order of its spec."""
 
     inits: tuple[Life, ...]

@@ -1,8 +1,9 @@
 """What the kubelet looks at for one pod: the pod, its sandbox's record, and all that its volumes and variables name."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from msgspec import Struct, field
 
 from stead.controllers.kubelet import sandbox
 from stead.machinery import meta
@@ -17,8 +18,7 @@ KUBERNETES = Key("Service", "default", "kubernetes")
 HostPort: TypeAlias = tuple[str, str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(Struct, frozen=True):
     """One bearer of a pod's name, and what earlier bearers left behind.
 
     `pod` is None where no pod of that name is on this node (any more). `strays` are records of pods that are gone from

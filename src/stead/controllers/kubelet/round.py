@@ -1,6 +1,7 @@
 """One pod in one round: all that the steps read, put together once."""
 
-from dataclasses import dataclass, field, replace
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from stead.controllers.kubelet.lives import Life, Lives, lives_of
 from stead.controllers.kubelet.observed import Observed
@@ -12,8 +13,7 @@ from stead.machinery.plan import NOTHING, Emit, Plan
 from stead.machinery.times import Now
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
+class Round(Struct, frozen=True):
     observed: Observed
     lives: Lives
     ground: Ground
@@ -42,16 +42,14 @@ class Round:
         return Emit(self.pod, type_, reason, message)
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(Struct, frozen=True):
     """Why a container waits, as its status says it: `CrashLoopBackOff` and its message."""
 
     reason: str
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Steps:
+class Steps(Struct, frozen=True):
     """What is to be done about a pod's containers, and what holds each of them up."""
 
     plan: Plan = NOTHING

@@ -1,7 +1,8 @@
 """What the shell tells every kubelet of a cluster."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stead.machinery.objects import Json
 
@@ -9,8 +10,7 @@ from stead.machinery.objects import Json
 TokenMaker = Callable[[Json, str, int], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """`environment` is what every container finds beside its own (KUBERNETES_SERVICE_HOST, ...).
 
     Without `make_token`, service-account volumes hold everything but the token.

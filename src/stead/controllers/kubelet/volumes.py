@@ -1,7 +1,8 @@
 """Where a pod's volumes come from: claims and host paths, or directories that the runtime writes for it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from stead.controllers.kubelet import downward
 from stead.controllers.kubelet.environment import config_data, expand
@@ -16,8 +17,7 @@ TOKEN_SECONDS = 3600
 ADMITTED = "kube-api-access-"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A path of the host that a volume is."""
 
     source: str
@@ -25,15 +25,13 @@ class Place:
     is_read_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """Why a volume cannot be mounted yet, in the kubelet's words."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
+class Ground(Struct, frozen=True):
     """A pod's volumes, resolved: what the runtime makes, where the others are, and the first problem ("": none)."""
 
     declared: tuple[VolumeFiles | EmptyDir, ...] = ()

@@ -3,7 +3,7 @@
 It is good for one round: nothing is folded into the cache between a round's observation and its last outcome.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from stead.controllers.statefulset.profile import V1_36, Profile
 from stead.controllers.statefulset.roster import Roster, Slot
@@ -15,8 +15,7 @@ from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
 
 
-@dataclass(frozen=True)
-class Observed:
+class Observed(Struct, frozen=True):
     """One set. `revisions` are its candidates (RV-4), oldest first; `strays` pods it owns under a foreign name."""
 
     key: Key

@@ -1,10 +1,10 @@
 """Which Kubernetes this controller behaves like: one switch for each difference between versions (section 0)."""
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """The switches. 1.36 is what a `Profile("v1.36")` says; later behaviour is never passed off as 1.36.
 
     has_max_unavailable               `rollingUpdate.maxUnavailable` counts (RU-5; the gate MaxUnavailableStatefulSet)

@@ -1,6 +1,6 @@
 """A set's history: which revision is current, which is wanted, what is too old (RV in controller.md)."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from stead.controllers import ownership
 from stead.controllers.statefulset.observed import Observed
@@ -18,8 +18,7 @@ HASH_LABEL = "controller.kubernetes.io/hash"
 KIND = "ControllerRevision"
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Struct, frozen=True):
     """`plan` brings the update revision about: a create, a new number, or nothing."""
 
     current: Revision

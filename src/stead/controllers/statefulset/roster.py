@@ -6,7 +6,8 @@ no part of it: a Ready pod ripens by itself, so the roster keeps when each becom
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stead.controllers.statefulset import claims, identity
 from stead.controllers.statefulset.ordinals import Ordinals
@@ -17,8 +18,7 @@ from stead.machinery.objects import Json, dig
 NEVER = float("inf")
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(Struct, frozen=True):
     """What the walks ask of one member.
 
     is_ready         phase Running and Ready (PR-5)

@@ -5,8 +5,9 @@ depends on the set, so a set that comes or changes its mind has its family judge
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias, TypeVar
+
+from msgspec import Struct, field
 
 from stead.controllers import ownership
 from stead.controllers.statefulset import identity
@@ -33,8 +34,7 @@ class Revision(NamedTuple):
     obj: Json
 
 
-@dataclass(slots=True)
-class Family:
+class Family(Struct):
     """All that has a parent's name. `to_adopt` are members too, from the moment they are seen (CL-3)."""
 
     obj: Json | None = None

@@ -1,17 +1,17 @@
 """A StatefulSet's spec, read once for each change of it and not once a round."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+from msgspec import Struct
 
 from stead.kinds.encoding import template_data
 from stead.machinery import meta, selectors
 from stead.machinery.objects import Json, dig
 
 
-@dataclass(frozen=True)
-class Spec:
+class Spec(Struct, frozen=True, dict=True):
     """What the walks need to know of one set. `first` to `last` are the wanted ordinals (ID-4)."""
 
     name: str

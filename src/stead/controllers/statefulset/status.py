@@ -1,8 +1,9 @@
 """What the set says about itself: counts, revisions, and the moment a roll-out is complete (ST in controller.md)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from stead.controllers.statefulset.observed import Observed
 from stead.controllers.statefulset.revisions import History
@@ -23,8 +24,7 @@ _TELLING = (
 _LEFT_OUT_WHEN_ZERO = ("readyReplicas", "currentReplicas", "updatedReplicas")
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Struct, frozen=True):
     """ST-1: what is there, created in this round or not yet seen left out (ST-2)."""
 
     replicas: int

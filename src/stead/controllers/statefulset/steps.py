@@ -1,8 +1,9 @@
 """What a walk answers: a plan, and whether the round ends with it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import chain, groupby
+
+from msgspec import Struct
 
 from stead.machinery.plan import NOTHING, Action, Fence, Plan
 
@@ -12,8 +13,7 @@ _LARGEST_BATCH = 500
 _FENCED = Plan((FENCE,))
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """`is_last`: nothing after it in this round, status aside (an ordered set's stop; an error).
 
     `rolled` is how many pods it ends for a roll-out (ST-4).

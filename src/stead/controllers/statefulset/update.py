@@ -1,6 +1,6 @@
 """Rolling a new template out: which pods to end now (RU in controller.md)."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from stead.controllers.statefulset import reasons
 from stead.controllers.statefulset.observed import Observed
@@ -14,8 +14,7 @@ from stead.machinery.plan import Delete, Plan, Waiting
 from stead.machinery.times import Now
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Struct, frozen=True):
     """How many slots may be out of service, and how many are: the two gauges of 1.14."""
 
     most: int

@@ -6,8 +6,9 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from stead.machinery.runtime import RuntimeEvent
 from stead.runtimes.images import Image, ImageStore, ImageTrouble
@@ -20,8 +21,7 @@ from stead.runtimes.native.sandbox import Sandbox
 _LEAVING_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """`tier` is root, user or plain, "" for the best this machine allows."""
 
     pod_cidr: str = "10.244.0.0/24"

@@ -8,7 +8,8 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stead.machinery.runtime import Mount
 from stead.runtimes.images import Image
@@ -19,8 +20,7 @@ _SEARCHED = ("/usr/bin/python3", "/usr/local/bin/python3")
 WEB_PORT, _PORT_OF_ORDINARY_USERS = 80, 8080
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a recipe will run: the tier, the pod's address, where generated files go, the lowest port allowed."""
 
     tier: str

@@ -8,8 +8,9 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Literal, cast
+
+from msgspec import Struct, field
 
 from stead.machinery.keys import Key
 from stead.machinery.runtime import ContainerExited, ContainerStarted, RuntimeEvent, SandboxFailed, SandboxRunning
@@ -23,8 +24,7 @@ Reason = Literal["Completed", "Error", "OOMKilled", "StartError", "ContainerStat
 _LOST_CODE = 137
 
 
-@dataclass
-class Sandbox:
+class Sandbox(Struct):
     """A pod's identity, its address and what is known of its containers; `channel` is None when nothing lives."""
 
     pod: Key

@@ -3,7 +3,8 @@
 import os
 import signal
 import uuid
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stead.machinery.runtime import StartContainer
 from stead.runtimes.images import Image
@@ -17,8 +18,7 @@ class StartTrouble(Exception):
     """The container cannot be started as asked; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pod:
+class Pod(Struct, frozen=True):
     """What starting needs to know of a pod: where its files are and where it runs."""
 
     directory: str
