@@ -19,7 +19,7 @@ from stead.machinery.keys import Key
 from stead.machinery.objects import Json
 
 GENERATED_NAME_TRIES = 8
-NOT_GIVEN = ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
+NOT_GIVEN = ("deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion", "selfLink", "namespace")
 KEPT = ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
 
 Change = Callable[[Json], Json]
@@ -59,15 +59,15 @@ def _create_once(core: Core, call: Call, kind: Kind, obj: Json) -> Written:
 
 
 def _new_metadata(core: Core, call: Call, kind: Kind, given: Json) -> Json:
-    made: dict[str, Any] = {name: value for name, value in given.items() if name not in NOT_GIVEN}
-    made.pop("resourceVersion", None)
-    if not made.get("name") and made.get("generateName"):
-        made["name"] = chance.generated_name(made["generateName"], core.chance)
+    """Names first, then what nobody may choose, then the rest: the order in which people read it."""
+    name, base = given.get("name"), given.get("generateName")
+    made: dict[str, Any] = {"name": name or (chance.generated_name(base, core.chance) if base else "")}
+    made |= {field: given[field] for field in ("generateName", "namespace") if given.get(field)}
     made["uid"] = chance.uid(core.chance)
-    made["creationTimestamp"] = call.now.text
     if kind.has_generation:
         made["generation"] = 1
-    return made
+    made["creationTimestamp"] = call.now.text
+    return {**made, **{field: value for field, value in given.items() if field not in made and field not in NOT_GIVEN}}
 
 
 class Place(Struct, frozen=True):
