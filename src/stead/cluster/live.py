@@ -19,7 +19,7 @@ from stead.dns.wire import Responder
 from stead.engine.journal import Round
 from stead.kube import kubeconfig
 from stead.machinery import meta
-from stead.machinery.keys import key_of
+from stead.machinery.keys import Key, key_of
 from stead.machinery.objects import Json, decode, dig, encode
 from stead.machinery.runtime import StopContainer
 from stead.machinery.times import Now
@@ -83,6 +83,7 @@ class Live:
             authority=authority,
             clock=now,
         )
+        self.cluster.engine.on_broken = _log_broken
         bootstrap.install(self.cluster, config, now())
         users = authentication.Authenticator({token: ADMIN}, lambda given: self.cluster.api.bearer(given, now()), names)
         self._server = HttpServer(self._handle, users, self._side_door(), now)
@@ -230,6 +231,10 @@ class Live:
             "runtime": self.runtime.name,
         }
         self.config.state_path.write_bytes(encode(state))
+
+
+def _log_broken(key: Key, error: Exception) -> None:
+    log.error("the round of %s broke", key, exc_info=error)
 
 
 def _raise_open_files() -> None:

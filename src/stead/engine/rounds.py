@@ -15,7 +15,19 @@ from stead.engine.queue import Queue
 from stead.engine.rests import Rests
 from stead.machinery.cache import Cache
 from stead.machinery.keys import Key
-from stead.machinery.plan import Action, AnyController, Create, Delete, Done, Fence, Outcome, Patch, Plan, Update
+from stead.machinery.plan import (
+    Action,
+    AnyController,
+    Create,
+    Delete,
+    Done,
+    Fence,
+    Outcome,
+    Patch,
+    Plan,
+    Update,
+    Waiting,
+)
 from stead.machinery.times import Now
 from stead.machinery.watch import WatchEvent
 
@@ -33,6 +45,8 @@ class Engine:
     """Every controller, one cache, one queue and one journal.
 
     `rests_on`: kinds whose own writes a key must see again before its next round; none where the cache is never old.
+    `on_broken`: told of a round that ended in an exception, which then only that key suffers from; without it, as in a
+    simulation, the exception goes on to whoever turns the engine.
     """
 
     def __init__(
@@ -41,6 +55,7 @@ class Engine:
         self.controllers = tuple(controllers)
         self.cache = cache
         self.journal = Journal()
+        self.on_broken: Callable[[Key, Exception], None] | None = None
         self._door = door
         self._queue: Queue[Turn] = Queue()
         self.rests: Rests[Turn] = Rests(rests_on)
@@ -78,6 +93,23 @@ class Engine:
         turn = self._take(now)
         if turn is None:
             return None
+        try:
+            return self._round(turn, now)
+        except Exception as error:
+            if self.on_broken is None:
+                raise
+            self.on_broken(turn.key, error)
+            return self._broken(turn, error, now)
+
+    def _broken(self, turn: Turn, error: Exception, now: Now) -> Round:
+        """One key's round is a defect of ours: it backs off, the others go on."""
+        self._queue.fail(turn, now.mono)
+        told = Waiting(f"its round broke: {error!r}", remedy="this is a defect of stead; see its log and report it")
+        round_ = Round(now, self.controllers[turn.controller].name, turn.key, (), (told,), is_failed=True)
+        self.journal.record(round_)
+        return round_
+
+    def _round(self, turn: Turn, now: Now) -> Round:
         controller = self.controllers[turn.controller]
         observed = controller.observe(self.cache, turn.key)
         if observed is None:
