@@ -7,12 +7,15 @@ import logging
 from collections.abc import Callable, Mapping
 from random import Random
 
+import msgspec
+
 from stead.api import (
     authorization,
     bodies,
     computed,
     deletion,
     discovery,
+    impersonation,
     listing,
     oldversions,
     openapi,
@@ -87,7 +90,7 @@ class Api(Door):
     def handle(self, request: Request, now: Now) -> Response | Stream:
         """Answer a request. Every refusal is a Status; an error of our own is one with code 500, and is logged."""
         try:
-            return self._answer(request, now)
+            return self._answer(self._as_whom(request), now)
         except refusals.NoSuchPath as error:
             return Response(404, error.message.encode(), TEXT)
         except ApiError as error:
@@ -95,6 +98,10 @@ class Api(Door):
         except Exception as error:
             log.exception("%s %s broke", request.method, request.path)
             return refused(ApiError(f"Internal error occurred: {type(error).__name__}"))
+
+    def _as_whom(self, request: Request) -> Request:
+        user = impersonation.acting(self._authorize, request)
+        return request if user is request.user else msgspec.structs.replace(request, user=user)
 
     def _answer(self, request: Request, now: Now) -> Response | Stream:
         target = target_of(oldversions.path_today(request.path), self.core.registry)
@@ -137,6 +144,7 @@ class Api(Door):
 
     def stream_target(self, request: Request) -> Json:
         """The pod of a log, exec, attach or portforward request; raises Forbidden and NotFound."""
+        request = self._as_whom(request)
         target = target_of(request.path, self.core.registry)
         if target is None or target.kind.id != "Pod":
             raise refusals.NoSuchResource()

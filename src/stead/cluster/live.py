@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import SystemRandom
 
-from stead.api.request import ADMIN, Request, Response, Stream
+from stead.api import tokens
+from stead.api.request import ADMIN, Request, Response, Stream, User
 from stead.cluster import assembly, bootstrap, machine
 from stead.cluster.config import Config
 from stead.cluster.kernel import Cluster
@@ -175,6 +176,10 @@ class Live:
         except (OSError, ValueError, KeeperTrouble) as error:
             raise StartError(f"the {config.runtime} runtime does not start: {error}; see stead doctor") from error
         return runtime
+
+    def _bearer(self, token: str) -> User | None:
+        """Who carries a service account's token."""
+        return tokens.bearer(self.cluster.api.core, token, now())
 
     def _side_door(self) -> SideDoor:
         find_pod, runtime = self.cluster.api.stream_target, self.runtime
