@@ -7,7 +7,7 @@ from stead.api.server import Api
 from stead.cluster.config import Config
 from stead.cluster.kernel import Cluster
 from stead.cluster.tokens import PodTokens
-from stead.controllers import garbage, protection, scheduler
+from stead.controllers import garbage, protection
 from stead.controllers.accounts import RootCertificates, ServiceAccounts
 from stead.controllers.binder.controller import Binder
 from stead.controllers.binder.shelves import Shelves
@@ -22,6 +22,8 @@ from stead.controllers.nodelife import NodeLife
 from stead.controllers.nodes import Facts, Nodes
 from stead.controllers.podgc import Finished, PodGarbage
 from stead.controllers.provisioner import Provisioner
+from stead.controllers.scheduler.controller import Scheduler
+from stead.controllers.scheduler.line import Line
 from stead.controllers.statefulset.controller import StatefulSetController
 from stead.controllers.statefulset.profile import PROFILES
 from stead.controllers.statefulset.slots import Slots
@@ -62,7 +64,7 @@ def _makers(config: Config, facts: Facts, authority: str, settings: Settings) ->
     return {
         "statefulset": lambda: StatefulSetController(PROFILES[config.profile]),
         "kubelet": lambda: Kubelet(config.node, settings),
-        "scheduler": scheduler.Scheduler,
+        "scheduler": Scheduler,
         "binder": Binder,
         "provisioner": lambda: Provisioner(str(config.volumes_path)),
         "endpoints": Endpoints,
@@ -84,7 +86,7 @@ def _indexes(config: Config) -> list[Index]:
         Slots(PROFILES[config.profile]),
         Residents(),
         garbage.Uids(),
-        scheduler.Unscheduled(),
+        Line(),
         Rolls(),
         Shelves(),
         Placed(),

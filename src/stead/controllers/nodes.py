@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from stead.machinery import meta, times
+from stead.machinery import meta, quantity, times
 from stead.machinery.cache import Cache
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
@@ -25,11 +25,11 @@ CONDITIONS = {
 
 
 class Facts(Struct, frozen=True):
-    """What the machine is: told once, when stead starts. Quantities as text."""
+    """What the machine is: told once, when stead starts. Quantities as text; without any, one that is never full."""
 
     name: str
     address: str = "127.0.0.1"
-    capacity: Json = field(default_factory=lambda: {"cpu": "2", "memory": "4Gi", "pods": "110"})
+    capacity: Json = field(default_factory=lambda: {"cpu": "1k", "memory": "1Ti", "pods": "100k"})
     info: Json = field(default_factory=dict)  # status.nodeInfo
     labels: Json = field(default_factory=dict)
     annotations: Json = field(default_factory=dict)
@@ -111,8 +111,9 @@ def _is_due(observed: Observed, now: Now) -> bool:
     since = now.wall - times.from_text(ready.get("lastHeartbeatTime") or LONG_AGO)
     if since < RENEW_SECONDS:
         return False
-    said = ((facts.capacity, "capacity"), (facts.info, "nodeInfo"))
-    is_true = all(dig(node, "status", part, name) == value for told, part in said for name, value in told.items())
+    has, is_ = dig(node, "status", "capacity", default={}), dig(node, "status", "nodeInfo", default={})
+    is_true = all(quantity.compare(has.get(name), amount) == 0 for name, amount in facts.capacity.items())
+    is_true = is_true and all((is_.get(name) or "") == value for name, value in facts.info.items())
     return since >= REPORT_SECONDS or not is_true
 
 

@@ -1,0 +1,138 @@
+"""Who waits for a node, and who has one: folded forward from events.
+
+A pod that was bound a moment ago is counted at once, before its event comes back: else all pods of one step would see
+the same room on the same node.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct
+
+from stead.controllers.scheduler import requests
+from stead.kinds.placed import node_of
+from stead.kinds.pod import PodView
+from stead.machinery import meta
+from stead.machinery.keys import Key
+from stead.machinery.objects import Json, dig
+
+CLAIM = "PersistentVolumeClaim"
+OUR_NAME = "default-scheduler"
+
+
+class Tenant(Struct, frozen=True):
+    """A pod that has a node and is not done."""
+
+    pod: Json
+    node: str
+    amounts: requests.Amounts
+    ports: tuple[requests.HostPort, ...]
+
+
+class Line:
+    """An index: pods in line, in the order they came, and tenants by node."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[Key, Json] = {}
+        self.tenants: dict[str, dict[Key, Tenant]] = {}
+        self.used: dict[str, dict[str, int]] = {}  # amounts by node and resource
+        self.repelling: dict[Key, Tenant] = {}  # tenants that will not have certain others near them
+        self._seekers: dict[Key, dict[Key, None]] = {}  # pods in line by their claims
+        self._sociable: dict[Key, None] = {}  # pods in line that look at where others are
+        self._home: dict[Key, str] = {}
+        self._users: dict[Key, dict[Key, None]] = {}
+
+    def apply(self, key: Key, old: Json | None, new: Json | None) -> None:
+        if key.kind != "Pod":
+            return
+        self._queue(key, new)
+        self._move_out(key)
+        if new is not None and node_of(new) and not PodView(new).is_terminal:
+            self._move_in(key, new, node_of(new))
+
+    def assume(self, key: Key, node: str) -> None:
+        """The pod was bound to the node; its event is on the way."""
+        pod = self.waiting.get(key)
+        if pod is not None:
+            self._move_in(key, pod, node)
+
+    def seekers(self, claim: Key) -> list[Key]:
+        """The pods in line that use a claim."""
+        return list(self._seekers.get(claim, ()))
+
+    def claiming(self) -> list[Key]:
+        """The pods in line that use any claim."""
+        return list(dict.fromkeys(pod for pods in self._seekers.values() for pod in pods))
+
+    def sociable(self) -> list[Key]:
+        return list(self._sociable)
+
+    def users(self, claim: Key) -> Mapping[Key, None]:
+        """The tenants that use a claim."""
+        return self._users.get(claim, {})
+
+    def all(self) -> Iterator[Tenant]:
+        for tenants in self.tenants.values():
+            yield from tenants.values()
+
+    def _queue(self, key: Key, new: Json | None) -> None:
+        if new is None or not is_in_line(new):
+            self._leave(key)
+            return
+        self.waiting[key] = new
+        for claim in claims_of(new):
+            self._seekers.setdefault(claim, {})[key] = None
+        if _is_sociable(new):
+            self._sociable[key] = None
+
+    def _leave(self, key: Key) -> None:
+        pod = self.waiting.pop(key, None)
+        self._sociable.pop(key, None)
+        for claim in claims_of(pod) if pod is not None else ():
+            self._seekers[claim].pop(key, None)
+            if not self._seekers[claim]:
+                del self._seekers[claim]
+
+    def _move_in(self, key: Key, pod: Json, node: str) -> None:
+        tenant = Tenant(pod, node, requests.amounts(pod), requests.host_ports(pod))
+        self.tenants.setdefault(node, {})[key] = tenant
+        self._home[key] = node
+        used = self.used.setdefault(node, {})
+        for name, nanos in tenant.amounts.items():
+            used[name] = used.get(name, 0) + nanos
+        for claim in claims_of(pod):
+            self._users.setdefault(claim, {})[key] = None
+        if dig(pod, "spec", "affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution"):
+            self.repelling[key] = tenant
+
+    def _move_out(self, key: Key) -> None:
+        node = self._home.pop(key, None)
+        if node is None:
+            return
+        tenant = self.tenants[node].pop(key)
+        if not self.tenants[node]:
+            del self.tenants[node]
+            del self.used[node]
+        else:
+            for name, nanos in tenant.amounts.items():
+                self.used[node][name] -= nanos
+        for claim in claims_of(tenant.pod):
+            self._users[claim].pop(key, None)
+            if not self._users[claim]:
+                del self._users[claim]
+        self.repelling.pop(key, None)
+
+
+def claims_of(pod: Json) -> list[Key]:
+    return list(dict.fromkeys(Key(CLAIM, meta.namespace(pod), name) for name in PodView(pod).claim_names()))
+
+
+def is_in_line(pod: Json) -> bool:
+    view = PodView(pod)
+    scheduler = dig(pod, "spec", "schedulerName", default=OUR_NAME)
+    return not view.node and not view.is_terminating and not view.is_terminal and scheduler == OUR_NAME
+
+
+def _is_sociable(pod: Json) -> bool:
+    spec = pod["spec"]
+    affinity = spec.get("affinity") or {}
+    return bool(spec.get("topologySpreadConstraints") or affinity.get("podAffinity") or affinity.get("podAntiAffinity"))
