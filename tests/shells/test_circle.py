@@ -45,7 +45,7 @@ def test_three_pods_appear_in_order_and_answer_by_name_with_their_own_files(web:
     pods = web.pods()
     for before, after in itertools.pairwise(WEB):
         assert ready_since(pods[before]) <= pods[after]["metadata"]["creationTimestamp"]
-    told = [line.split()[0] for line in web.output().splitlines() if " Ready at " in line]
+    told = [line.split()[2] for line in web.output().splitlines() if " Ready at " in line]
     assert told == list(WEB)
     assert len({pod["status"]["podIP"] for pod in pods.values()}) == 3
     for name in WEB:
@@ -83,7 +83,7 @@ def test_scaling_is_ordered_both_ways_and_claims_are_taken_up_again(web: Cluster
         until(lambda: list(web.pods()) == ["web-0", "web-1"], wish="two pods")
         tail.terminate()
         assert tail.stdout is not None
-        going = re.findall(r"^\s+(web-\d)\s+gone", tail.stdout.read(), re.MULTILINE)
+        going = re.findall(r"\s(web-\d)\s+gone", tail.stdout.read(), re.MULTILINE)
     assert going == ["web-4", "web-3", "web-2"]
     assert [claim["metadata"]["name"] for claim in web.get("pvc")["items"]] == [f"www-web-{i}" for i in range(5)]
     web.kubectl("scale", "sts", "web", "--replicas=5")

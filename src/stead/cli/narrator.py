@@ -62,18 +62,28 @@ def _pod(event: WatchEvent) -> Iterator[tuple[str, str]]:
         return
     if event.type == "ADDED":
         yield name, "pod created"
-    yield from ((name, told) for told in _containers(event.obj))
+    yield from ((name, told) for told in _containers(event.obj, event.old))
     if pod.has_ready_condition:
         yield name, f"Ready at {', '.join(pod.ips)} after {_age(event.obj)}"
     elif event.old is not None and PodView(event.old).has_ready_condition:
         yield name, "not Ready any more"
 
 
-def _containers(pod: Json) -> Iterator[str]:
-    for status in dig(pod, "status", "containerStatuses", default=[]):
-        waiting = dig(status, "state", "waiting", default={})
+def _containers(pod: Json, old: Json | None) -> Iterator[str]:
+    """What began to run since `old`, and as what; what cannot run yet, and why."""
+    ran = {status["name"]: dig(status, "state", "running") for status in _statuses(old)} if old else {}
+    for status in _statuses(pod):
+        name, waiting = status["name"], dig(status, "state", "waiting", default={})
         if waiting.get("message"):
-            yield f"{status['name']}: {waiting['reason']}: {waiting['message']}"
+            yield f"{name}: {waiting['reason']}: {waiting['message']}"
+        if dig(status, "state", "running") and not ran.get(name):
+            stands_in = status["imageID"] if status["imageID"].startswith("host:") else ""
+            yield f"{name} runs" + (f", {stands_in} in the stead of {status['image']}" if stands_in else "")
+
+
+def _statuses(pod: Json) -> list[Json]:
+    found: list[Json] = dig(pod, "status", "containerStatuses", default=[])
+    return found
 
 
 def _age(pod: Json) -> str:
@@ -84,11 +94,9 @@ def _age(pod: Json) -> str:
 
 
 def _event(event: WatchEvent) -> Iterator[tuple[str, str]]:
-    """Warnings, and what stead did that must not be silent. What is waited for is told when it lasts."""
+    """Warnings. What is waited for is told when it lasts."""
     obj = event.obj
-    if event.type == "DELETED" or obj.get("reason") in WAITED_FOR:
-        return
-    if obj.get("type") != "Warning" and obj.get("reason") != "ImageAliased":
+    if event.type == "DELETED" or obj.get("type") != "Warning" or obj.get("reason") in WAITED_FOR:
         return
     yield dig(obj, "involvedObject", "name", default=""), f"{obj['reason']}: {obj['message']}"
 
@@ -98,7 +106,8 @@ def _set(event: WatchEvent) -> Iterator[tuple[str, str]]:
         yield event.key.name, "StatefulSet deleted"
         return
     status = event.obj.get("status", {})
-    if event.old is not None and status != event.old.get("status"):
+    before = dig(event.old, "status", "readyReplicas", default=0) if event.old else 0
+    if status.get("readyReplicas", 0) != before:
         wanted = event.obj["spec"].get("replicas", 1)
         yield event.key.name, f"{status.get('readyReplicas', 0)}/{wanted} Ready"
 

@@ -116,6 +116,7 @@ class _Session:
         self.wait_seconds = wait_seconds
         self.narrator = Narrator(self._say)
         self.applied: list[applying.Applied] = []
+        self.began = time.monotonic()
         self.stop = asyncio.Event()
         self.asked_at = 0.0
         self.settled = asyncio.Event()
@@ -201,7 +202,7 @@ class _Session:
         os.close(self.tell)
 
     def _say(self, who: str, what: str) -> None:
-        print(f"  {who:<16} {what}", flush=True)
+        print(f"  {time.monotonic() - self.began:5.1f} s  {who:<12} {what}", flush=True)
 
     def _greeting(self) -> str:
         where = f"{self.live.runtime.name}, data in {self.config.data}"
