@@ -14,7 +14,11 @@ TIMEOUT_SECONDS = 10
 
 
 class ClientError(Exception):
-    """No answer, or a refusal; the message is the server's own where there is one."""
+    """No answer (`code` 0), or a refusal; the message is the server's own where there is one."""
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Client:
@@ -48,7 +52,7 @@ class Client:
             raise ClientError(f"no answer: {error}") from error
         found = decode(content) if content else {}
         if answer.status >= 400:
-            raise ClientError(str(found.get("message", answer.reason)))
+            raise ClientError(str(found.get("message", answer.reason)), answer.status)
         return found
 
 
