@@ -210,6 +210,7 @@ def test_added_up_is_the_same_as_counted(deeds: list[tuple[str, int]], least: in
         elif deed == "end" and is_there:
             world.end_pod(name)
         world.run()
+    world.run()
     pods = world.all("Pod")
     healthy = sum(meta.has_condition(pod, "Ready") and not meta.is_terminating(pod) for pod in pods)
     assert counts(world) == (len(pods), healthy, least, max(0, healthy - least) if pods else 0)
