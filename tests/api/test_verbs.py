@@ -168,3 +168,18 @@ def test_old_manifests_are_read_with_a_warning(client: Client, path: str) -> Non
 def test_what_is_not_served_is_said(client: Client) -> None:
     answer = client.ask("POST", "/apis/apps/v1/namespaces/default/deployments", {})
     assert (answer.code, answer.message.startswith("stead does not serve deployments.apps")) == (404, True)
+
+
+def test_a_scale_can_be_applied(client: Client) -> None:
+    client.create(stateful_set("web"))
+    scale = {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "web"}, "spec": {"replicas": 3}}
+    headers = {"content-type": "application/apply-patch+yaml"}
+    answer = client.ask("PATCH", f"{SETS}/web/scale?fieldManager=me&force=true", scale, headers)
+    assert (answer.code, answer.body["spec"]) == (200, {"replicas": 3})
+    entries = client.get(f"{SETS}/web").body["metadata"]["managedFields"]
+    mine = next(entry for entry in entries if entry["manager"] == "me")
+    assert (mine["operation"], mine["subresource"], mine["fieldsV1"]) == (
+        "Apply",
+        "scale",
+        {"f:spec": {"f:replicas": {}}},
+    )

@@ -104,7 +104,7 @@ def apply(core: Core, call: Call, place: Place, wanted: tuple[Json, bool]) -> Wr
     """Server-side apply: create what is not there, else merge by owners. `wanted`: the configuration, and its force."""
     given, is_forced = oldversions.read(wanted[0], call), wanted[1]
     kind = place.kind
-    _check_applied(place, given)
+    check_applied(kind, given)
     given = verbs.check_name(place.name, place.key.namespace, {**given, "metadata": given.get("metadata") or {}})
     _refuse_unknown(kind, given)
     call = replace(call, is_applied=True)
@@ -126,8 +126,8 @@ def _refuse_unknown(kind: Kind, given: Json) -> None:
         raise managed.not_typed(kind, given, why)
 
 
-def _check_applied(place: Place, given: Json) -> None:
-    kind = place.kind
+def check_applied(kind: Kind, given: Json) -> None:
+    """A configuration must say what it is of, and nothing of whose fields they are."""
     name, api_version = given.get("kind"), given.get("apiVersion")
     if name != kind.name or api_version != kind.api_version:
         version = str(api_version or "")

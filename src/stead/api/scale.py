@@ -1,6 +1,8 @@
 """The scale subresource: any kind that has replicas, seen as an `autoscaling/v1` Scale (S-4)."""
 
-from stead.api import bodies, patching, refusals, verbs
+from msgspec.structs import replace as replace_in
+
+from stead.api import bodies, managed, options, patching, refusals, verbs
 from stead.api.core import Call, Core, Written
 from stead.api.request import Request
 from stead.api.verbs import Place
@@ -73,22 +75,45 @@ def replace(core: Core, call: Call, place: Place, request: Request) -> Written:
 
 
 def patch(core: Core, call: Call, place: Place, request: Request) -> Written:
-    """Answer PATCH of a Scale: JSON, merge or strategic."""
+    """Answer PATCH of a Scale."""
     of_scale = Place(SCALE, place.key)
     media = bodies.media_of(request)
-    supported = (patching.JSON_PATCH, patching.MERGE, patching.STRATEGIC)
-    if media not in supported:
-        raise bodies.refuse_media(supported)
+    if media not in patching.MEDIA:
+        raise bodies.refuse_media(patching.MEDIA)
+    if media == patching.APPLY:
+        return _apply(core, call, place, request)
     made = patching.patched(of_scale, media, patching.parsed(request.body), read(core, place))
     return _write(core, call, place, patching.result(call, of_scale, made))
 
 
-def _write(core: Core, call: Call, place: Place, given: Json) -> Written:
+def _apply(core: Core, call: Call, place: Place, request: Request) -> Written:
+    """Who applies a Scale applies one field of the object behind it."""
+    given = patching.read_applied(request.body)
+    patching.check_applied(SCALE, given)
+    given = verbs.check_name(place.name, place.key.namespace, {**given, "metadata": given.get("metadata") or {}})
+    kind, replicas = place.kind, _replicas(place, given)
+    named = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"name": place.name}}
+    wanted = with_value(named, _paths(place)[0], replicas)
+    states = ("scale", wanted)
+    is_forced = options.is_true(request, "force")
+    applied = replace_in(call, is_applied=True)
+    done = verbs.update(core, applied, place, lambda old: managed.applied(call, kind, *states, (old, is_forced)))
+    shown = scale_of(place, done.obj)
+    return Written(shown, encode(shown))
+
+
+def _replicas(place: Place, given: Json) -> int:
+    """How many a Scale wants; raises Invalid for what is no number of pods."""
     replicas = dig(given, "spec", "replicas", default=0)
-    wanted, _, _ = _paths(place)
-    if replicas < 0:
+    if not isinstance(replicas, int) or replicas < 0:
         wrong = fields.invalid("spec.replicas", replicas, "must be greater than or equal to 0")
         refusals.invalid(SCALE, place.name, [wrong])
+    return int(replicas)
+
+
+def _write(core: Core, call: Call, place: Place, given: Json) -> Written:
+    replicas = _replicas(place, given)
+    wanted, _, _ = _paths(place)
 
     def change(old: Json) -> Json:
         verbs.refuse_other_uid(place, meta.uid(given), meta.uid(old))
