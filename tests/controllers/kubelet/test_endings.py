@@ -31,6 +31,15 @@ def test_pre_stop_sleep_is_part_of_the_grace():
     assert world.get() is None
 
 
+def test_a_container_that_cannot_be_reached_is_not_asked_to_stop_over_and_over():
+    world = World(a_pod(terminationGracePeriodSeconds=2))
+    world.run(60)
+    world.runtime.lose()
+    world.put({**world.get(), "status": {**world.get()["status"], "phase": "Failed", "reason": "Evicted"}})
+    world.run(5)
+    assert 1 <= len(world.sent_of(StopContainer)) <= 2
+
+
 def test_a_later_deletion_shortens_the_grace():
     world = World(a_pod(annotations={"stop-after": "1h"}, terminationGracePeriodSeconds=600))
     world.run(5)

@@ -87,10 +87,10 @@ def _stop(round_: Round, life: Life, grace: float, since: float) -> StopContaine
 
 
 def _hurry(round_: Round, life: Life, deadline: float) -> Plan:
-    """A later request may shorten the grace."""
-    if life.entry["kill_at"] - deadline <= LEAST_GRACE_SECONDS + WHOLE_SECOND:
-        return NOTHING
+    """A later request may shorten the grace; one whose deadline is over is as short as it can be once it is zero."""
     left = max(0.0, deadline - round_.now.mono)
+    if life.entry["kill_at"] - (round_.now.mono + left) <= LEAST_GRACE_SECONDS + WHOLE_SECOND:
+        return NOTHING
     return Plan((StopContainer(round_.observed.key, round_.uid, life.name, left),))
 
 
