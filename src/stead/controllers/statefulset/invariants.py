@@ -234,8 +234,9 @@ def _all_are_there(cache: Cache, obj: Json, read: Spec, pods: dict[str, Json]) -
 
 
 def _the_status_is_true(cache: Cache, obj: Json, read: Spec, pods: dict[str, Json]) -> Iterator[str]:
-    """Status never lies about a finished generation."""
-    status, views = obj.get("status") or {}, [PodView(pod) for pod in pods.values()]
+    """Status never lies about a finished generation. Members without a slot do not count (ST-3)."""
+    slots = [pod for name, pod in pods.items() if _is_replica(name)]
+    status, views = obj.get("status") or {}, [PodView(pod) for pod in slots]
     if status.get("observedGeneration", 0) != (obj["metadata"].get("generation") or 0):
         yield f"generation {obj['metadata'].get('generation')} was never reported"
     ready = sum(view.is_running_and_ready for view in views)
@@ -257,6 +258,11 @@ def _all_are_at_their_revision(cache: Cache, obj: Json, read: Spec, pods: dict[s
         is_due = found is not None and read.first + read.partition <= found.ordinal <= read.last
         if is_due and revision_of(pod) != update:
             yield f"{name} is at {revision_of(pod)} and should be at {update}"
+
+
+def _is_replica(name: str) -> bool:
+    found = identity.parse(name)
+    return found is not None and found.ordinal >= 0 and name == f"{found.parent}-{found.ordinal}"
 
 
 def _history_is_short(cache: Cache, obj: Json, read: Spec, pods: dict[str, Json]) -> Iterator[str]:

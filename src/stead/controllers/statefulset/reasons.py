@@ -150,6 +150,13 @@ def odd_name(observed: Observed, slot: Slot) -> Waiting:
     )
 
 
+def wrong_volumes(observed: Observed, slot: Slot) -> Waiting:
+    text = f"{slot.name} has not the volumes of its claims, and a pod's volumes cannot be changed"
+    return Waiting(
+        text, "PR-7", observed.pod_key(slot.name), _since(slot), f"{observed.kubectl} delete pod {slot.name}"
+    )
+
+
 def going(observed: Observed, slot: Slot, rule: str) -> Waiting:
     """A condemned replica on its way."""
     if slot.is_terminating:

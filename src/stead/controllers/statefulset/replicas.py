@@ -92,6 +92,8 @@ def _fill(observed: Observed, history: History, ordinal: int) -> Plan:
     leaving = list(claims.terminating(spec, ordinal, observed.claim))
     if leaving:
         waiting = tuple(reasons.terminating_claim(observed, ordinal, claim) for claim in leaving)
+        if identity.pod_name(spec, ordinal) in observed.family.pods:
+            waiting = (reasons.to_be_created(observed, ordinal, ""), *waiting)
         return Plan((*made, _no_pod(observed, ordinal, leaving)), waiting=waiting, is_failed=True)
     revision = revision_for(observed, history, ordinal)
     pod = identity.pod(spec, ordinal, history.template(observed, revision), revision.name)
@@ -132,7 +134,8 @@ def _repair(observed: Observed, slot: Slot) -> Plan:
         return NOTHING
     made = [] if has_storage else [Create(claim) for claim in claims.missing(spec, slot.ordinal, observed.claim)]
     owners = NOTHING if is_owned_right else keep_claims(observed, pod, slot.ordinal)
-    waiting = () if slot.name == identity.pod_name(spec, slot.ordinal) else (reasons.odd_name(observed, slot),)
+    odd = () if slot.name == identity.pod_name(spec, slot.ordinal) else (reasons.odd_name(observed, slot),)
+    waiting = odd if has_storage else (*odd, reasons.wrong_volumes(observed, slot))
     return act(*made) + owners + Plan((Update(identity.repaired(spec, pod, slot.ordinal)),), waiting=waiting)
 
 
