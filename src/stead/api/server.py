@@ -169,7 +169,7 @@ class Api(Door):
         asked = options.of_list(request, is_watch=True)
         if target.name:
             asked = options.of_one(asked, target.name)
-        return Watch(self.core, target.kind, target.namespace, asked, views.asked(request), now)
+        return Watch(self.core, (target.kind, target.namespace), asked, views.asked(request), now=now)
 
     def _call(self, request: Request, now: Now) -> Call:
         sort = WRITE_OPTIONS.get(request.method)

@@ -1,19 +1,28 @@
 """`stead explain sts/web`: why is it not there yet, which rule says so, and what would end the wait."""
 
 import argparse
+import json
 import time
+from collections.abc import Iterator
+from difflib import get_close_matches
 
 from stead.cli import running
 from stead.cli.options import add_data, complain, data_directory
+from stead.kinds.explanation import EXPLANATION, name_for
+from stead.kinds.kind import Kind
+from stead.kinds.paths import path_of
 from stead.kinds.registry import BUILT_IN
-from stead.kube.client import ClientError
+from stead.kube.client import Client, ClientError
 from stead.machinery import times
 from stead.machinery.objects import Json
+
+NAMELESS = "default"  # where what has no namespace is explained
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("object", metavar="KIND/NAME", help="sts/web, pod/web-1, pvc/www-web-0")
     parser.add_argument("-n", "--namespace", default="default")
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     add_data(parser)
     parser.set_defaults(run=run)
 
@@ -23,32 +32,48 @@ def run(parsed: argparse.Namespace) -> int:
     kind = BUILT_IN.by_word(word)
     if kind is None or not name:
         return complain(f"{parsed.object!r}: KIND/NAME is wanted, such as sts/web or pod/web-1")
+    namespace = parsed.namespace if kind.is_namespaced else NAMELESS
     try:
-        waits = running.client(data_directory(parsed)).get("/stead/waits")["waits"]
-    except (running.NotRunning, ClientError) as error:
+        client = running.client(data_directory(parsed))
+        explained = client.get(path_of(EXPLANATION, namespace, name_for(kind.id, name)))
+    except ClientError as error:
+        return complain(_absent(client, kind, namespace, name) if error.code == 404 else error)
+    except running.NotRunning as error:
         return complain(error)
-    mine = [wait for wait in waits if _concerns(wait, kind.id, parsed.namespace, name)]
-    if not mine:
-        print(f"{parsed.object} waits for nothing")
-    for wait in mine:
-        print(_told(wait))
+    print(json.dumps(explained, indent=2) if parsed.output == "json" else "\n".join(lines(explained, time.time())))
     return 0
 
 
-def _concerns(wait: Json, kind: str, namespace: str, name: str) -> bool:
-    """The object's own waits; those of a set's pods and claims too."""
-    if wait["namespace"] not in ("", namespace):
-        return False
-    if (wait["kind"], wait["name"]) == (kind, name):
-        return True
-    return kind == "StatefulSet" and (wait["name"].startswith(f"{name}-") or f"-{name}-" in wait["name"])
+def lines(explained: Json, wall: float) -> Iterator[str]:
+    """An Explanation as people read it; ages are counted to `wall`."""
+    obj = explained["object"]
+    yield f"{obj['kind'].lower()}/{obj['name']}: {explained['summary']}"
+    waits = explained.get("waits", [])
+    if not waits:
+        yield "it waits for nothing"
+    for wait in waits:
+        yield from _told(wait, wall, "  ")
 
 
-def _told(wait: Json) -> str:
-    age = times.short_duration(time.time() - wait["since"])
-    lines = [f"{wait['kind'].lower()}/{wait['name']}: {wait['text']}, since {age}"]
-    if wait["remedy"]:
-        lines.append(f"    to end it: {wait['remedy']}")
-    if wait["rule"]:
-        lines.append(f"    rule {wait['rule']}, {wait['controller']} controller")
-    return "\n".join(lines)
+def _told(wait: Json, wall: float, indent: str) -> Iterator[str]:
+    obj, age = wait["object"], times.short_duration(wall - times.from_text(wait["since"]))
+    yield f"{indent}{wait['text']}"
+    rule = f", rule {wait['rule']}" if wait.get("rule") else ""
+    yield f"{indent}    {obj['kind'].lower()}/{obj['name']}, since {age}{rule}, {wait['controller']} controller"
+    if wait.get("remedy"):
+        yield f"{indent}    to end it: {wait['remedy']}"
+    causes = wait.get("because", [])
+    if causes:
+        yield f"{indent}  because"
+    for cause in causes:
+        yield from _told(cause, wall, f"{indent}  ")
+
+
+def _absent(client: Client, kind: Kind, namespace: str, name: str) -> str:
+    """There is no such object; which names are like it, or which there are at all."""
+    scope = namespace if kind.is_namespaced else ""
+    there = [obj["metadata"]["name"] for obj in client.get(path_of(kind, scope))["items"]]
+    close = get_close_matches(name, there, n=3, cutoff=0.5) or sorted(there)[:3]
+    where = f" in namespace {scope}" if scope else ""
+    hint = f"; there is {', '.join(close)}" if close else f"; there is no {kind.name}{where} at all"
+    return f"there is no {kind.name} {name}{where}{hint}"

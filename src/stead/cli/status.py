@@ -5,6 +5,8 @@ import time
 
 from stead.cli import running
 from stead.cli.options import add_data, complain, data_directory
+from stead.kinds.explanation import EXPLANATION
+from stead.kinds.paths import path_of
 from stead.kube.client import ClientError
 from stead.machinery import times
 from stead.machinery.objects import Json, dig
@@ -21,15 +23,16 @@ def run(parsed: argparse.Namespace) -> int:
         state = running.state(data)
         client = running.client(data)
         sets = client.get("/apis/apps/v1/statefulsets")["items"]
-        waits = client.get("/stead/waits")["waits"]
+        explanations = client.get(path_of(EXPLANATION))["items"]
     except (running.NotRunning, ClientError) as error:
         return complain(error)
     print(f"stead is up at {state['url']} (pid {state['pid']}, {state['runtime']}, data in {data})")
     for one in sets:
         print(f"  {_line(one)}")
-    for wait in waits:
-        age = times.short_duration(time.time() - wait["since"])
-        print(f"  {wait['kind'].lower()}/{wait['name']} waits since {age}: {wait['text']}")
+    for explained in explanations:
+        obj, wait = explained["object"], explained["waits"][0]
+        age = times.short_duration(time.time() - times.from_text(wait["since"]))
+        print(f"  {obj['kind'].lower()}/{obj['name']} waits since {age}: {wait['text']}")
     return 0
 
 

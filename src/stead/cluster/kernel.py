@@ -10,14 +10,15 @@ from typing import assert_never
 from stead.api.request import Request, Response, Stream
 from stead.api.server import Api
 from stead.cluster.events import Recorder
+from stead.cluster.explanations import Explanations
 from stead.controllers.kubelet import sandbox
 from stead.engine.journal import Journal, Round
 from stead.engine.rounds import Engine
-from stead.machinery import times
+from stead.kinds.explanation import EXPLANATION
 from stead.machinery.cache import Cache, Index
 from stead.machinery.errors import ApiError
 from stead.machinery.keys import Key
-from stead.machinery.objects import Json, encode
+from stead.machinery.objects import Json
 from stead.machinery.plan import (
     Action,
     AnyController,
@@ -30,7 +31,6 @@ from stead.machinery.plan import (
     Patch,
     Refused,
     Update,
-    Waiting,
 )
 from stead.machinery.runtime import (
     PodAction,
@@ -66,6 +66,7 @@ class Cluster:
         self.runtime = runtime
         self.refuse: Callable[[AnyController, Action], Outcome | None] = _never
         self.engine = Engine(controllers, Cache(indexes), self._door)
+        api.serve(EXPLANATION, Explanations(self.engine, lambda: api.core.registry))
         self._recorder = Recorder(api, node)
         self._cursor = Cursor(store, store.revision)
         self._told: list[tuple[RuntimeAction, Now]] = []
@@ -87,7 +88,7 @@ class Cluster:
     def handle(self, requests: Sequence[Request], now: Now) -> list[Response | Stream]:
         """Answer what arrived together, in one transaction; nothing may be sent before this returns."""
         with self.store.transaction():
-            return [self._answer(request, now) for request in requests]
+            return [self.api.handle(request, now) for request in requests]
 
     def step(self, now: Now) -> list[Round]:
         """Take in what happened, then let a bounded number of due keys have their round, in one transaction."""
@@ -109,11 +110,6 @@ class Cluster:
             return float("-inf")
         wakes = [wake for wake in (self.engine.next_wake(), self.runtime.next_wake()) if wake is not None]
         return min(wakes) if wakes else None
-
-    def _answer(self, request: Request, now: Now) -> Response | Stream:
-        if request.path == "/stead/waits" and "system:masters" in request.user.groups:
-            return Response(200, encode({"waits": [_wait_told(*wait) for wait in self.journal.all_waits()]}))
-        return self.api.handle(request, now)
 
     def _take_in(self, now: Now) -> None:
         for event in self.runtime.take(now):
@@ -188,21 +184,6 @@ class Cluster:
             case _:
                 assert_never(action)
         return None
-
-
-def _wait_told(controller: str, key: Key, wait: Waiting, since: float) -> Json:
-    about = wait.about or key
-    return {
-        "controller": controller,
-        "kind": key.kind,
-        "namespace": key.namespace,
-        "name": key.name,
-        "text": wait.text,
-        "rule": wait.rule,
-        "about": {"kind": about.kind, "name": about.name},
-        "since": times.from_text(wait.since) if wait.since else since,
-        "remedy": wait.remedy,
-    }
 
 
 def _never(controller: AnyController, action: Action) -> Outcome | None:

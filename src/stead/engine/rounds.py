@@ -81,6 +81,12 @@ class Engine:
             if found.name == controller:
                 self._queue.add(Turn(place, key))
 
+    def reconsider(self, controller: str, key: Key, now: Now) -> Plan | None:
+        """What a controller would answer now; nothing of it is done. None where it has nothing to do with `key`."""
+        found = next((one for one in self.controllers if one.name == controller), None)
+        observed = found.observe(self.cache, key) if found is not None else None
+        return found.reconcile(observed, now) if found is not None and observed is not None else None
+
     def due(self) -> int:
         """How many keys are ready."""
         return len(self._queue)

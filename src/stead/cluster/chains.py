@@ -1,0 +1,103 @@
+"""From one wait to the next: what an object waits for, and why that is not there, down to what somebody can change.
+
+A StatefulSet waits for a pod, the pod for its claim, the claim for a class. Each controller knows its own step and has
+told it with its last round; here the steps are put behind one another. The StatefulSet controller is asked anew, for
+claims and Services do not wake it.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from stead.controllers.statefulset.controller import KIND as STATEFUL_SET
+from stead.controllers.statefulset.controller import StatefulSetController
+from stead.engine.rounds import Engine
+from stead.kinds.pod import PodView
+from stead.machinery import times
+from stead.machinery.keys import Key, key_of
+from stead.machinery.plan import Action, Create, Delete, Patch, Update, Waiting
+from stead.machinery.times import Now
+
+CLAIM = "PersistentVolumeClaim"
+
+
+class Link(Struct, frozen=True):
+    """One wait of one controller since `since` (wall seconds). `because`: why whom it is about is not there."""
+
+    controller: str
+    about: Key
+    wait: Waiting
+    since: float
+    because: tuple["Link", ...] = ()
+
+    @property
+    def remedy(self) -> str:
+        """What a person can do, here or further down."""
+        return self.wait.remedy or next(filter(None, (link.remedy for link in self.because)), "")
+
+
+def of(engine: Engine, key: Key, now: Now, path: tuple[Key, ...] = ()) -> tuple[Link, ...]:
+    """All that `key` waits for, first things first. `path`: whom it was asked through; they are not asked again."""
+    path = (*path, key)
+    follow = partial(of, engine, now=now, path=path)
+    links = []
+    for link in _own(engine, key, now):
+        links.append(replace(link, because=follow(link.about)) if link.about not in path else link)
+    links = _with_refusals(links, list(_refusals(engine, key)))
+    causes = tuple(link for lead in _leads(engine, key) if lead not in path for link in follow(lead))
+    if not links or not causes:
+        return (*links, *causes)
+    return (replace(links[0], because=(*links[0].because, *causes)), *links[1:])
+
+
+def suspects(engine: Engine) -> list[Key]:
+    """Every key that may wait for something; `of` may find that it does not."""
+    sets = (key_of(STATEFUL_SET, obj) for obj in engine.cache.all(STATEFUL_SET))
+    told = (key for _, key, _, _ in engine.journal.all_waits())
+    return list(dict.fromkeys((*sets, *told, *engine.journal.failing())))
+
+
+def _own(engine: Engine, key: Key, now: Now) -> Iterator[Link]:
+    """What the controllers say of the key itself."""
+    told = engine.journal.waits(key)
+    anew = engine.reconsider(StatefulSetController.name, key, now) if key.kind == STATEFUL_SET else None
+    if anew is not None:
+        began = {(wait.rule, wait.about): since for _, wait, since in told}
+        told = [(one, wait, since) for one, wait, since in told if one != StatefulSetController.name]
+        found = ((wait, began.get((wait.rule, wait.about), now.wall)) for wait in anew.waiting)
+        told = [*((StatefulSetController.name, wait, since) for wait, since in found), *told]
+    for controller, wait, since in told:
+        yield Link(controller, wait.about or key, wait, times.from_text(wait.since) if wait.since else since)
+
+
+def _leads(engine: Engine, key: Key) -> list[Key]:
+    """Whom an object needs without saying so: a pod its claims."""
+    pod = engine.cache.get(key) if key.kind == "Pod" else None
+    return [Key(CLAIM, key.namespace, name) for name in PodView(pod).claim_names()] if pod is not None else []
+
+
+def _refusals(engine: Engine, key: Key) -> Iterator[Link]:
+    """What the API refused in the last round, if that failed."""
+    for controller, action, refused, since in engine.journal.refusals(key):
+        target = _target(action) or key
+        text = f"the API refused to {type(action).__name__.lower()} {target.kind} {target.name}: {refused.message}"
+        yield Link(controller, target, Waiting(text.rstrip("."), "Q-1", target), since)
+
+
+def _target(action: Action) -> Key | None:
+    if isinstance(action, Create | Update):
+        return key_of(action.obj["kind"], action.obj)
+    return action.key if isinstance(action, Patch | Delete) else None
+
+
+def _with_refusals(links: list[Link], refusals: list[Link]) -> list[Link]:
+    """A refusal goes under the wait that it is the reason of."""
+    for refusal in refusals:
+        place = next((at for at, link in enumerate(links) if link.about == refusal.about), None)
+        if place is None:
+            links.append(refusal)
+        else:
+            links[place] = replace(links[place], because=(*links[place].because, refusal))
+    return links
