@@ -33,7 +33,7 @@ def on_create(core: Core, call: Call, kind: Kind, obj: Json) -> Json:
     return obj
 
 
-def on_update(core: Core, call: Call, kind: Kind, new: Json, old: Json) -> Json:
+def on_update(core: Core, call: Call, kind: Kind, *, new: Json, old: Json) -> Json:
     for step in UPDATE_STEPS.get(kind.id, ()):
         new = step(core, call, new, old)
     return new

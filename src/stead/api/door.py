@@ -89,7 +89,7 @@ class Door:
         done = deletion.delete(self.core, Call(now, user), Place(kind, key), asked)
         return None if done.is_removed else done.obj
 
-    def bind(self, pod: Key, uid: str, node: str, now: Now, user: User = CONTROLLER) -> None:
+    def bind(self, pod: Key, uid: str, node: str, now: Now, *, user: User = CONTROLLER) -> None:
         """Give a pod its node."""
         subresources.bind(self.core, Call(now, user), (pod, uid), node)
 

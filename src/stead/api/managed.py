@@ -32,7 +32,7 @@ def created(call: Call, kind: Kind, obj: Json) -> Json:
     return _after(call, kind, "", (None, obj))
 
 
-def updated(call: Call, kind: Kind, subresource: str, new: Json, old: Json) -> Json:
+def updated(call: Call, kind: Kind, subresource: str, *, new: Json, old: Json) -> Json:
     """An object after a write with its owners' fields."""
     if call.is_applied:
         return new
@@ -58,9 +58,8 @@ def _after(call: Call, kind: Kind, subresource: str, states: tuple[Json | None, 
     )
 
 
-def applied(call: Call, kind: Kind, subresource: str, given: Json, states: tuple[Json | None, bool]) -> Json:
-    """An object after an apply. `states`: the present state, None if it is new, and whether conflicts are forced."""
-    live, is_forced = states
+def applied(call: Call, kind: Kind, given: Json, *, subresource: str, live: Json | None, is_forced: bool) -> Json:
+    """An object after an apply; `live` is its present state, None if it is new."""
     made = apply.apply(
         live,
         given,

@@ -145,18 +145,17 @@ def _paths_of(kind: Kind) -> dict[str, Json]:
 def _collection_operations(kind: Kind) -> dict[str, Json]:
     found = {"get": _listing(kind)}
     if "create" in kind.verbs:
-        found["post"] = _operation(kind, "post", _reference(kind), BODIES)
+        found["post"] = _operation(kind, "post", _reference(kind), media=BODIES)
     if "deletecollection" in kind.verbs:
-        found["delete"] = _operation(
-            kind, "deletecollection", schemas.reference(STATUS), BODIES, schemas.reference(OPTIONS)
-        )
+        sent = schemas.reference(OPTIONS)
+        found["delete"] = _operation(kind, "deletecollection", schemas.reference(STATUS), media=BODIES, sent=sent)
     return found
 
 
 def _listing(kind: Kind) -> Json:
     name = f"{_schema_name(kind)}List"
     schema: Schema = {"$ref": schemas.PREFIX + name} if kind.type else {"type": "object"}
-    return _operation(kind, "list", schema, ())
+    return _operation(kind, "list", schema)
 
 
 def _operations(kind: Kind, verbs: Sequence[str], schema: Schema, sub: Subresource | None = None) -> dict[str, Json]:
@@ -167,7 +166,7 @@ def _operations(kind: Kind, verbs: Sequence[str], schema: Schema, sub: Subresour
         shown = schemas.reference(STATUS) if verb == "delete" else schema
         sent = schemas.reference(OPTIONS) if verb == "delete" else schema
         media = {"get": (), "patch": _patch_media(kind)}.get(verb, BODIES)
-        found[method] = _operation(kind, method, shown, media, sent, sub)
+        found[method] = _operation(kind, method, shown, media=media, sent=sent, sub=sub)
     return found
 
 
@@ -179,7 +178,8 @@ def _operation(
     kind: Kind,
     action: str,
     shown: Schema,
-    media: Sequence[str],
+    *,
+    media: Sequence[str] = (),
     sent: Schema | None = None,
     sub: Subresource | None = None,
 ) -> Json:

@@ -112,9 +112,13 @@ def apply(core: Core, call: Call, place: Place, wanted: tuple[Json, bool]) -> Wr
         if meta.uid(given):
             why = f"uid mismatch: the provided object specified uid {meta.uid(given)}, and no existing object was found"
             raise refusals.conflict(kind, place.name, why)
-        return verbs.create(core, call, kind, managed.applied(call, kind, "", given, (None, is_forced)))
-    states = (place.subresource, given)
-    return verbs.update(core, call, place, lambda old: managed.applied(call, kind, *states, (old, is_forced)))
+        made = managed.applied(call, kind, given, subresource="", live=None, is_forced=is_forced)
+        return verbs.create(core, call, kind, made)
+
+    def change(old: Json) -> Json:
+        return managed.applied(call, kind, given, subresource=place.subresource, live=old, is_forced=is_forced)
+
+    return verbs.update(core, call, place, change)
 
 
 def _refuse_unknown(kind: Kind, given: Json) -> None:

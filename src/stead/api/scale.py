@@ -94,10 +94,12 @@ def _apply(core: Core, call: Call, place: Place, request: Request) -> Written:
     kind, replicas = place.kind, _replicas(place, given)
     named = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"name": place.name}}
     wanted = with_value(named, _paths(place)[0], replicas)
-    states = ("scale", wanted)
     is_forced = options.is_true(request, "force")
-    applied = replace_in(call, is_applied=True)
-    done = verbs.update(core, applied, place, lambda old: managed.applied(call, kind, *states, (old, is_forced)))
+
+    def change(old: Json) -> Json:
+        return managed.applied(call, kind, wanted, subresource="scale", live=old, is_forced=is_forced)
+
+    done = verbs.update(core, replace_in(call, is_applied=True), place, change)
     shown = scale_of(place, done.obj)
     return Written(shown, encode(shown))
 

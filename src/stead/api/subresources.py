@@ -39,11 +39,11 @@ def post_binding(core: Core, call: Call, place: Place, request: Request) -> Writ
     target = given.get("target") or {}
     if target.get("kind") not in (None, "", "Node") or not target.get("name"):
         raise BadRequest("a binding's target must be a Node with a name")
-    bind(core, call, (place.key, meta.uid(given)), target["name"], meta.annotations(given))
+    bind(core, call, (place.key, meta.uid(given)), target["name"], annotations=meta.annotations(given))
     return success(201)
 
 
-def bind(core: Core, call: Call, pod: tuple[Key, str], node: str, annotations: Json | None = None) -> None:
+def bind(core: Core, call: Call, pod: tuple[Key, str], node: str, *, annotations: Json | None = None) -> None:
     """Give a pod its node, once. `pod`: its key and, unless "", the uid meant. Raises NotFound and Conflict."""
     key, uid = pod
     row = core.store.get(key)
@@ -108,7 +108,7 @@ def finalize(core: Core, call: Call, place: Place, given: Json) -> Written:
     spec: dict[str, Any] = {name: part for name, part in (row.obj.get("spec") or {}).items() if name != "finalizers"}
     if finalizers:
         spec["finalizers"] = finalizers
-    return verbs.keep(core, call, place, {**row.obj, "spec": spec}, row.obj)
+    return verbs.keep(core, call, place, new={**row.obj, "spec": spec}, old=row.obj)
 
 
 def post_token(core: Core, call: Call, place: Place, request: Request) -> Written:

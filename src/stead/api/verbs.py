@@ -100,16 +100,16 @@ def update(core: Core, call: Call, place: Place, change: Change) -> Written:
         raise refusals.not_found(kind, place.name)
     old = kind.from_stored(row.obj)
     new = _current(place, change(old), old)
-    new = managed.updated(call, kind, place.subresource, new, old)
-    new = admission.on_update(core, call, kind, new, old)
+    new = managed.updated(call, kind, place.subresource, new=new, old=old)
+    new = admission.on_update(core, call, kind, new=new, old=old)
     new = place.prepare(_with_kept_metadata(new, old), old)
     new = _with_generation(place, new, old)
     refusals.invalid(kind, place.name, place.errors(kind.to_stored(new), row.obj))
     call.warn(kind.warnings(new, old))
-    return keep(core, call, place, new, old)
+    return keep(core, call, place, new=new, old=old)
 
 
-def keep(core: Core, call: Call, place: Place, new: Json, old: Json) -> Written:
+def keep(core: Core, call: Call, place: Place, *, new: Json, old: Json) -> Written:
     """Write the state after a checked update, unless it is the state before."""
     kind = place.kind
     if is_ready_to_go(new):

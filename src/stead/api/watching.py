@@ -28,11 +28,12 @@ PULL = 1000
 
 
 class Watch:
-    """A stream of one kind's changes in one namespace or ("") in all."""
+    """A stream of one kind's changes; `of` is the kind and the namespace, "" for all."""
 
     media = MEDIA
 
-    def __init__(self, core: Core, kind: Kind, namespace: str, options: ListOptions, view: View, now: Now) -> None:
+    def __init__(self, core: Core, of: tuple[Kind, str], options: ListOptions, view: View, *, now: Now) -> None:
+        kind, namespace = of
         self.is_done = False
         self._core = core
         self._kind = kind
