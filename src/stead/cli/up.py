@@ -205,7 +205,7 @@ class _Session:
         print(f"  {time.monotonic() - self.began:5.1f} s  {who:<12} {what}", flush=True)
 
     def _greeting(self) -> str:
-        where = f"{self.live.runtime.name}, data in {self.config.data}"
+        where = f"{self.live.runtime_words}, data in {self.config.data}"
         return f"stead is up at {self.live.url} after {_age_seconds():.2f} s ({where})"
 
     def _farewell(self, status: int) -> str:

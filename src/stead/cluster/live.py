@@ -110,6 +110,11 @@ class Live:
         self.config.state_path.unlink(missing_ok=True)
 
     @property
+    def runtime_words(self) -> str:
+        """Which runtime, and in which tier: `native/user`."""
+        return f"native/{self.runtime.tier}" if isinstance(self.runtime, NativeRuntime) else self.runtime.name
+
+    @property
     def url(self) -> str:
         return f"https://{self.config.host}:{self.port}"
 
@@ -233,7 +238,7 @@ class Live:
             "port": self.port,
             "dns_port": self.dns_port,
             "url": self.url,
-            "runtime": self.runtime.name,
+            "runtime": self.runtime_words,
         }
         self.config.state_path.write_bytes(encode(state))
 
