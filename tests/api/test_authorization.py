@@ -3,6 +3,7 @@
 import pytest
 from asking import CONFIG_MAPS, PODS, Client, Json, config_map, obj
 
+from stead.api import defaultroles
 from stead.api.request import User
 from stead.machinery.keys import Key
 
@@ -135,3 +136,24 @@ def test_roles_are_checked(client: Client, rule: Json, fields: list[str]) -> Non
     roles = f"/apis/{RBAC}/namespaces/default/roles"
     answer = client.ask("POST", roles, obj(RBAC, "Role", "r", rules=[rule]))
     assert (answer.code, [cause["field"] for cause in answer.body["details"]["causes"]]) == (422, fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "path", "code"),
+    [
+        ("view", "GET", CONFIG_MAPS, 200),
+        ("view", "GET", "/api/v1/namespaces/default/secrets", 403),
+        ("view", "DELETE", f"{CONFIG_MAPS}/a", 403),
+        ("edit", "DELETE", f"{CONFIG_MAPS}/a", 404),
+        ("edit", "GET", f"/apis/{RBAC}/namespaces/default/roles", 403),
+        ("admin", "GET", f"/apis/{RBAC}/namespaces/default/roles", 200),
+        ("admin", "GET", "/api/v1/nodes", 403),
+    ],
+)
+def test_default_roles(client: Client, name: str, method: str, path: str, code: int) -> None:
+    for made in defaultroles.objects():
+        client.create(made)
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name}
+    client.create(obj(RBAC, "RoleBinding", "b", roleRef=reference, subjects=[AS_JANE]))
+    client.user = JANE
+    assert client.ask(method, path).code == code
