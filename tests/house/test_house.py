@@ -2,10 +2,13 @@
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from stead import __version__
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "stead"
@@ -83,3 +86,8 @@ def test_no_path_of_any_one_machine() -> None:
     pattern = re.compile(r"/(?:work|home|root)/[a-z]|\.pyenv")
     told = [str(file.relative_to(ROOT)) for file in files if file.is_file() and pattern.search(file.read_text("utf-8"))]
     assert told == []
+
+
+def test_the_version_is_told_in_one_way():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == __version__

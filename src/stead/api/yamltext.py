@@ -3,16 +3,13 @@
 `y` and `off` are booleans, `0777` is 511, `12:30:45` and dates are text, `!!binary` is decoded, keys become text.
 """
 
-import base64
-import re
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
+from stead.machinery.late import Late
 
-TRUE = frozenset(["y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "true", "True", "TRUE"])
-FALSE = frozenset(["n", "N", "no", "No", "NO", "off", "Off", "OFF", "false", "False", "FALSE"])
-MOST_ALIASED = 100_000  # values that aliases may stand for in one document, so that a few lines cannot become gigabytes
+yaml: Any = Late("yaml")
+scalars: Any = Late("stead.api.yamlscalars")
 
 
 class NotYaml(ValueError):
@@ -31,94 +28,10 @@ def parse(text: str | bytes) -> Any:
 def documents(text: str | bytes) -> Iterator[Any]:
     """Every document of a text; raises NotYaml."""
     try:
-        yield from yaml.load_all(text, _Loader)
+        yield from yaml.load_all(text, scalars.Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = (mark.line + 1, mark.column + 1, mark.index) if mark else (0, 0, 0)
         raise NotYaml(str(error.problem or error.context), *place) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise NotYaml(str(error)) from error
-
-
-class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
-    """PyYAML's parser with Go's idea of scalars."""
-
-    yaml_implicit_resolvers: dict[str | None, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  PyYAML's own
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[str, Any]:
-        self.flatten_mapping(node)
-        pairs = ((self.construct_object(k, deep=True), self.construct_object(v, deep=True)) for k, v in node.value)
-        return {_key_text(key): value for key, value in pairs}
-
-    def construct_document(self, node: yaml.Node) -> Any:
-        if _weight(node, {}) > MOST_ALIASED:
-            raise yaml.YAMLError("document contains excessive aliasing")
-        return super().construct_document(node)
-
-
-def _weight(node: yaml.Node | None, known: dict[int, int]) -> int:
-    """How many values a node stands for, aliases counted each time."""
-    if node is None or isinstance(node, yaml.ScalarNode):
-        return 1
-    weight = known.get(id(node))
-    if weight is None:
-        known[id(node)] = MOST_ALIASED + 1  # an alias to a node around it has no end
-        children = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
-        weight = known[id(node)] = 1 + sum(_weight(child, known) for child in children)
-    return weight
-
-
-def _key_text(key: Any) -> str:
-    if isinstance(key, bool):
-        return "true" if key else "false"
-    if isinstance(key, dict | list):
-        raise yaml.YAMLError("a mapping key must be a scalar")
-    return "null" if key is None else str(key)
-
-
-def _boolean(loader: _Loader, node: yaml.ScalarNode) -> bool:
-    return node.value in TRUE
-
-
-def _integer(loader: _Loader, node: yaml.ScalarNode) -> int | float:
-    text = node.value.replace("_", "")
-    sign, digits = (-1, text[1:]) if text[0] == "-" else (1, text.lstrip("+"))
-    number = sign * _magnitude(digits)
-    return number if -(2**63) <= number < 2**64 else float(number)
-
-
-def _magnitude(digits: str) -> int:
-    lower = digits.lower()
-    if lower.startswith(("0x", "0b", "0o")):
-        return int(lower, 0)
-    if len(digits) > 1 and digits[0] == "0" and not set(digits) & {"8", "9"}:
-        return int(digits, 8)
-    return int(digits)
-
-
-def _number(loader: _Loader, node: yaml.ScalarNode) -> float | int:
-    if "inf" in node.value.lower() or "nan" in node.value.lower():
-        raise yaml.YAMLError(f"{node.value} is not a number that JSON knows")
-    number = float(node.value.replace("_", ""))
-    return int(number) if number.is_integer() and abs(number) < 2**53 else number
-
-
-def _binary(loader: _Loader, node: yaml.ScalarNode) -> str:
-    return base64.b64decode(node.value).decode("utf-8", "replace")
-
-
-def _resolve(tag: str, pattern: str, first: str) -> None:
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), list(first))
-
-
-_resolve("bool", "|".join(sorted(TRUE | FALSE)), "yYnNtTfFoO")
-_resolve("null", "~|null|Null|NULL", "~nN")
-_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("^$"), [""])
-_resolve("int", r"[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)", "-+0123456789")
-_resolve("float", r"[-+]?(?:\.[0-9_]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?", "-+.0123456789")
-_resolve("float", r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", "-+.")
-_resolve("merge", "<<", "<")
-_Loader.add_constructor("tag:yaml.org,2002:bool", _boolean)
-_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
-_Loader.add_constructor("tag:yaml.org,2002:float", _number)
-_Loader.add_constructor("tag:yaml.org,2002:binary", _binary)

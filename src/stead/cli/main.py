@@ -4,7 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import version
+
+from stead import __version__
 
 COMMANDS = {
     "up": "start stead, apply manifests, show how they come to life",
@@ -14,6 +15,7 @@ COMMANDS = {
     "explain": "why is it not there yet? (sts/web, pod/web-1, pvc/www-web-0)",
     "dns": "ask the cluster's DNS from outside",
     "simulate": "the same manifests in virtual time: the log of rounds",
+    "replay": "a simulated life again, by its seed or from a file, round by round",
 }
 EPILOG = (
     "The data directory is --data, else $STEAD_HOME, else ~/.stead. kubectl finds the cluster by <data>/kubeconfig."
@@ -40,7 +42,7 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="stead", description="The StatefulSet of Kubernetes, on this machine.", epilog=EPILOG
     )
-    parser.add_argument("--version", action="version", version=f"stead {version('stead')} (Kubernetes 1.36)")
+    parser.add_argument("--version", action="version", version=f"stead {__version__} (Kubernetes 1.36)")
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
     for name, told in COMMANDS.items():
         command = commands.add_parser(name, help=told, description=told)

@@ -2,8 +2,8 @@
 
 import os
 import platform
-from importlib.metadata import version
 
+from stead import __version__
 from stead.cluster.config import Config
 from stead.controllers.nodes import Facts
 
@@ -17,7 +17,7 @@ def facts(config: Config) -> Facts:
     info = {
         "architecture": machine,
         "bootID": _line("/proc/sys/kernel/random/boot_id"),
-        "containerRuntimeVersion": f"stead://{version('stead')}",
+        "containerRuntimeVersion": f"stead://{__version__}",
         "kernelVersion": platform.release(),
         "kubeProxyVersion": "",
         "kubeletVersion": f"{KUBERNETES}+stead",

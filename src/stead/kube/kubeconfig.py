@@ -10,8 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from msgspec import Struct
+
+from stead.machinery.late import Late
+
+yaml: Any = Late("yaml")
 
 
 class KubeconfigError(Exception):

@@ -9,7 +9,6 @@ told.
 import fcntl
 import json
 import os
-import platform
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,9 +17,14 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
+from stead.machinery.late import Late
 from stead.machinery.runtime import Mount
-from stead.runtimes import archives, layers, references, registry
+from stead.runtimes import references
 from stead.runtimes.blobs import BadBlob, Blobs
+
+archives: Any = Late("stead.runtimes.archives")
+layers: Any = Late("stead.runtimes.layers")
+registry: Any = Late("stead.runtimes.registry")
 
 _LAYER_NAME = 24  # hex digits: short, because all layers' names share one page of mount options
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -273,7 +277,7 @@ class ImageStore:
 
 def architecture() -> str:
     """This machine as images name it."""
-    return _ARCHITECTURES.get(platform.machine(), platform.machine())
+    return _ARCHITECTURES.get(os.uname().machine, os.uname().machine)
 
 
 def _parsed(text: str) -> references.Reference:

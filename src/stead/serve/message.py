@@ -3,7 +3,7 @@
 Nothing here knows a socket, so that each line can be tested as a value.
 """
 
-from email.utils import formatdate
+from datetime import UTC, datetime
 from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import parse_qsl, unquote
@@ -104,7 +104,7 @@ def _opening(code: int, media: str) -> bytes:
 
 @lru_cache(maxsize=2)
 def _date(wall_second: int) -> bytes:
-    return b"Date: " + formatdate(wall_second, usegmt=True).encode() + b"\r\n"
+    return datetime.fromtimestamp(wall_second, UTC).strftime("Date: %a, %d %b %Y %H:%M:%S GMT\r\n").encode()
 
 
 def _line(name: str, value: str) -> bytes:

@@ -4,7 +4,6 @@ What is there and still valid is used again, so that a kubeconfig stays good ove
 no cryptography at all.
 """
 
-import importlib
 import os
 import ssl
 from collections.abc import Sequence
@@ -13,6 +12,10 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+
+from stead.machinery.late import Late
+
+minting: Any = Late("stead.serve.minting")
 
 RENEW_BEFORE_SECONDS = 30 * 24 * 3600
 ADMIN_USER = "kubernetes-admin"
@@ -106,7 +109,6 @@ def _authority_key(kept: Certificates) -> Path:
 
 
 def _mint(kept: Certificates, names: Sequence[str], wall: float, *, renews_authority: bool) -> None:
-    minting: Any = importlib.import_module("stead.serve.minting")
     kept.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     kept.directory.chmod(0o700)
     made = _made(kept.directory)
