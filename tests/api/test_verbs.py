@@ -183,3 +183,9 @@ def test_a_scale_can_be_applied(client: Client) -> None:
         "scale",
         {"f:spec": {"f:replicas": {}}},
     )
+
+
+@pytest.mark.parametrize(("name", "code"), [("p", 400), ("q", 404)])
+def test_streams_of_containers_that_do_not_run(client: Client, name: str, code: int) -> None:
+    client.create(pod("p", node="n"))
+    assert client.get(f"{PODS}/{name}/log").code == code

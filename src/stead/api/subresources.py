@@ -167,7 +167,16 @@ def _get_scale(core: Core, call: Call, place: Place, request: Request) -> Writte
     return not_written(scale.read(core, place))
 
 
+def _nothing_runs(core: Core, call: Call, place: Place, request: Request) -> Written:
+    """Bytes from a container come through the side door; who gets here has a cluster whose containers do not run."""
+    if core.store.get(place.key) is None:
+        raise refusals.not_found(place.kind, place.name)
+    raise BadRequest(f"no {place.subresource} here: the containers of this cluster are not run but simulated")
+
+
+STREAMS = ("attach", "exec", "log", "portforward", "proxy")
 ANSWERS: Mapping[tuple[str, str], Answer] = {
+    **{(method, stream): _nothing_runs for stream in STREAMS for method in ("GET", "POST")},
     ("GET", "scale"): _get_scale,
     ("PUT", "scale"): scale.replace,
     ("PATCH", "scale"): scale.patch,
