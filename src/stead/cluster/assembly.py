@@ -25,12 +25,13 @@ from stead.controllers.provisioner import Provisioner
 from stead.controllers.scheduler.controller import Scheduler
 from stead.controllers.scheduler.line import Line
 from stead.controllers.statefulset.controller import StatefulSetController
-from stead.controllers.statefulset.profile import PROFILES
+from stead.controllers.statefulset.profile import PROFILES, Profile
 from stead.controllers.statefulset.slots import Slots
 from stead.controllers.tainteviction import TaintEviction
 from stead.dns.names import NameIndex
+from stead.kinds import statefulset
 from stead.kinds.placed import Placed
-from stead.kinds.registry import BUILT_IN
+from stead.kinds.registry import BUILT_IN, Registry
 from stead.machinery.cache import Index
 from stead.machinery.plan import AnyController
 from stead.machinery.runtime import Runtime
@@ -52,11 +53,22 @@ def cluster(
 
     `facts`: what the node is. `authority`: the CA in PEM. `clock`: dates the tokens of pods; without, they get none.
     """
-    api = Api(store, BUILT_IN, chance, cluster_domain=config.cluster_domain, service_cidr=config.service_cidr)
+    api = Api(
+        store,
+        _kinds(PROFILES[config.profile]),
+        chance,
+        cluster_domain=config.cluster_domain,
+        service_cidr=config.service_cidr,
+    )
     settings = Settings(config.cluster_domain, make_token=PodTokens(api, clock) if clock else None)
     makers = _makers(config, facts or Facts(config.node), authority, settings)
     controllers = [make() for name, make in makers.items() if name in config.controllers]
     return Cluster(store, api, controllers=controllers, indexes=_indexes(config), runtime=runtime, node=config.node)
+
+
+def _kinds(profile: Profile) -> Registry:
+    """What is served; a profile that knows maxUnavailable takes it in."""
+    return BUILT_IN.extended(statefulset.WITH_MAX_UNAVAILABLE) if profile.has_max_unavailable else BUILT_IN
 
 
 def _makers(config: Config, facts: Facts, authority: str, settings: Settings) -> dict[str, Callable[[], AnyController]]:

@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from stead.kinds.columns import AGE, NAME, joined
 from stead.kinds.defaulting import each, filled, within
 from stead.kinds.kind import Column, Kind, Subresource
 from stead.kinds.podspec import default_pod_template
 from stead.kinds.statefulsetrules import validate_create, validate_status, validate_update, warnings
 from stead.kinds.volumes import default_claim_spec
-from stead.machinery.objects import Json, dig, without
+from stead.machinery.objects import Json, dig, with_value, without
 from stead.machinery.times import Now
 
 
@@ -53,6 +55,23 @@ def prepare_update(new: Json, old: Json) -> Json:
     new = {**new, "status": old.get("status") or _EMPTY_STATUS}
     was_used = dig(old, "spec", "updateStrategy", "rollingUpdate", "maxUnavailable") is not None
     return new if was_used else without_max_unavailable(new)
+
+
+def _default_with_max_unavailable(obj: Json) -> Json:
+    """D-2 with the switch on: a rolling update takes one pod at a time, unless it says otherwise."""
+    obj = default(obj)
+    if dig(obj, "spec", "updateStrategy", "rollingUpdate") is None:
+        return obj
+    rolling = filled(obj["spec"]["updateStrategy"]["rollingUpdate"], maxUnavailable=1)
+    return with_value(obj, ("spec", "updateStrategy", "rollingUpdate"), rolling)
+
+
+def _create_with_max_unavailable(obj: Json) -> Json:
+    return {**obj, "status": _EMPTY_STATUS}
+
+
+def _update_with_max_unavailable(new: Json, old: Json) -> Json:
+    return {**new, "status": old.get("status") or _EMPTY_STATUS}
 
 
 def prepare_status(new: Json, old: Json) -> Json:
@@ -105,4 +124,12 @@ STATEFUL_SET = Kind(
         Column("Images", _containers("image"), priority=1, description="Images of the template's containers."),
     ),
     subresources=(Subresource("scale", kind="Scale", group="autoscaling", version="v1"), Subresource("status")),
+)
+
+# RU-4: where the switch for `maxUnavailable` is on, as it is again in 1.37
+WITH_MAX_UNAVAILABLE = replace(
+    STATEFUL_SET,
+    default=_default_with_max_unavailable,
+    prepare_create=_create_with_max_unavailable,
+    prepare_update=_update_with_max_unavailable,
 )
