@@ -1,9 +1,11 @@
 """The command `stead`. Nothing of stead is imported here but the asked command's module, so that help is instant."""
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 from stead import __version__
 
@@ -47,8 +49,17 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
     for name, told in COMMANDS.items():
         command = commands.add_parser(name, help=told, description=told)
         if name == wanted:
-            import_module(f"stead.cli.{name}").add_arguments(command)
+            _module(name).add_arguments(command)
     return parser
+
+
+def _module(name: str) -> Any:
+    """A command's module. All that loading makes stays, so nobody looks for garbage in it, then or later."""
+    gc.disable()
+    module = import_module(f"stead.cli.{name}")
+    gc.freeze()
+    gc.enable()
+    return module
 
 
 if __name__ == "__main__":

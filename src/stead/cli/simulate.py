@@ -3,91 +3,66 @@
 import argparse
 
 from stead.cli.options import complain
-from stead.cluster import manifests
+from stead.cli.roundlog import RoundLog
+from stead.cluster import manifests, schedules
 from stead.cluster.config import Config
+from stead.cluster.schedules import Schedule, ScheduleError
 from stead.cluster.simulated import NotSettled, Simulation
-from stead.engine.journal import Round
+from stead.cluster.world import World
 from stead.machinery.errors import ApiError
-from stead.machinery.plan import Action, Bind, Create, Delete, Done, Emit, Outcome, Patch, Refused, Update
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-f", "--filename", metavar="FILE", action="append", required=True, help="manifests; repeatable"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="what decides everything left to chance (0)")
+    parser.add_argument("-f", "--filename", metavar="FILE", action="append", default=[], help="manifests; repeatable")
+    parser.add_argument("--faults", metavar="FILE", help="a schedule: what users do and what goes wrong, and when")
+    parser.add_argument("--seed", type=int, default=None, help="what decides everything left to chance (0)")
     parser.add_argument("--seconds", type=float, default=3600, help="virtual seconds at most (3600)")
-    parser.add_argument("--profile", choices=("v1_36", "v1_37"), default="v1_36", help="whose behaviour (v1_36)")
+    parser.add_argument("--profile", choices=("v1_36", "v1_37"), default=None, help="whose behaviour (v1_36)")
     parser.add_argument("-v", "--verbose", action="store_true", help="every action, status writes and probes too")
     parser.set_defaults(run=run)
 
 
 def run(parsed: argparse.Namespace) -> int:
+    if not parsed.filename and not parsed.faults:
+        return complain("nothing to simulate: give manifests with -f, or a schedule with --faults")
     try:
+        schedule = schedules.read(parsed.faults) if parsed.faults else Schedule()
         wanted = manifests.read(parsed.filename)
-        config = Config(runtime="simulated", profile=parsed.profile)
-        simulation = Simulation(parsed.seed, config=config)
-        simulation.run_for(1)
-        simulation.watchers.append(_Log(simulation.now.mono, verbose=parsed.verbose))
-        for manifest in wanted:
-            _apply(simulation, manifest)
-        simulation.settle(parsed.seconds)
-    except (manifests.ManifestError, NotSettled) as error:
+        simulation = _simulation(parsed, schedule)
+        _live(World(schedule, simulation), wanted, parsed)
+    except (manifests.ManifestError, ScheduleError, NotSettled) as error:
         return complain(error)
     print(
-        f"settled after {simulation.now.mono - 1:.1f} s of virtual time, {simulation.steps} steps, seed {parsed.seed}"
+        f"settled after {simulation.now.mono - 1:.1f} s of virtual time, {simulation.steps} steps, "
+        f"seed {simulation.seed}"
     )
     return 0
 
 
-def _apply(simulation: Simulation, manifest: manifests.Manifest) -> None:
+def _simulation(parsed: argparse.Namespace, schedule: Schedule) -> Simulation:
+    """What the command line says goes before what the schedule says."""
+    seed = schedule.seed if parsed.seed is None else parsed.seed
+    config = Config(runtime="simulated", profile=parsed.profile or schedule.profile)
+    return Simulation(seed, config=config, is_distant=schedule.distant)
+
+
+def _live(world: World, wanted: list[manifests.Manifest], parsed: argparse.Namespace) -> None:
+    simulation, schedule = world.simulation, world.schedule
+    simulation.run_for(1)
+    log = RoundLog(simulation.now.mono, verbose=parsed.verbose)
+    simulation.watchers.append(log)
+    world.create_sets()
+    for manifest in wanted:
+        _take(world, manifest)
+    began = simulation.now.mono
+    for step in schedule.steps:
+        simulation.run_for(max(0.0, began + step.at - simulation.now.mono))
+        log.step(simulation.now.mono, str(step), world.happen(step))
+    simulation.settle(parsed.seconds)
+
+
+def _take(world: World, manifest: manifests.Manifest) -> None:
     try:
-        simulation.apply(manifest.obj)
+        world.take(manifest.obj)
     except ApiError as error:
         raise manifests.ManifestError(f"{manifest.place}: {error.message}") from error
-
-
-class _Log:
-    """One line a round: time, controller, key, what was done, what it waits for."""
-
-    def __init__(self, began: float, *, verbose: bool) -> None:
-        self._began = began
-        self._verbose = verbose
-        self._last: dict[tuple[str, object], str] = {}
-
-    def __call__(self, round_: Round) -> None:
-        deeds = [in_words(action, outcome) for action, outcome in round_.deeds if self._verbose or _is_telling(action)]
-        waits = "; ".join(map(str, round_.waiting))
-        told = ", ".join(deeds) + (f"  (waits: {waits})" if waits else "")
-        place = (round_.controller, round_.key)
-        if told and (deeds or self._last.get(place) != told):
-            print(f"{round_.at.mono - self._began:9.3f}  {round_.controller:<11} {round_.key!s:<38} {told}")
-        self._last[place] = told
-
-
-def _is_telling(action: Action) -> bool:
-    return not isinstance(action, Emit) and not (isinstance(action, Patch | Update) and action.subresource == "status")
-
-
-def in_words(action: Action, outcome: Outcome) -> str:
-    """`create Pod web-0`, with the refusal if there was one."""
-    refused = "" if isinstance(outcome, Done) else f" — {outcome.reason if isinstance(outcome, Refused) else 'lost'}"
-    return _deed(action) + refused
-
-
-def _deed(action: Action) -> str:
-    match action:
-        case Create(obj):
-            return f"create {obj['kind']} {obj['metadata'].get('name') or obj['metadata']['generateName'] + '…'}"
-        case Update(obj):
-            return f"update {obj['kind']} {obj['metadata']['name']}"
-        case Patch(key, _, subresource):
-            return f"patch {key.kind} {key.name}{' ' + subresource if subresource else ''}"
-        case Delete(key):
-            return f"delete {key.kind} {key.name}"
-        case Bind(_, _, node):
-            return f"bind to {node}"
-        case Emit(_, _, reason, message):
-            return f"event {reason}: {message}"
-    words = [getattr(action, field, "") for field in ("container", "probe", "volume")]
-    return " ".join([type(action).__name__, *filter(None, words)])

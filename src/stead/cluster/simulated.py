@@ -9,7 +9,6 @@ from stead.api.request import Request, Response
 from stead.cluster import assembly, bootstrap
 from stead.cluster.config import Config
 from stead.cluster.distant import Distant
-from stead.cluster.kernel import Cluster
 from stead.cluster.settled import is_settled
 from stead.controllers.statefulset.controller import StatefulSetController
 from stead.controllers.statefulset.profile import PROFILES
@@ -54,8 +53,8 @@ class Simulation:
 
     `seed` decides all that is left to chance. `watchers` see every round as it happens. `refuse` may answer an action
     instead of the API. After `crash()` the store and the running containers are what they were, everything else is
-    built again. `is_distant`: the StatefulSet controller is a remote one with a lagging cache. `is_sworn`: it checks its
-    decisions against its promises.
+    built again. `is_distant`: the StatefulSet controller is a remote one with a lagging cache. `is_sworn`: it checks
+    its decisions against its promises.
     """
 
     def __init__(
@@ -178,7 +177,7 @@ class Simulation:
             if not self.advance(until):
                 break
             self.step()
-        raise NotSettled(f"not after {self._elapsed - began:g} s: {wish or 'what was wanted'}{self._waits()}")
+        raise NotSettled(f"not after {self._elapsed - began:g} s: {wish or 'what was wanted'}{self.told_waits()}")
 
     def settle(self, seconds: float = 3600) -> None:
         """Run until every StatefulSet is as its spec wants it."""
@@ -242,7 +241,7 @@ class Simulation:
                 controller.is_sworn = self._is_sworn
         if self._is_distant:
             lag = self.distant.lag_seconds if self.distant else 0.0
-            controller = StatefulSetController(PROFILES[config.profile])
+            controller = StatefulSetController(PROFILES[config.profile], is_sworn=self._is_sworn)
             self.distant = Distant(controller, self.store, self._distant_door, Random(self.chance.random()))
             self.distant.lag_seconds = lag
 
@@ -282,7 +281,7 @@ class Simulation:
             return api.create({**obj, "metadata": {**obj["metadata"], "namespace": key.namespace}}, self.now)
         return api.merge_patch(key, obj, self.now)
 
-    def _waits(self) -> str:
+    def told_waits(self) -> str:
         journals = [self.cluster.journal, *([self.distant.engine.journal] if self.distant else [])]
         told = (wait for journal in journals for wait in journal.all_waits())
         waits = [f"{controller} {key}: {wait}" for controller, key, wait, _ in told]

@@ -1,0 +1,139 @@
+"""Promises of the whole house, held against everything that happens: the store's changes and the runtime's containers.
+
+Those of the StatefulSet controller alone stand in `controllers/statefulset/invariants`; both are checked here, one
+change at a time, by somebody who has a cache of their own and takes no part.
+"""
+
+from collections.abc import Iterator
+
+from stead.cluster.world import World
+from stead.controllers.statefulset import identity, invariants, spec
+from stead.kinds.encoding import go_json
+from stead.kinds.pod import PodView
+from stead.machinery import meta
+from stead.machinery.cache import Cache
+from stead.machinery.keys import Key
+from stead.machinery.objects import Json, dig
+from stead.machinery.watch import WatchEvent
+from stead.store.cursor import Cursor
+
+TOLD_KINDS = ("StatefulSet", "Pod", "PersistentVolumeClaim")
+
+
+class Watchman:
+    """`look` answers which promises were broken since it was last called. `last_change`: when a set or pod last did."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.last_change = 0.0
+        self.changes = 0
+        self._cache = Cache()
+        self._cursor = Cursor(world.simulation.store, 0)
+        self._before: dict[Key, Json | None] = {}
+
+    def look(self) -> list[str]:
+        broken: list[str] = []
+        self._before = {}
+        for change in self._cursor.pull(limit=None):
+            event = change.event
+            self.changes += 1
+            if event.key.kind in TOLD_KINDS:
+                self.last_change = self.world.simulation.now.mono
+                broken += invariants.violations(self._cache, event, deleted_by_user=self.world.interfered)
+                broken += [f"{event.key}: {text}" for check in _CHECKS for text in check(self, event)]
+                self._before.setdefault(event.key, self._cache.get(event.key))
+            self._cache.apply(event)
+        return broken + list(self._two_at_once())
+
+    def unfinished(self) -> list[str]:
+        """What a calm should have brought about, and has not; () where all is as it was wished."""
+        simulation = self.world.simulation
+        sets = list(self._cache.all("StatefulSet"))
+        keys = [Key("StatefulSet", meta.namespace(one), meta.name(one)) for one in sets]
+        found = [text for key in keys for text in invariants.restless(self._cache, key, simulation.now)]
+        return found + list(self._left_behind())
+
+    def sets(self) -> list[Key]:
+        return [Key("StatefulSet", meta.namespace(one), meta.name(one)) for one in self._cache.all("StatefulSet")]
+
+    def was_well(self, key: Key) -> bool:
+        """Whether a pod is available, or was when this step began: a round may have seen either."""
+        now = self.world.simulation.now.wall
+        return any(_is_well(pod, now) for pod in (self._cache.get(key), self._before.get(key)))
+
+    @property
+    def cache(self) -> Cache:
+        return self._cache
+
+    def _two_at_once(self) -> Iterator[str]:
+        """Never two running containers of one identity, unless a user tore the first pod out by force (3.6)."""
+        seen: dict[tuple[Key, str], None] = {}
+        for one in self.world.simulation.runtime.running():
+            if one in seen and one[0].name not in self.world.forced:
+                yield f"{one[0]}: two containers {one[1]} run at once"
+            seen[one] = None
+
+    def _left_behind(self) -> Iterator[str]:
+        """Nothing of a deleted set stays, and nothing runs that is no pod."""
+        there = {meta.uid(one) for kind in self._cache.kinds() for one in self._cache.all(kind)}
+        for pod in self._cache.all("Pod"):
+            if meta.is_terminating(pod):
+                yield f"Pod {meta.name(pod)} is still terminating"
+            owner = meta.controller_of(pod)
+            if owner is not None and owner["uid"] not in there:
+                yield f"Pod {meta.name(pod)} outlives its owner"
+        for key, container in self.world.simulation.runtime.running():
+            if self._cache.get(key) is None:
+                yield f"{container} of {key} runs though there is no such pod"
+
+
+def _generations_go_up(watchman: Watchman, event: WatchEvent) -> Iterator[str]:
+    """observedGeneration never falls, and never promises what is yet to come."""
+    if event.key.kind != "StatefulSet" or event.type != "MODIFIED" or event.old is None:
+        return
+    old, new = (int(dig(one, "status", "observedGeneration", default=0)) for one in (event.old, event.obj))
+    if new < old:
+        yield f"observedGeneration falls from {old} to {new}"
+    if new > int(event.obj["metadata"].get("generation") or 0):
+        yield f"observedGeneration {new} is yet to come"
+
+
+def _revision_is_the_template(watchman: Watchman, event: WatchEvent) -> Iterator[str]:
+    """Status never lies about a generation it has seen: its update revision is that generation's template."""
+    obj = event.obj
+    if event.key.kind != "StatefulSet" or event.type != "MODIFIED" or obj.get("status") == dig(event.old, "status"):
+        return
+    if dig(obj, "status", "observedGeneration") != obj["metadata"].get("generation"):
+        return
+    named = Key("ControllerRevision", event.key.namespace, dig(obj, "status", "updateRevision", default=""))
+    kept = watchman.cache.get(named)
+    if kept is not None and go_json(kept.get("data")) != spec.read(obj).template_bytes:
+        yield f"updateRevision {named.name} is not the template of generation {obj['metadata'].get('generation')}"
+
+
+def _ordered_is_ordered(watchman: Watchman, event: WatchEvent) -> Iterator[str]:
+    """PR-10: an ordered replica comes when all below it are available (an old cache may believe they are)."""
+    owner = meta.controller_of(event.obj)
+    if event.key.kind != "Pod" or event.type != "ADDED" or owner is None or watchman.world.simulation.distant:
+        return
+    made_by = watchman.cache.get(Key("StatefulSet", event.key.namespace, owner["name"]))
+    found = identity.parse(event.key.name)
+    if made_by is None or found is None or meta.uid(made_by) != owner["uid"]:
+        return
+    read = spec.read(made_by)
+    if read.is_parallel or not read.wants(found.ordinal):
+        return
+    for ordinal in range(read.first, found.ordinal):
+        name = identity.pod_name(read, ordinal)
+        if not watchman.was_well(event.key._replace(name=name)):
+            yield f"it comes while {name} is not available"
+
+
+_CHECKS = (_generations_go_up, _revision_is_the_template, _ordered_is_ordered)
+
+
+def _is_well(pod: Json | None, wall: float) -> bool:
+    if pod is None:
+        return False
+    view = PodView(pod)
+    return not view.is_terminating and view.is_running_and_ready

@@ -1,0 +1,190 @@
+"""One schedule lived from beginning to calm, with every promise checked after every step.
+
+When all is over and nothing goes wrong any more, everything must come to rest as its spec wants it; where Kubernetes
+itself would be stuck (a forced roll-back, two unhealthy condemned pods), somebody must say why, and the remedy they
+name must work.
+"""
+
+import re
+import traceback
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from msgspec import Struct
+
+from stead.cluster.promises import Watchman
+from stead.cluster.schedules import Schedule, Step, a_step
+from stead.cluster.world import World
+from stead.engine.journal import Round
+
+MOST_STEPS = 60_000  # of a whole story
+MOST_STEPS_AT_ONCE = 3_000  # without the clock moving
+STILL_SECONDS = 330.0  # without a change: what has not happened by then waits for somebody
+STILL_WITH_REMEDY_SECONDS = 45.0
+CALM_SECONDS = 4_000.0
+MOST_REMEDIES, MOST_ALIKE = 16, 2
+REMEDY = re.compile(r"\bdelete (that pod|pod|pvc)\b ?([a-z0-9-]*)")
+NO_HURRY = ("RU-1",)  # waits that nobody minds: OnDelete is what was asked for
+REMEDIES = {"pod": "delete-pod", "that pod": "delete-pod", "pvc": "delete-claim"}
+
+OnStep = Callable[[float, str, str], None]
+
+
+class Ending(Struct):
+    """How a story ended. `broken`: the first promise that was not kept, "" where all were. `digest`: of its log."""
+
+    schedule: Schedule
+    broken: str = ""
+    at: float = 0.0
+    steps: int = 0
+    changes: int = 0
+    deaths: int = 0
+    remedies: int = 0
+    digest: int = 0
+
+
+class Broken(Exception):
+    """A promise was not kept; the message says which."""
+
+
+def live(
+    schedule: Schedule, *, on_round: Iterable[Callable[[Round], None]] = (), on_step: OnStep | None = None
+) -> Ending:
+    """Live a schedule to its end; never raises."""
+    story = Story(schedule, on_step)
+    story.world.simulation.watchers += [story.note, *on_round]
+    try:
+        story.run()
+    except Broken as error:
+        story.ending.broken = str(error)
+    except AssertionError as error:
+        story.ending.broken = str(error) or _where(error)
+    except Exception as error:
+        story.ending.broken = _where(error)
+    return story.finished()
+
+
+class Story:
+    """The living of one schedule."""
+
+    def __init__(self, schedule: Schedule, on_step: OnStep | None = None) -> None:
+        self.world = World(schedule)
+        self.watchman = Watchman(self.world)
+        self.ending = Ending(schedule)
+        self._on_step = on_step or (lambda at, told, answer: None)
+        self._at_once = 0
+        self._remedies: dict[str, Step] = {}
+        self._tried: Counter[str] = Counter()
+
+    def run(self) -> None:
+        self.world.begin()
+        self._look()
+        began = self.world.simulation.now.mono
+        for step in self.ending.schedule.steps:
+            self._run_until(began + step.at)
+            self._happen(step)
+        self._calm()
+
+    def note(self, round_: Round) -> None:
+        """Fold a round into the digest, by which two runs are compared."""
+        told = f"{round_.at.mono:.6f} {round_.controller} {round_.key} {round_.deeds} {round_.waiting}"
+        self.ending.digest = zlib.crc32(told.encode(), self.ending.digest)
+
+    def finished(self) -> Ending:
+        simulation = self.world.simulation
+        self.ending.at, self.ending.steps = simulation.now.mono, simulation.steps
+        self.ending.deaths, self.ending.changes = simulation.deaths, self.watchman.changes
+        return self.ending
+
+    # --- inside
+
+    def _happen(self, step: Step) -> None:
+        answer = self.world.happen(step)
+        self._on_step(self.world.simulation.now.mono, str(step), answer)
+        self._look()
+
+    def _run_until(self, until: float) -> None:
+        simulation = self.world.simulation
+        while simulation.now.mono < until:
+            before = simulation.now.mono
+            if not simulation.advance(until):
+                return
+            simulation.step()
+            self._look()
+            self._at_once = self._at_once + 1 if simulation.now.mono == before else 0
+            if self._at_once > MOST_STEPS_AT_ONCE:
+                raise Broken(f"{MOST_STEPS_AT_ONCE} steps and no time passes{self._waits()}")
+            if simulation.steps > MOST_STEPS:
+                raise Broken(f"more than {MOST_STEPS} steps{self._waits()}")
+
+    def _look(self) -> None:
+        broken = self.watchman.look()
+        if broken:
+            raise Broken("; ".join(broken))
+
+    def _calm(self) -> None:
+        """Everything must come to rest, or say why it cannot, and the remedy it names must help."""
+        simulation = self.world.simulation
+        self._on_step(simulation.now.mono, "calm", "")
+        self.world.calm()
+        while missing := self._rest(simulation.now.mono + CALM_SECONDS):
+            if not self._is_explained(missing):
+                raise Broken(f"no calm, and nobody says why: {'; '.join(missing)}{self._waits()}")
+            if not self._remedies or self.ending.remedies >= MOST_REMEDIES:
+                raise Broken(f"no calm: {'; '.join(missing)}{self._waits()}")
+            self._apply_remedy()
+
+    def _apply_remedy(self) -> None:
+        """Do what is said. Where a bare strategy brings a pod back at the bad revision (RE-2), say a partition."""
+        self.ending.remedies += 1
+        _, step = self._remedies.popitem()
+        self._tried[str(step)] += 1
+        if self._tried[str(step)] > MOST_ALIKE:
+            for key in self.watchman.sets():
+                self._happen(a_step(0, "partition", set=key.name, partition=0))
+        self._happen(step)
+
+    def _rest(self, until: float) -> list[str]:
+        """Run until nothing is missing, twice some time apart, or nothing happens any more; answers what is missing."""
+        simulation, is_sure = self.world.simulation, False
+        self._remedies.clear()
+        while True:
+            self._run_until(simulation.now.mono + (30 if is_sure else 5))
+            missing = self.watchman.unfinished()
+            self._remedies |= self._named_remedies()
+            if not missing and is_sure:
+                return []
+            is_sure = not missing
+            patience = STILL_WITH_REMEDY_SECONDS if self._remedies else STILL_SECONDS
+            is_still = simulation.now.mono - self.watchman.last_change > patience
+            if missing and (is_still or simulation.now.mono > until):
+                return missing
+
+    def _is_explained(self, missing: list[str]) -> bool:
+        """Every set that something is missing from has somebody who says what it waits for."""
+        simulation = self.world.simulation
+        concerned = [key for key in self.watchman.sets() if any(text.startswith(f"{key}:") for text in missing)]
+        return all(simulation.waits(key) for key in concerned)
+
+    def _named_remedies(self) -> dict[str, Step]:
+        """What somebody says should be deleted by hand; a flapping pod is not always in the state that says so."""
+        found = {}
+        for key in self.watchman.sets():
+            for wait in self.world.simulation.waits(key):
+                match = REMEDY.search(wait.remedy) if wait.rule not in NO_HURRY else None
+                if match:
+                    word, verb = match[1], REMEDIES[match[1]]
+                    name = match[2] or (wait.about.name if wait.about else "")
+                    found[name] = a_step(0, verb, **{"claim" if word == "pvc" else "pod": name})
+        return found
+
+    def _waits(self) -> str:
+        return self.world.simulation.told_waits()
+
+
+def _where(error: Exception) -> str:
+    """An error of our own, and where it came from."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{last.filename.rsplit('stead/', 1)[-1]}:{last.lineno}"
+    return f"{type(error).__name__}: {error} ({place})"
