@@ -8,7 +8,7 @@ import msgspec
 from stead.api import gojson, oldversions, yamltext
 from stead.api.core import Call, Core
 from stead.api.request import Request
-from stead.kinds import decoding, protobuf, strictness
+from stead.kinds import decoding, protobuf, strictness, types
 from stead.kinds.decoding import DecodingError
 from stead.kinds.kind import Kind
 from stead.machinery.errors import BadRequest, UnsupportedMediaType
@@ -176,13 +176,23 @@ def _of_kind(core: Core, kind: Kind, obj: Json) -> Json:
     if (name, api_version) == (kind.name, kind.api_version):
         return obj
     version = api_version.rpartition("/")[2]
-    other = core.registry.by_type(api_version, name)
-    if other is None:
+    if name == kind.name and _is_registered(core, api_version, name):
+        told = f"the API version in the data ({api_version}) does not match the expected API version"
+        raise BadRequest(f"{told} ({kind.api_version})")
+    if not _is_registered(core, api_version, name):
         why = f'no kind "{name}" is registered for version "{api_version}" in scheme "{SCHEME}"'
     else:
         inside = f"{_package(kind.group)}.{kind.name}"
         why = f"converting ({version}.{name}) to ({inside}): unknown conversion"
     raise BadRequest(f'{name} in version "{version}" cannot be handled as a {kind.name}: {why}')
+
+
+def _is_registered(core: Core, api_version: str, name: str) -> bool:
+    """Whether there is such a kind, served here or not."""
+    try:
+        return core.registry.by_type(api_version, name) is not None or bool(types.type_of(api_version, name))
+    except KeyError:
+        return False
 
 
 def _package(group: str) -> str:

@@ -147,11 +147,14 @@ def is_ready_to_go(obj: Json) -> bool:
 
 
 def check_name(name: str, namespace: str, obj: Json) -> Json:
-    """A body against its URL: what it leaves out is filled in, what contradicts is refused."""
+    """A body against its URL: the namespace may be left out, the name may not; raises BadRequest."""
+    obj = in_namespace(namespace, obj)
     found = meta.name(obj)
-    if found and found != name:
+    if not found:
+        raise BadRequest(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
+    if found != name:
         raise BadRequest(f"the name of the object ({found}) does not match the name on the URL ({name})")
-    return in_namespace(namespace, {**obj, "metadata": {**obj["metadata"], "name": name}})
+    return obj
 
 
 def in_namespace(namespace: str, obj: Json) -> Json:
