@@ -46,6 +46,7 @@ def is_late(claim: Json, storage_class: Json | None) -> bool:
 
 
 def plan(observed: Observed, now: Now) -> Plan:
+    """What to do about a claim: the first of these that applies."""
     claim = observed.claim
     if is_bound(claim):
         return _held(claim, observed.volume, now)

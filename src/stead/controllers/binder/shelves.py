@@ -96,6 +96,7 @@ def sought(pod: Json | None) -> Iterator[Key]:
 
 
 def volume_name(claim: Json) -> str:
+    """The volume that a claim names, "" for none."""
     return str(dig(claim, "spec", "volumeName", default=""))
 
 

@@ -34,6 +34,7 @@ def _phase(volume: Json, phase: str, now: Now) -> Plan:
 
 
 def phase_patch(volume: Json, phase: str, now: Now, if_revision: str = "") -> Patch:
+    """Write the phase and when it began; what was said of the one before is taken away."""
     status = {"phase": phase, "lastPhaseTransitionTime": now.text, "message": None, "reason": None}
     return Patch(key_of(VOLUME, volume), {"status": status}, subresource="status", if_revision=if_revision)
 

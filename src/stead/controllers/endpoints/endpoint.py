@@ -49,6 +49,7 @@ def wanted(service: Json, pod: PodView, zone: str) -> Iterator[tuple[Place, Want
 
 
 def families(service: Json) -> list[str]:
+    """The address families that the service speaks."""
     return dig(service, "spec", "ipFamilies") or ["IPv4"]
 
 

@@ -64,6 +64,7 @@ class Line:
         return list(dict.fromkeys(pod for pods in self._seekers.values() for pod in pods))
 
     def sociable(self) -> list[Key]:
+        """The pods in line that look at where others are."""
         return list(self._sociable)
 
     def users(self, claim: Key) -> Mapping[Key, None]:
@@ -71,6 +72,7 @@ class Line:
         return self._users.get(claim, {})
 
     def all(self) -> Iterator[Tenant]:
+        """The tenants of all nodes."""
         for tenants in self.tenants.values():
             yield from tenants.values()
 
@@ -123,10 +125,12 @@ class Line:
 
 
 def claims_of(pod: Json) -> list[Key]:
+    """The claims that a pod uses, each once."""
     return list(dict.fromkeys(Key(CLAIM, meta.namespace(pod), name) for name in PodView(pod).claim_names()))
 
 
 def is_in_line(pod: Json) -> bool:
+    """It wants a node, and from us."""
     view = PodView(pod)
     scheduler = dig(pod, "spec", "schedulerName", default=OUR_NAME)
     return not view.node and not view.is_terminating and not view.is_terminal and scheduler == OUR_NAME

@@ -34,10 +34,12 @@ class Neighbourhood:
 
     @cached_property
     def constraints(self) -> list["Spread"]:
+        """Those that must hold; the soft ones are a matter of taste (see `rules`)."""
         wanted = dig(self.pod, "spec", "topologySpreadConstraints", default=[])
         return [Spread(self.observed, one) for one in wanted if one["whenUnsatisfiable"] == "DoNotSchedule"]
 
     def is_even(self, _: Observed, node: Json) -> Iterator[str]:
+        """A rule: no constraint would be stretched further than it allows."""
         for constraint in self.constraints:
             value = meta.labels(node).get(constraint.key)
             if value is None:
@@ -50,16 +52,19 @@ class Neighbourhood:
     # --- affinity
 
     def is_among_friends(self, _: Observed, node: Json) -> Iterator[str]:
+        """A rule: required affinity, which the first of those that want to be together need not find."""
         if not all(domain_of(node, key) in self._friends for key in self._friend_keys):
             is_first = not self._has_friends and self._is_own_friend
             if not is_first or not all(key in meta.labels(node) for key in self._friend_keys):
                 yield NO_FRIENDS
 
     def is_free_of_foes(self, _: Observed, node: Json) -> Iterator[str]:
+        """A rule: required anti-affinity of the pod."""
         if any(domain_of(node, term["topologyKey"]) in self._foes for term in self._terms("podAntiAffinity")):
             yield FOES
 
     def is_welcome(self, _: Observed, node: Json) -> Iterator[str]:
+        """A rule: required anti-affinity of those that are there."""
         if any((key, value) in self._unwelcoming for key, value in meta.labels(node).items()):
             yield UNWELCOME
 
@@ -160,11 +165,13 @@ class Spread:
 
 
 def required(pod: Json, sort: str) -> list[Json]:
+    """The terms of a sort (`podAffinity`, `podAntiAffinity`) that must hold."""
     found: list[Json] = dig(pod, "spec", "affinity", sort, REQUIRED, default=[])
     return found
 
 
 def domain_of(node: Json, key: str) -> Domain | None:
+    """The node's domain of a topology, if it is in any."""
     value = meta.labels(node).get(key)
     return None if value is None else (key, value)
 

@@ -39,6 +39,7 @@ def amounts(pod: Json) -> Amounts:
 
 
 def host_ports(pod: Json) -> tuple[HostPort, ...]:
+    """The ports of the node that the pod will listen on."""
     return tuple(_host_ports(pod))
 
 

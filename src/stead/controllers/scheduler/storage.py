@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from stead.controllers.scheduler.observed import Claim, Observed
-from stead.kinds.claimfit import fits, is_kept_for, is_large_enough, is_reachable, size
+from stead.kinds.claimfit import fits, is_kept_for, is_large_enough, is_reachable, size, wanted_size
 from stead.machinery import meta
 from stead.machinery.objects import Json, dig
 
@@ -51,18 +51,14 @@ def can_have_volumes(observed: Observed, node: Json) -> Iterator[str]:
 def _finds_volumes(observed: Observed, node: Json) -> bool:
     """The smallest for the claim that asks least, no volume twice."""
     taken: set[str] = set()
-    for claim in _unbound(observed.claims):
+    unbound = [(claim.obj, claim.storage_class) for claim in observed.claims if claim.obj and not claim.is_bound]
+    for claim, class_ in sorted(unbound, key=lambda one: wanted_size(one[0])):
         volume = _volume_for(claim, observed.volumes, node, taken)
         if volume is not None:
             taken.add(meta.name(volume))
-        elif not _can_be_made(claim, node):
+        elif not _can_be_made(class_, node):
             return False
     return True
-
-
-def _unbound(claims: Iterable[Claim]) -> list[Json]:
-    found = [claim for claim in claims if claim.obj is not None and not claim.is_bound]
-    return [{**(claim.obj or {}), "class": claim.storage_class} for claim in found]
 
 
 def _volume_for(claim: Json, volumes: Iterable[Json], node: Json, taken: set[str]) -> Json | None:
@@ -75,9 +71,8 @@ def _may_be(volume: Json, claim: Json, node: Json) -> bool:
     return (is_kept or fits(volume, claim)) and is_reachable(volume, node)
 
 
-def _can_be_made(claim: Json, node: Json) -> bool:
+def _can_be_made(class_: Json | None, node: Json) -> bool:
     """Somebody provisions for the class, and may do so for this node."""
-    class_ = claim["class"]
     if dig(class_, "provisioner", default=NO_PROVISIONER) == NO_PROVISIONER:
         return False
     allowed = dig(class_, "allowedTopologies", default=[])
