@@ -1,6 +1,7 @@
 """The live shell: the same kernel with a real clock, sockets, processes and a data directory."""
 
 import asyncio
+import gc
 import logging
 import os
 import resource
@@ -36,6 +37,8 @@ from stead.serve.udp import DnsServer, host_resolvers, sockets
 from stead.store.log import Store
 
 log = logging.getLogger(__name__)
+
+RUBBISH = (20_000, 20, 50)  # objects are frozen trees and no rings: rubbish is rare, and looking for it is not free
 
 
 class StartError(Exception):
@@ -92,6 +95,8 @@ class Live:
         self._write_kubeconfig(certificates, token)
         await self._start_dns()
         self._write_state()
+        gc.freeze()
+        gc.set_threshold(*RUBBISH)
         self._turn()
 
     async def close(self, *, stops_pods: bool) -> None:
