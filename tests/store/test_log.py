@@ -7,7 +7,7 @@ import pytest
 
 from stead.machinery.errors import Expired
 from stead.machinery.keys import Key
-from stead.store import log
+from stead.store import copies, log
 from stead.store.cursor import Cursor
 from stead.store.log import Store, StoreDamaged, StoreInUse
 
@@ -120,7 +120,7 @@ def test_a_lost_state_is_damage(tmp_path: Path) -> None:
     store.close()
     with sqlite3.connect(path) as db:
         db.execute("DELETE FROM log")
-    assert "lost their state" in log.examine(path)
+    assert "lost their state" in copies.examine(path)
     with pytest.raises(StoreDamaged, match="ConfigMap default/a at revision 1 is missing"):
         Store(path)
 

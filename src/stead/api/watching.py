@@ -17,7 +17,7 @@ from stead.machinery.errors import ApiError, Expired
 from stead.machinery.objects import Json, encode, with_value
 from stead.machinery.times import Now
 from stead.store.cursor import Cursor
-from stead.store.log import Change
+from stead.store.recent import Change
 
 MEDIA = "application/json"
 LONGEST_SECONDS = 1800  # a watch without a timeout of its own lasts so long to twice as long
@@ -45,7 +45,7 @@ class Watch:
         self._says_initial_end = bool(options.sends_initial) and options.sends_bookmarks
         after = 0 if options.sends_initial else options.revision or 0
         self._starts_with_all = not after and options.sends_initial is not False
-        self._cursor = Cursor(core.store, after or core.store.revision)
+        self._cursor = Cursor(core.store, after or core.store.revision, self._id)
         chosen = options.timeout_seconds
         seconds = chosen if chosen else core.chance.uniform(LONGEST_SECONDS, 2 * LONGEST_SECONDS)
         self._end = now.mono + seconds
@@ -86,10 +86,12 @@ class Watch:
             yield self._bookmark({"annotations": {INITIAL_END: "true"}}, now)
 
     def _changes(self, now: Now) -> Iterator[bytes]:
-        while changes := self._cursor.pull(PULL):
-            for change in changes:
-                if change.event.key.kind == self._id and self._namespace in ("", change.event.key.namespace):
+        """An empty frame now and then lets others have their turn, however far this one is behind."""
+        while self._cursor.is_behind:
+            for change in self._cursor.pull(PULL):
+                if self._namespace in ("", change.event.key.namespace):
                     yield from self._told(change, now)
+            yield b""
 
     def _told(self, change: Change, now: Now) -> Iterator[bytes]:
         event, body = change

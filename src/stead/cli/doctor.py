@@ -10,7 +10,7 @@ from rich.table import Table
 from stead.cli.options import add_data, data_directory
 from stead.cluster import live
 from stead.runtimes.native import probe, recipes
-from stead.store import log
+from stead.store import copies
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,8 +36,8 @@ def _own(parsed: argparse.Namespace) -> Iterator[tuple[str, bool, str, str]]:
     is_free = _is_free(parsed.port)
     meaning = f"the API listens on 127.0.0.1:{parsed.port}" if is_free or is_running else "something else listens there"
     yield f"port {parsed.port}", is_free or is_running, meaning, "stead up --port 0 picks a free one"
-    told = log.examine(str(data / "store.db")) if not is_running else ""
-    remedy = "restore a copy of it, or start anew with --data DIR; the damaged file is never overwritten"
+    told = copies.examine(str(data / "store.db")) if not is_running else ""
+    remedy = "put a copy back with stead restore FILE, or start anew with --data DIR; the damaged file is kept"
     yield f"store in {data}", not told, told or "whole", remedy
 
 

@@ -19,6 +19,7 @@ from stead.machinery.times import Now
 log = logging.getLogger(__name__)
 
 TURN_BYTES = 256 * 1024  # one watch may fill no more of one loop turn than this
+LOOK_BYTES = 64 * 1024  # what a frame that says nothing counts for: the stream has searched and may search on
 
 
 class Reader(Protocol):
@@ -112,7 +113,7 @@ class Watches:
         size = 0
         for frame in frames:
             taken.append(frame)
-            size += len(frame)
+            size += len(frame) or LOOK_BYTES
             if size >= TURN_BYTES:
                 watch.rest = frames
                 break

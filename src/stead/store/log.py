@@ -8,22 +8,37 @@ Writes become visible in memory at once and durable when the transaction ends; w
 
 import fcntl
 import sqlite3
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, TypeAlias
+
+from msgspec import DecodeError
 
 from stead.machinery.errors import Expired
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, decode, encode, with_value
 from stead.machinery.watch import EventType, WatchEvent
+from stead.store import wal
+from stead.store.recent import Change, Recent
 
 ADDED, MODIFIED, DELETED = 0, 1, 2
 TYPES: tuple[EventType, ...] = ("ADDED", "MODIFIED", "DELETED")
-RECENT = 10_000  # changes kept in memory, at least; older ones are read from the file
 CHECKPOINT_ROWS = 500
-FORMAT = "1"
+WAL_BYTES = 16 * 1024 * 1024  # what the write-ahead log may keep of the disk between checkpoints
+SLICE = 1000  # revisions read or forgotten in one go
+FORMAT = "2"
+# What nobody can ask for once a kind's (or "", every kind's) history begins at ?2 instead of ?1.
+_FORGET = (
+    """DELETE FROM log WHERE revision IN (
+           SELECT previous FROM log WHERE revision > ?1 AND revision <= ?2 AND ?3 IN ('', kind))""",
+    "DELETE FROM log WHERE revision > ?1 AND revision <= ?2 AND type = 2 AND ?3 IN ('', kind)",
+)
+
+
+_Entry: TypeAlias = tuple[int, int, str, str, str, int, bytes, int]
 
 
 class StoreDamaged(Exception):
@@ -32,6 +47,10 @@ class StoreDamaged(Exception):
 
 class StoreInUse(Exception):
     """Another process holds this store."""
+
+
+class StoreRefuses(Exception):
+    """Nothing can be written now (a full disk, most likely). What was to be written is undone, all else holds."""
 
 
 class Row(NamedTuple):
@@ -43,13 +62,6 @@ class Row(NamedTuple):
     revision: int
 
 
-class Change(NamedTuple):
-    """One row of the log, as readers get it. `body` is the JSON of `event.obj`."""
-
-    event: WatchEvent
-    body: bytes
-
-
 class Store:
     """`path` is a file or `:memory:`. With `is_durable` a commit survives a power cut (fsync), else only a crash.
 
@@ -57,20 +69,23 @@ class Store:
     """
 
     def __init__(self, path: str = ":memory:", *, is_durable: bool = True) -> None:
-        self._lock = _lock(path)
+        self._lock = None if path == ":memory:" else hold(path)
         self._heads: dict[str, dict[tuple[str, str], Row]] = {}
         self._sorted: dict[str, list[Row]] = {}
-        self._recent: list[Change] = []
+        self._recent = Recent()
         self._undo: list[tuple[Key, Row | None]] | None = None
-        self._pending: list[tuple[int, int, str, str, str, int, bytes]] = []
+        self._pending: list[_Entry] = []
         self._uncheckpointed = 0
+        self._floors: dict[str, int] = {}
         self.revision = 0
-        self.oldest = 0
         try:
+            lost = wal.lost_commits(path)
+            if lost:
+                raise StoreDamaged(f"{path}: its write-ahead log is damaged: {lost} commits are lost")
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._prepare(is_durable)
             self._load()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, DecodeError) as error:
             raise StoreDamaged(f"{path}: {error}") from error
 
     # --- reading
@@ -92,29 +107,43 @@ class Store:
 
     def rows_at(self, kind: str, namespace: str | None, revision: int) -> list[Row]:
         """What `rows` would have answered when the store stood at `revision`; raises Expired if that is forgotten."""
-        self._require(revision)
         then = {(row.key.namespace, row.key.name): row for row in self.rows(kind, namespace)}
-        for change in reversed(self.changes(revision, limit=None)):
-            event = change.event
-            if event.key.kind != kind or namespace not in (None, event.key.namespace):
-                continue
-            place = (event.key.namespace, event.key.name)
-            if event.old is None:
-                then.pop(place, None)
-            else:
-                then[place] = _row(event.key, event.old)
+        seen: set[tuple[str, str]] = set()
+        while revision < self.revision:
+            for change in self.changes(revision, kind=kind):
+                event, place = change.event, change.event.key[1:]
+                if namespace not in (None, event.key.namespace) or place in seen:
+                    continue
+                seen.add(place)
+                if event.old is None:
+                    then.pop(place, None)
+                else:
+                    then[place] = _row(event.key, event.old)
+            revision += SLICE
         return [then[place] for place in sorted(then)]
 
-    def changes(self, after: int, limit: int | None = 1000) -> list[Change]:
-        """The log past `after`, oldest first; raises Expired if part of that is forgotten."""
-        self._require(after)
-        missing = self.revision - after
-        if missing <= 0:
+    def oldest_of(self, kind: str = "") -> int:
+        """The revision from which on a kind's history is whole ("": every kind's that has none of its own)."""
+        return max(self.oldest, self._floors.get(kind, 0))
+
+    @property
+    def oldest(self) -> int:
+        return self._floors.get("", 0)
+
+    def changes(self, after: int, limit: int | None = SLICE, kind: str = "") -> list[Change]:
+        """What the log holds of the `limit` revisions past `after`, oldest first, of one kind or ("") of all.
+
+        Raises Expired if part of the history past `after` is forgotten.
+        """
+        if after < self.oldest_of(kind):
+            raise Expired(f"too old resource version: {after} ({self.oldest_of(kind)})")
+        until = self.revision if limit is None else min(after + limit, self.revision)
+        if until <= after:
             return []
-        if missing <= len(self._recent):
-            recent = self._recent[-missing:]
-            return recent if limit is None else recent[:limit]
-        return self._read_log(after, limit)
+        first = self._recent.first(self.revision)
+        found = self._read_log(after, min(until, first - 1), kind) if after + 1 < first else []
+        recent = self._recent.between(max(after, first - 1), until, self.revision)
+        return found + [change for change in recent if not kind or change.event.key.kind == kind]
 
     # --- writing
 
@@ -152,24 +181,27 @@ class Store:
             self._undo = None
             self._pending.clear()
 
-    def forget(self, before: int, *, most: int = 2000) -> int:
-        """Drop up to `most` superseded rows at or below revision `before`; `oldest` moves to it. Says how many went."""
-        before = min(before, self.revision)
-        if before > self.oldest:
-            self.oldest = before
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('oldest', ?)", (str(before),))
-        superseded = """
-            DELETE FROM log WHERE revision IN (
-                SELECT log.revision FROM log LEFT JOIN head USING (revision)
-                WHERE log.revision <= ? AND head.revision IS NULL
-                  AND log.revision NOT IN (SELECT previous FROM log WHERE revision > ?)
-                LIMIT ?)"""
-        return self._db.execute(superseded, (before, before, most)).rowcount
+    def forget(self, before: int, *, kind: str = "", most: int = SLICE) -> int:
+        """Let the history of a kind ("": of all) begin at `before`, or at most `most` revisions later than it did.
 
-    def backup(self, path: str) -> None:
-        """A whole copy of the store at `path`, taken while it is in use."""
-        with sqlite3.connect(path) as target:
-            self._db.backup(target)
+        The present stays, and so do the states before what is kept. Says how many rows went; `oldest_of` how far it
+        came. Raises StoreRefuses.
+        """
+        floor = self.oldest_of(kind)
+        to = min(before, self.revision, floor + most)
+        if to <= floor:
+            return 0
+        span = (floor, to, kind)
+        with self._writing():
+            gone = sum(self._db.execute(sql, span).rowcount for sql in _FORGET)
+            name = f"oldest:{kind}" if kind else "oldest"
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, str(to)))
+        self._floors[kind] = to
+        return gone
+
+    def image(self) -> bytes:
+        """The whole store as the bytes of one file, as of the last commit."""
+        return wal.without_log(self._db.serialize())
 
     def close(self) -> None:
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -184,27 +216,27 @@ class Store:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute(f"PRAGMA synchronous={'FULL' if is_durable else 'NORMAL'}")
         self._db.execute("PRAGMA wal_autocheckpoint=0")
+        self._db.execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
         self._db.executescript(files(__package__).joinpath("schema.sql").read_text())
         found = dict(self._db.execute("SELECT name, value FROM meta"))
         if found.setdefault("format", FORMAT) != FORMAT:
             raise StoreDamaged(f"format {found['format']} is not one this stead reads ({FORMAT})")
         self._db.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (FORMAT,))
-        self.oldest = int(found.get("oldest", 0))
+        for name, value in found.items():
+            if name.startswith("oldest"):
+                self._floors[name.removeprefix("oldest").removeprefix(":")] = int(value)
 
     def _load(self) -> None:
-        present = """SELECT head.kind, head.namespace, head.name, head.revision, log.body
+        present = """SELECT head.kind, head.namespace, head.name, head.revision, log.body, log.sum
                      FROM head LEFT JOIN log USING (revision) ORDER BY head.revision"""
-        for kind, namespace, name, revision, body in self._db.execute(present):
-            if body is None:
-                raise StoreDamaged(f"the state of {kind} {namespace}/{name} at revision {revision} is missing")
+        for kind, namespace, name, revision, body, sum_ in self._db.execute(present):
+            if body is None or zlib.crc32(body) != sum_:
+                what = "missing" if body is None else "not as it was written"
+                raise StoreDamaged(f"the state of {kind} {namespace}/{name} at revision {revision} is {what}")
             key = Key(kind, namespace, name)
             self._set_head(key, Row(key, decode(body), body, revision))
         (newest,) = self._db.execute("SELECT max(revision) FROM log").fetchone()
         self.revision = max(newest or 0, self.oldest)
-
-    def _require(self, revision: int) -> None:
-        if revision < self.oldest:
-            raise Expired(f"too old resource version: {revision} ({self.oldest})")
 
     def _changed(self, key: Key, obj: Json, old: Row | None, type_: int) -> tuple[Row, Change]:
         revision = self.revision + 1
@@ -217,9 +249,8 @@ class Store:
         event = change.event
         self.revision = event.revision
         self._recent.append(change)
-        if len(self._recent) > 2 * RECENT:
-            del self._recent[:RECENT]
-        entry = (event.revision, TYPES.index(event.type), *event.key, old.revision if old else 0, change.body)
+        place = (event.revision, TYPES.index(event.type), *event.key, old.revision if old else 0)
+        entry = (*place, change.body, zlib.crc32(change.body))
         self._pending.append(entry)
         if self._undo is None:
             self._undo = [(event.key, old)]
@@ -237,18 +268,32 @@ class Store:
     def _commit(self) -> None:
         if not self._pending:
             return
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            self._db.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?)", self._pending)
+        with self._writing():
+            self._db.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._pending)
             self._db.executemany("DELETE FROM head WHERE kind = ? AND namespace = ? AND name = ?", self._removed())
             self._db.executemany("INSERT OR REPLACE INTO head VALUES (?, ?, ?, ?)", self._present())
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
+        self._recent.trim()
         self._uncheckpointed += len(self._pending)
         if self._uncheckpointed >= CHECKPOINT_ROWS:
+            self._checkpoint()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction of SQLite's; raises StoreRefuses where it cannot be written."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError):
+                raise StoreRefuses(f"the store cannot be written: {error}") from error
+            raise
+
+    def _checkpoint(self) -> None:
+        """Move the write-ahead log into the file. On a full disk it waits where it is: all in it is durable."""
+        with suppress(sqlite3.OperationalError):
             self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
             self._uncheckpointed = 0
 
@@ -258,7 +303,7 @@ class Store:
     def _removed(self) -> list[tuple[str, str, str]]:
         return [(e[2], e[3], e[4]) for e in self._pending if e[1] == DELETED]
 
-    def _is_head(self, entry: tuple[int, int, str, str, str, int, bytes]) -> bool:
+    def _is_head(self, entry: _Entry) -> bool:
         row = self.get(Key(entry[2], entry[3], entry[4]))
         return row is not None and row.revision == entry[0]
 
@@ -276,29 +321,12 @@ class Store:
         else:
             heads[key.namespace, key.name] = row
 
-    def _read_log(self, after: int, limit: int | None) -> list[Change]:
-        past = """SELECT log.revision, log.type, log.kind, log.namespace, log.name, log.body, before.body
-                  FROM log LEFT JOIN log AS before ON before.revision = log.previous
-                  WHERE log.revision > ? ORDER BY log.revision LIMIT ?"""
-        rows = self._db.execute(past, (after, -1 if limit is None else limit))
-        return [_change(*row) for row in rows]
-
-
-def examine(path: str) -> str:
-    """What is wrong with the store at `path`, "" if nothing (or nothing is there). Reads only."""
-    if not Path(path).exists():
-        return ""
-    try:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
-            told = [str(row[0]) for row in db.execute("PRAGMA quick_check(5)")]
-            (orphans,) = db.execute(
-                "SELECT count(*) FROM head LEFT JOIN log USING (revision) WHERE body IS NULL"
-            ).fetchone()
-    except sqlite3.DatabaseError as error:
-        return str(error)
-    if orphans:
-        told.append(f"{orphans} objects have lost their state")
-    return "; ".join(word for word in told if word != "ok")
+    def _read_log(self, after: int, until: int, kind: str) -> list[Change]:
+        past = f"""SELECT log.revision, log.type, log.kind, log.namespace, log.name, log.body, before.body
+                   FROM log LEFT JOIN log AS before ON before.revision = log.previous
+                   WHERE log.revision > ? AND log.revision <= ? {"AND log.kind = ?" if kind else ""}
+                   ORDER BY log.revision"""
+        return [_change(*row) for row in self._db.execute(past, (after, until, kind) if kind else (after, until))]
 
 
 def _change(revision: int, type_: int, kind: str, namespace: str, name: str, body: bytes, old: bytes | None) -> Change:
@@ -310,10 +338,8 @@ def _row(key: Key, obj: Json) -> Row:
     return Row(key, obj, encode(obj), int(obj["metadata"]["resourceVersion"]))
 
 
-def _lock(path: str) -> IO[str] | None:
-    """Hold the store for this process alone; the lock goes with the process, however it ends."""
-    if path == ":memory:":
-        return None
+def hold(path: str) -> IO[str]:
+    """Hold the store at `path` until this is closed, or the process ends, however it does. Raises StoreInUse."""
     lock = Path(path + ".lock").open("a+")  # noqa: SIM115  held until the store is closed
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

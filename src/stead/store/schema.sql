@@ -10,7 +10,8 @@ CREATE TABLE IF NOT EXISTS log (
     namespace TEXT NOT NULL,
     name      TEXT NOT NULL,
     previous  INTEGER NOT NULL,      -- revision of the state before, 0 if none
-    body      BLOB NOT NULL          -- JSON of the state after; of the last state, for deleted
+    body      BLOB NOT NULL,         -- JSON of the state after; of the last state, for deleted
+    sum       INTEGER NOT NULL       -- CRC-32 of the body: SQLite itself keeps none
 );
 CREATE TABLE IF NOT EXISTS head (
     kind      TEXT NOT NULL,
