@@ -45,28 +45,29 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def lines(explained: Json, wall: float) -> Iterator[str]:
-    """An Explanation as people read it; ages are counted to `wall`."""
-    obj = explained["object"]
-    yield f"{obj['kind'].lower()}/{obj['name']}: {explained['summary']}"
+    """An Explanation as people read it, causes below what they cause; ages are counted to `wall`."""
+    yield f"{_named(explained['object'])}: {explained['summary']}"
     waits = explained.get("waits", [])
     if not waits:
-        yield "it waits for nothing"
+        yield "  it waits for nothing"
     for wait in waits:
         yield from _told(wait, wall, "  ")
 
 
-def _told(wait: Json, wall: float, indent: str) -> Iterator[str]:
-    obj, age = wait["object"], times.short_duration(wall - times.from_text(wait["since"]))
-    yield f"{indent}{wait['text']}"
-    rule = f", rule {wait['rule']}" if wait.get("rule") else ""
-    yield f"{indent}    {obj['kind'].lower()}/{obj['name']}, since {age}{rule}, {wait['controller']} controller"
+def _told(wait: Json, wall: float, indent: str, because: str = "") -> Iterator[str]:
+    age = times.short_duration(wall - times.from_text(wait["since"]))
+    who = f"{because}{_named(wait['object'])} waits" if because else "waits"
+    yield f"{indent}{who} since {age}: {wait['text']}"
+    rule = f"rule {wait['rule']}, " if wait.get("rule") else ""
+    yield f"{indent}    {rule}{wait['controller']} controller"
     if wait.get("remedy"):
         yield f"{indent}    to end it: {wait['remedy']}"
-    causes = wait.get("because", [])
-    if causes:
-        yield f"{indent}  because"
-    for cause in causes:
-        yield from _told(cause, wall, f"{indent}  ")
+    for cause in wait.get("because", []):
+        yield from _told(cause, wall, f"{indent}  ", "because ")
+
+
+def _named(obj: Json) -> str:
+    return f"{obj['kind'].lower()}/{obj['name']}"
 
 
 def _absent(client: Client, kind: Kind, namespace: str, name: str) -> str:

@@ -15,6 +15,8 @@ from stead.machinery.times import Now
 
 PLACE_OF_NAMESPACELESS = "default"  # as events about nodes and volumes are
 
+ASKED_FOR = ("RU-1", "RU-3")  # OnDelete and partition: the spec itself wants it so
+
 
 class Explanations:
     """A `Source`: listed is what waits, by name anything that is there or that a StatefulSet is to make."""
@@ -55,12 +57,13 @@ class Explanations:
     def _explained(self, key: Key, links: tuple[Link, ...]) -> Json:
         metadata: dict[str, Any] = {"name": name_for(key.kind, key.name), "namespace": _place(key)}
         metadata["labels"] = {LABEL: key.kind.lower()[:63]}
+        is_waiting = any(link.wait.rule not in ASKED_FOR for link in links)
         explained = {
             "apiVersion": API_VERSION,
             "kind": "Explanation",
             "metadata": metadata,
             "object": self._reference(key),
-            "summary": standing.of(self._engine.cache, key, is_waiting=bool(links)) or "",
+            "summary": standing.of(self._engine.cache, key, is_waiting=is_waiting),
         }
         return {**explained, "waits": [self._wait(link) for link in links]} if links else explained
 

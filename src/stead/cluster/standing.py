@@ -10,30 +10,34 @@ from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
 
 
-def of(cache: Cache, key: Key, *, is_waiting: bool) -> str | None:
-    """One sentence without a full stop; None for an object that is not there and that nobody makes."""
+def of(cache: Cache, key: Key, *, is_waiting: bool) -> str:
+    """One sentence without a full stop, "" for an object that is not there and that nobody makes.
+
+    `is_waiting`: for something that its spec does not ask for.
+    """
     obj = cache.get(key)
     if obj is None:
         return _expected(cache, key)
     if obj["metadata"].get("deletionTimestamp"):
         return "it is being deleted"
-    told = _TELLERS[key.kind](obj) if key.kind in _TELLERS else ""
-    return told if is_waiting else f"{told or 'it'}{'' if told else ' waits for nothing'}"
+    told = _TELLERS[key.kind](obj) if key.kind in _TELLERS else "it is there"
+    is_as_wanted = key.kind == "StatefulSet" and not is_waiting and is_settled(obj)
+    return f"{told}: as its spec wants it" if is_as_wanted else told
 
 
 def _of_set(obj: Json) -> str:
     spec, status = obj["spec"], obj.get("status") or {}
     wanted, ready = spec.get("replicas", 1), status.get("readyReplicas", 0)
-    told = f"{ready} of {wanted} replicas are Ready, {_rolled(spec, status, wanted)}"
-    return f"{told}: as its spec wants it" if is_settled(obj) else told
+    return f"{ready} of {wanted} replicas are Ready, {_rolled(spec, status, wanted)}"
 
 
 def _rolled(spec: Json, status: Json, wanted: int) -> str:
     """How far a roll-out is."""
     old, new = status.get("currentRevision", ""), status.get("updateRevision", "")
+    updated = status.get("updatedReplicas", 0)
     if old == new:
-        return f"all at revision {new}" if new else "no revision yet"
-    told = f"{status.get('updatedReplicas', 0)} of {wanted} at the new revision {new}, the others at {old}"
+        return f"{'all' if updated == status.get('replicas', 0) else updated} at revision {new or 'none yet'}"
+    told = f"{updated} of {wanted} at the new revision {new}, the others at {old}"
     if dig(spec, "updateStrategy", "type") == "OnDelete":
         return f"{told} until they are deleted (OnDelete)"
     partition = dig(spec, "updateStrategy", "rollingUpdate", "partition", default=0)
@@ -75,12 +79,12 @@ def owner_to_be(cache: Cache, key: Key) -> Key | None:
     return None
 
 
-def _expected(cache: Cache, key: Key) -> str | None:
+def _expected(cache: Cache, key: Key) -> str:
     owner = owner_to_be(cache, key)
     obj = cache.get(owner) if owner else None
     found = identity.parse(key.name)
     if owner is None or obj is None or found is None:
-        return None
+        return ""
     first = dig(obj, "spec", "ordinals", "start", default=0)
     last = first + obj["spec"].get("replicas", 1) - 1
     if first <= found.ordinal <= last:

@@ -79,7 +79,7 @@ def test_services_are_variables():
         ({"pull-after": "1m"}, 5, "web-0: container c waits for its image nginx:1"),
         ({"start-after": "1m"}, 5, "web-0: container c is being started"),
         ({"unready": "true"}, 5, "has not passed its readiness probe: simulated: the script says no"),
-        ({"exit-after": "1s", "exit-code": "1"}, 5, "back-off 10s restarting failed container=c"),
+        ({"exit-after": "1s", "exit-code": "1"}, 5, "back-off 10s after 2 starts; the last ended with exit code 1"),
     ],
 )
 def test_what_a_pod_waits_for(script, seconds, text):

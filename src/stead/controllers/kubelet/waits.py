@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from stead.controllers.kubelet import probes
 from stead.controllers.kubelet.lives import Life
 from stead.controllers.kubelet.round import Round, Trouble
+from stead.machinery.objects import dig
 from stead.machinery.plan import Plan, Waiting
 
 RULE = "3.8"
@@ -24,13 +25,22 @@ def of(round_: Round, troubles: Mapping[str, Trouble]) -> Plan:
 
 def _of(round_: Round, life: Life, trouble: Trouble | None) -> Iterator[Waiting]:
     if trouble is not None:
-        yield _wait(round_, life, f"waits: {trouble.message or trouble.reason}", REMEDIES.get(trouble.reason, ""))
+        yield _wait(round_, life, f"waits: {_told(trouble, life)}", REMEDIES.get(trouble.reason, ""))
     elif life.image.get("state") == "pulling":
         yield _wait(round_, life, f"waits for its image {life.spec.get('image', '')}")
     elif life.state == "starting":
         yield _wait(round_, life, "is being started")
     elif life.state == "running" and not probes.is_ready(life, round_.now) and not life.is_over:
         yield from _unready(round_, life)
+
+
+def _told(trouble: Trouble, life: Life) -> str:
+    """In words; of a crash loop how long, after how many starts, and how the last one ended."""
+    if trouble.reason != "CrashLoopBackOff":
+        return trouble.message or trouble.reason
+    pause = trouble.message.partition(" restarting failed container")[0]
+    code = life.entry.get("code", dig(life.told, "lastState", "terminated", "exitCode"))
+    return f"{pause} after {life.attempt + 1} starts; the last ended with exit code {code}"
 
 
 def _unready(round_: Round, life: Life) -> Iterator[Waiting]:

@@ -29,6 +29,15 @@ _REMEDIES = {
 }
 
 
+_SCHEDULING = {
+    "node affinity/selector": "correct nodeSelector and affinity in the template, or label a node to fit",
+    "untolerated taint": "tolerate the taint in the template, or take it off the node",
+    "Insufficient": "ask for less in the template, or free some on the node",
+    "unschedulable": "kubectl uncordon the node",
+    "free ports": "leave out hostPort, or free the port",
+}
+
+
 def of(observed: Observed, slot: Slot) -> Cause:
     """The first cause found, from the outside in."""
     for look in _LOOKS:
@@ -77,7 +86,9 @@ def _unbound(observed: Observed, name: str, claim: Json) -> Cause:
 def _of_scheduling(observed: Observed, slot: Slot) -> Iterator[Cause]:
     scheduled = meta.condition(slot.pod, "PodScheduled")
     if scheduled is not None and scheduled.get("status") == "False":
-        yield Cause(f"it has no node: {scheduled.get('message') or scheduled.get('reason', '')}".rstrip(": "))
+        told = str(scheduled.get("message") or scheduled.get("reason", ""))
+        remedy = next((remedy for words, remedy in _SCHEDULING.items() if words in told), "")
+        yield Cause(f"it has no node: {told}".rstrip(": ."), remedy)
 
 
 def _of_node(observed: Observed, slot: Slot) -> Iterator[Cause]:
@@ -95,17 +106,36 @@ def _of_containers(observed: Observed, slot: Slot) -> Iterator[Cause]:
         if waiting and waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
             reason, message = waiting["reason"], waiting.get("message")
             remedy = _REMEDIES.get(reason, "").format(kubectl=observed.kubectl, pod=slot.name, container=name)
-            yield Cause(f"container {name} waits: {reason}{f' ({message})' if message else ''}", remedy)
+            told = f"container {name} waits: {reason}{f' ({_brief(message)})' if message else ''}"
+            yield Cause(told + _last_end(container), remedy)
     for container in status.get("containerStatuses") or ():
         name = container.get("name", "")
         if dig(container, "state", "running") is not None and not container.get("ready"):
             remedy = f"{observed.kubectl} describe pod {slot.name} shows what its readiness probe says"
             yield Cause(f"container {name} runs and is not ready", remedy)
         elif dig(container, "state", "terminated"):
-            ended = container["state"]["terminated"]
-            yield Cause(f"container {name} ended: {ended.get('reason', '')}, exit code {ended.get('exitCode', 0)}")
+            remedy = f"see what it says: {observed.kubectl} logs {slot.name} -c {name}"
+            yield Cause(f"container {name} ended with {_end(container['state']['terminated'])}", remedy)
         elif dig(container, "state", "waiting"):
             yield Cause(f"container {name} is being made")
+
+
+def _brief(message: str) -> str:
+    """A back-off's length without the ids that follow it."""
+    return message.partition(" restarting failed container")[0]
+
+
+def _last_end(container: Json) -> str:
+    """How it ended the last time, if it did."""
+    ended = dig(container, "lastState", "terminated")
+    return f", it ended with {_end(ended)}" if ended else ""
+
+
+def _end(ended: Json) -> str:
+    """Exit code, why, and the last line of what it left as its message."""
+    reason, message = ended.get("reason") or "", str(ended.get("message") or "").strip()
+    told = f"exit code {ended.get('exitCode', 0)}" + (f" ({reason})" if reason else "")
+    return f'{told}, saying "{message.splitlines()[-1]}"' if message else told
 
 
 _LOOKS: tuple[Callable[[Observed, Slot], Iterator[Cause]], ...] = (

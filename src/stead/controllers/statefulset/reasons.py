@@ -12,7 +12,7 @@ from stead.controllers.statefulset.observed import Observed
 from stead.controllers.statefulset.revisions import KIND as REVISION
 from stead.controllers.statefulset.revisions import History
 from stead.controllers.statefulset.roster import Slot
-from stead.machinery import meta, quantity
+from stead.machinery import meta, quantity, times
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
 from stead.machinery.plan import Waiting
@@ -54,7 +54,7 @@ def _is_left_behind(observed: Observed, slot: Slot, history: History) -> bool:
 
 
 def _terminating(observed: Observed, slot: Slot, rule: str) -> Waiting:
-    since = str(slot.pod["metadata"]["deletionTimestamp"])
+    since = _asked_to_go(slot.pod)
     node = causes.dead_node(observed, slot.pod)
     text, remedy = f"{slot.name} is terminating", ""
     if node:
@@ -260,6 +260,12 @@ def _since(slot: Slot) -> str:
     """Since when the pod is as Ready as it is, else since it is there."""
     ready = meta.condition(slot.pod, "Ready") or {}
     return str(ready.get("lastTransitionTime") or slot.pod["metadata"].get("creationTimestamp") or "")
+
+
+def _asked_to_go(pod: Json) -> str:
+    """When the deletion was asked for: its timestamp is when the grace ends."""
+    grace = pod["metadata"].get("deletionGracePeriodSeconds") or 0
+    return times.to_text(times.from_text(str(pod["metadata"]["deletionTimestamp"])) - grace)
 
 
 def _deleted(claim: Json) -> str:
