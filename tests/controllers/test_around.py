@@ -187,3 +187,17 @@ def test_an_hour_of_sleep_is_not_a_lost_node() -> None:
     stage.run_for(600)
     assert {name: pod.uid for name, pod in stage.pods().items()} == before
     assert stage.shown() == PODS
+
+
+@pytest.mark.parametrize("silent", [("node",), ("node", "kubelet")])
+def test_a_node_that_is_back_in_time_keeps_its_replicas(silent: tuple[str, ...]) -> None:
+    """3.6.3: whether its kubelet was cut off too, or only its heartbeat was lost."""
+    stage = Stage()
+    before = {name: pod.uid for name, pod in stage.pods().items()}
+    stage.refuse = lambda controller, action: Refused("Timeout") if controller.name in silent else None
+    stage.run_for(200)
+    stage.refuse = lambda controller, action: None
+    stage.run_for(600)
+    assert {name: pod.uid for name, pod in stage.pods().items()} == before
+    assert stage.shown() == PODS
+    assert dig(stage.get("Node", stage.config.node, ""), "spec", "taints", default=[]) == []
