@@ -144,11 +144,11 @@ def _parsed(body: bytes, wanted: str) -> Json:
     if value is None:
         value = {}
     if not isinstance(value, Mapping):
-        told = f"{NO_TYPE}; json parse error: json: cannot unmarshal {_word(value)} into Go value of type {TYPE_META}"
+        told = f"{NO_TYPE}; json parse error: json: cannot unmarshal {word(value)} into Go value of type {TYPE_META}"
         raise unrecognized(wanted, told, body)
     for field in ("apiVersion", "kind"):
         if value.get(field) is not None and not isinstance(value[field], str):
-            told = f"json: cannot unmarshal {_word(value[field])} into Go struct field .{field} of type string"
+            told = f"json: cannot unmarshal {word(value[field])} into Go struct field .{field} of type string"
             raise unrecognized(wanted, f"{NO_TYPE}; json parse error: {told}", body)
     return value
 
@@ -165,9 +165,10 @@ def _summary(body: bytes) -> str:
     return text if len(body) <= SHOWN_BYTES else f"{text} ..."
 
 
-def _word(value: Any) -> str:
+def word(value: Any) -> str:
+    """What Go calls a JSON value."""
     words = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
-    return words[type(value)]
+    return words.get(type(value), "null")
 
 
 def _of_kind(core: Core, kind: Kind, obj: Json) -> Json:

@@ -4,14 +4,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from stead.api import bodies, managed, oldversions, options, refusals, verbs, yamltext
+from stead.api import bodies, managed, misfits, oldversions, options, refusals, verbs, yamltext
 from stead.api.core import Call, Core, Written
 from stead.api.request import Request
 from stead.api.verbs import Place
 from stead.kinds import strictness, types
 from stead.kinds.decoding import DecodingError
 from stead.kinds.kind import Kind
-from stead.machinery import errors, fields, meta
+from stead.machinery import meta
 from stead.machinery.errors import ApiError, BadRequest, Invalid, TooLarge
 from stead.machinery.objects import Json, encode
 from stead.machinery.patches import PatchError, json_patch, merge_patch, strategic_merge
@@ -33,23 +33,40 @@ def patch(core: Core, call: Call, place: Place, request: Request) -> Written:
         raise bodies.refuse_media(supported)
     if media == APPLY:
         return apply(core, call, place, (read_applied(request.body), options.is_true(request, "force")))
-    given = parsed(request.body)
+    given = parsed(request.body, media)
 
-    def change(old: Json) -> Json:
-        return result(call, place, patched(place, media, given, old))
-
-    return verbs.update(core, call, place, change)
+    return verbs.update(core, call, place, lambda old: patched(call, place, (media, given), old))
 
 
-def parsed(body: bytes) -> Any:
+def parsed(body: bytes, media: str) -> Any:
+    """What a patch says; raises BadRequest where it is not the sort of JSON that its media type needs."""
+    prefix = "" if media == STRATEGIC else "error decoding patch: "
+    wanted, go_type = (list, "[]interface {}") if media == JSON_PATCH else (dict, "map[string]interface {}")
     try:
-        return bodies.parse_json(body)
+        given = bodies.parse_json(body)
     except ValueError as wrong:
-        raise BadRequest(f"error decoding patch: {wrong}") from None
+        raise BadRequest(f"{prefix}{wrong}") from None
+    if not isinstance(given, wanted):
+        raise BadRequest(f"{prefix}json: cannot unmarshal {bodies.word(given)} into Go value of type {go_type}")
+    return given
 
 
-def patched(place: Place, media: str, given: Any, old: Json) -> Json:
-    """The plain result of a patch; raises what a patch that does not fit is told."""
+def patched(call: Call, place: Place, patch: tuple[str, Any], old: Json) -> Json:
+    """The object that a patch (its media type and what it says) makes of another; raises what a misfit is told."""
+    media, given = patch
+    made = _plain(place, media, given, old)
+    try:
+        whole = bodies.whole(place.kind, made)
+        told = bodies.strictly(place.kind, call, encode(made)) if call.validation != "Ignore" else ""
+    except DecodingError as wrong:
+        told = str(wrong)
+    if told:
+        raise misfits.of_map(given, told) if media == STRATEGIC else misfits.of_text(made, old, told)
+    return verbs.check_name(place.name, place.key.namespace, whole)
+
+
+def _plain(place: Place, media: str, given: Any, old: Json) -> Json:
+    """The patch carried out on plain JSON."""
     try:
         if media == JSON_PATCH:
             made: Any = json_patch(old, given)
@@ -59,9 +76,9 @@ def patched(place: Place, media: str, given: Any, old: Json) -> Json:
             made = strategic_merge(old, given, types.shape_of(place.kind.type))
     except PatchError as wrong:
         raise _refusal(media, wrong) from None
-    if not isinstance(made, dict) or not isinstance(made.get("metadata"), dict):
-        raise refusals.BadPatch() if media == JSON_PATCH else BadRequest("the patched object has no metadata")
-    return made
+    if not isinstance(made, dict) or not isinstance(made.get("metadata") or {}, dict):
+        raise refusals.BadPatch()
+    return made if made.get("metadata") else {**made, "metadata": {}}
 
 
 def _refusal(media: str, wrong: PatchError) -> ApiError:
@@ -70,23 +87,6 @@ def _refusal(media: str, wrong: PatchError) -> ApiError:
     if wrong.code == 400:
         return BadRequest(str(wrong))
     return refusals.BadPatch() if media == JSON_PATCH else Invalid(str(wrong))
-
-
-def result(call: Call, place: Place, made: Json) -> Json:
-    """A patch's plain result as an object of its kind again."""
-    kind = place.kind
-    try:
-        whole = bodies.whole(kind, made)
-    except DecodingError as wrong:
-        raise _misfit(made, str(wrong)) from None
-    told = bodies.strictly(kind, call, encode(made)) if call.validation != "Ignore" else ""
-    if told:
-        raise _misfit(made, told)
-    return verbs.check_name(place.name, place.key.namespace, whole)
-
-
-def _misfit(made: Json, why: str) -> Invalid:
-    return errors.invalid("", "", "", [fields.invalid("patch", encode(made).decode(), why)])
 
 
 def read_applied(body: bytes) -> Json:

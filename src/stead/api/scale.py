@@ -82,8 +82,8 @@ def patch(core: Core, call: Call, place: Place, request: Request) -> Written:
         raise bodies.refuse_media(patching.MEDIA)
     if media == patching.APPLY:
         return _apply(core, call, place, request)
-    made = patching.patched(of_scale, media, patching.parsed(request.body), read(core, place))
-    return _write(core, call, place, patching.result(call, of_scale, made))
+    asked = (media, patching.parsed(request.body, media))
+    return _write(core, call, place, patching.patched(call, of_scale, asked, read(core, place)))
 
 
 def _apply(core: Core, call: Call, place: Place, request: Request) -> Written:
