@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.runtimes.ocimaking import Layout, layer
 from tests.shells.cluster import EXAMPLE, Cluster, a_cluster
 
 pytestmark = [pytest.mark.shell, pytest.mark.anyone]
@@ -134,3 +135,30 @@ def test_a_controller_that_is_not_there_is_told(folder: Path) -> None:
     status, said = stead("up", "--controllers", "statefulset,nope", data=folder / "d")
     assert status == 1
     assert "there is no controller 'nope'" in said
+
+
+def image_archive(folder: Path) -> Path:
+    return Layout([layer({"a": b"1"})], {"Cmd": ["/a"]}).write(folder / "oci", "me/app:1")
+
+
+def test_images_are_imported_listed_and_removed_without_a_running_stead(folder: Path) -> None:
+    archive, data = image_archive(folder), folder / "d"
+    assert stead("image", "import", str(archive), data=data) == (0, "imported docker.io/me/app:1\n")
+    status, said = stead("image", "list", data=data)
+    assert (status, said.splitlines()[1].split()[0]) == (0, "docker.io/me/app:1")
+    assert stead("image", "remove", "me/app:1", data=data) == (0, "removed me/app:1\n")
+    assert stead("image", "list", data=data)[1].splitlines()[1:] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("import nowhere.tar", "cannot import nowhere.tar: no such file"),
+        (f"import {__file__}", "neither a directory nor a tar"),
+        ("remove me/app:1", "there is no image me/app:1"),
+        ("remove Me:::", "invalid reference format"),
+    ],
+)
+def test_what_is_wrong_with_an_image_is_told(folder: Path, words: str, told: str) -> None:
+    status, said = stead("image", *words.split(), data=folder / "d")
+    assert (status, told in said) == (1, True), said

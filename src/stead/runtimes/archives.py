@@ -55,7 +55,7 @@ def _opened(path: Path) -> Iterator[Source]:
         with tarfile.open(path) as tar:
             yield _Tar(tar)
     except tarfile.TarError as error:
-        raise ValueError(f"not an image archive: {error}") from error
+        raise ValueError("not an image archive: neither a directory nor a tar") from error
 
 
 def read(path: Path, blobs: Blobs, architecture: str) -> Found:

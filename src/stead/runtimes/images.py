@@ -11,7 +11,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -137,9 +137,10 @@ class ImageStore:
     def _from_registry(self, wanted: references.Reference) -> Resolved:
         if not self._is_pulling:
             raise registry.Unreachable("pulling is turned off")
-        digest = registry.pull(wanted, self._blobs, architecture())
-        self._remember(str(wanted), digest)
-        return Resolved(self._image(digest), is_pulled=True)
+        with self._adding():
+            digest = registry.pull(wanted, self._blobs, architecture())
+            self._remember(str(wanted), digest)
+            return Resolved(self._image(digest), is_pulled=True)
 
     def _local(self, wanted: references.Reference) -> Resolved | None:
         digest = self._index().get(str(wanted)) or (wanted.digest if self._blobs.has(wanted.digest) else "")
@@ -217,13 +218,23 @@ class ImageStore:
     @contextmanager
     def _changing(self) -> Iterator[dict[str, str]]:
         """The index to change; one process at a time, and never half written."""
-        with open(self._index_path.with_suffix(".lock"), "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with self._locked("lock", fcntl.LOCK_EX):
             index = self._index()
             yield index
             fresh = self._index_path.with_suffix(".new")
             fresh.write_text(json.dumps(index, indent=1, sort_keys=True))
             os.replace(fresh, self._index_path)
+
+    @contextmanager
+    def _locked(self, name: str, how: int) -> Iterator[None]:
+        self._index_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(self._index_path.with_suffix(f".{name}"), "w") as lock:
+            fcntl.flock(lock, how)
+            yield
+
+    def _adding(self, how: int = fcntl.LOCK_SH) -> AbstractContextManager[None]:
+        """Held, together with others, by who adds blobs and layers; alone by who removes those that nobody lists."""
+        return self._locked("adding", how)
 
     def _remember(self, reference: str, digest: str) -> None:
         with self._changing() as index:
@@ -236,15 +247,21 @@ class ImageStore:
 
         Raises ImageTrouble. Everything is checked and unpacked before anything is listed.
         """
+        if not path.exists():
+            raise ImageTrouble(f"cannot import {path}: no such file")
         try:
-            found = archives.read(path, self._blobs, architecture())
-            named = [(str(references.parse(told or name)), digest) for told, digest in found if told or name]
-            for _, digest in named:
-                self._image(digest)
-        except (OSError, ValueError, KeyError, BadBlob, layers.BadLayer) as error:
+            with self._adding():
+                return self._imported(path, name)
+        except (OSError, ValueError, KeyError, TypeError, BadBlob, layers.BadLayer) as error:
             raise ImageTrouble(f"cannot import {path}: {error}") from error
+
+    def _imported(self, path: Path, name: str) -> list[str]:
+        found = archives.read(path, self._blobs, architecture())
+        named = [(str(references.parse(told or name)), digest) for told, digest in found if told or name]
         if not named:
-            raise ImageTrouble(f"cannot import {path}: it holds no image with a name; give it one")
+            raise ValueError("it holds no image with a name; give it one")
+        for _, digest in named:
+            self._image(digest)
         for reference, digest in named:
             self._remember(reference, digest)
         return [reference for reference, _ in named]
@@ -255,9 +272,14 @@ class ImageStore:
             for reference, digest in sorted(self._index().items())
         ]
 
+    def identity(self, text: str) -> str:
+        """The identity of a listed image, "" where it is not listed. Raises ImageTrouble, BadBlob."""
+        digest = self._index().get(str(_parsed(text)))
+        return str(self._blobs.json(digest)["config"]["digest"]) if digest else ""
+
     def remove(self, text: str) -> bool:
         """Forget a reference and what only it needs; whether it was there. Not for images that containers run on."""
-        with self._changing() as index:
+        with self._adding(fcntl.LOCK_EX), self._changing() as index:
             is_known = index.pop(str(_parsed(text)), None) is not None
             self._collect(set(index.values()))
         return is_known

@@ -60,6 +60,7 @@ def unpack(blob: str, diff_id: str, place: str) -> None:
     size = os.stat(blob).st_size
     limit = min(max(_SMALL_BYTES, size * _RATIO), _LARGE_BYTES)
     os.makedirs(place)
+    os.chmod(place, 0o755)  # the `/` of containers, whatever our umask
     try:
         with open(blob, "rb") as file:
             stream = _Measured(_open(file), limit)

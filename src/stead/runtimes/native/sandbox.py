@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal, cast
 
 from msgspec import Struct, field
@@ -176,6 +177,12 @@ def recorded_shim(directory: str) -> int | None:
         return int(state["shim"]) if is_same else None
     except (OSError, ValueError, KeyError):
         return None
+
+
+def images_in_use(directory: Path) -> set[str]:
+    """The identities of the images that living pods in `directory` have containers of, whether stead runs or not."""
+    living = [entry.path for entry in os.scandir(directory) if recorded_shim(entry.path)] if directory.is_dir() else []
+    return {str(told["image_id"]) for place in living for told in recorded_containers(place)}
 
 
 def kill_leftovers(directory: str) -> None:
