@@ -133,6 +133,24 @@ def test_operators_of_node_affinity(world: World, operator: str, values: list[st
     assert bool(home(world, "web-0")) == expected
 
 
+def test_an_uncordoned_node_is_open_at_once() -> None:
+    """Its taint goes a step later; nobody is told of that."""
+    world = World("scheduler", "nodelife")
+    node(world, "n1")
+    ready = {"type": "Ready", "status": "True", "lastTransitionTime": world.now.text}
+    world.set_status("Node", "n1", {"conditions": [{**ready, "lastHeartbeatTime": world.now.text}]}, "")
+    world.patch("Node", "n1", {"spec": {"unschedulable": True}}, "")
+    world.run()
+    pod(world, "web-0")
+    world.run()
+    world.patch("Node", "n1", {"spec": {"unschedulable": None}}, "")
+    world.run()
+    assert world.messages("web-0") == [
+        "0/1 nodes are available: 1 node(s) were unschedulable.",
+        "Successfully assigned default/web-0 to n1",
+    ]
+
+
 def test_a_gated_pod_waits_for_its_gates(world: World) -> None:
     node(world, "n1")
     pod(world, "web-0", schedulingGates=[{"name": "example.com/ready"}])
