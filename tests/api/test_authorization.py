@@ -157,3 +157,22 @@ def test_default_roles(client: Client, name: str, method: str, path: str, code: 
     client.create(obj(RBAC, "RoleBinding", "b", roleRef=reference, subjects=[AS_JANE]))
     client.user = JANE
     assert client.ask(method, path).code == code
+
+
+def test_nobody_gives_away_what_they_have_not(client: Client) -> None:
+    for made in defaultroles.objects():
+        client.create(made)
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "admin"}
+    client.create(obj(RBAC, "RoleBinding", "b", roleRef=reference, subjects=[AS_JANE]))
+    client.user = JANE
+    roles, bindings = (f"/apis/{RBAC}/namespaces/default/{plural}" for plural in ("roles", "rolebindings"))
+    assert client.ask("POST", roles, obj(RBAC, "Role", "mine", rules=[READ_MAPS])).code == 201
+    beyond = client.ask("POST", roles, obj(RBAC, "Role", "more", rules=[{**READ_MAPS, "resources": ["nodes"]}]))
+    assert (beyond.code, beyond.message) == (
+        403,
+        'roles.rbac.authorization.k8s.io "more" is forbidden: user "jane" (groups=["system:authenticated","staff"]) is '
+        "attempting to grant RBAC permissions not currently held:\n"
+        '{APIGroups:[""], Resources:["nodes"], Verbs:["get"]}\n{APIGroups:[""], Resources:["nodes"], Verbs:["list"]}',
+    )
+    all_ = {**reference, "name": "cluster-admin"}
+    assert client.ask("POST", bindings, obj(RBAC, "RoleBinding", "all", roleRef=all_, subjects=[AS_JANE])).code == 403

@@ -7,7 +7,7 @@ that of the real server, so that the first refusal is the same.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from stead.api import addresses, limits, podadmission
+from stead.api import addresses, escalation, limits, podadmission
 from stead.api.core import Call, Core
 from stead.kinds.kind import Kind
 from stead.machinery import errors, meta, quantity
@@ -111,8 +111,16 @@ CREATE_STEPS: Mapping[str, tuple[OnCreate, ...]] = {
     "PersistentVolumeClaim": (limits.on_claim, _with_finalizer(PVC_PROTECTION), _with_default_class),
     "PersistentVolume": (_with_finalizer(PV_PROTECTION),),
     "Service": (addresses.on_create,),
+    "ClusterRole": (escalation.on_role,),
+    "ClusterRoleBinding": (escalation.on_binding,),
+    "Role": (escalation.on_role,),
+    "RoleBinding": (escalation.on_binding,),
 }
 UPDATE_STEPS: Mapping[str, tuple[OnUpdate, ...]] = {
     "PersistentVolumeClaim": (_may_grow,),
     "Service": (addresses.on_update,),
+    "ClusterRole": (escalation.on_role_update,),
+    "ClusterRoleBinding": (escalation.on_binding_update,),
+    "Role": (escalation.on_role_update,),
+    "RoleBinding": (escalation.on_binding_update,),
 }
