@@ -11,7 +11,6 @@ from stead.machinery.objects import Json, dig
 from stead.machinery.plan import Refused
 from tests.controllers.world import a_class, a_service, in_space
 
-
 SLOWLY = {"simulation.stead.dev/stop-after": "5s"}
 
 
