@@ -32,10 +32,16 @@ MISTAKES = {
     "": "empty; a mapping with `sets` and `steps` is wanted",
     "- a": "line 1: the schedule: a mapping is wanted",
     "seed: five": "line 1: seed: a whole number from 0 to 9223372036854775808 is wanted, this is 'five'",
-    "sets:\n- {replicas: 3}": "line 2: sets[0].name: missing; a name (lower case letters, digits and dashes) is wanted",
-    "sets:\n- {name: w}\n- {name: d, replicas: -1}": "line 3: sets[1].replicas: a whole number from 0 to 20000 is wanted, this is -1",
+    "sets:\n- {replicas: 3}": (
+        "line 2: sets[0].name: missing; a name (lower case letters, digits and dashes) is wanted"
+    ),
+    "sets:\n- {name: w}\n- {name: d, replicas: -1}": (
+        "line 3: sets[1].replicas: a whole number from 0 to 20000 is wanted, this is -1"
+    ),
     "sets: web": "line 1: sets: a list is wanted",
-    "steps:\n- {at: 1, do: partition, set: w, size: 2}": "line 2: steps[0].size: no such field here; there are set, partition",
+    "steps:\n- {at: 1, do: partition, set: w, size: 2}": (
+        "line 2: steps[0].size: no such field here; there are set, partition"
+    ),
     "steps:\n- {at: 1, do: scale, set: web, set: db, replicas: 1}": "line 2: steps[0].set: said twice",
     "steps:\n- {do: lose-node}": "line 2: steps[0].at: missing; seconds, a number from 0 to 1e+07 is wanted",
     "steps:\n- {at: 1": "line 2: not valid YAML: expected ',' or '}', but got '<stream end>'",
