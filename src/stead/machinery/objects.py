@@ -15,9 +15,12 @@ _sorted_encoder = msgspec.json.Encoder(order="sorted")
 
 
 def dig(obj: Any, *path: str, default: Any = None) -> Any:
-    """The value at `path`, or `default` where the way ends early or in null."""
+    """The value at `path`, or `default` where the way ends early or in null.
+
+    A dict is asked for at once: the question whether something is a Mapping costs ten times as much.
+    """
     for step in path:
-        if not isinstance(obj, Mapping):
+        if type(obj) is not dict and not isinstance(obj, Mapping):
             return default
         obj = obj.get(step)
     return default if obj is None else obj
