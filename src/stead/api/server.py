@@ -4,6 +4,7 @@ This is the only place where an ApiError becomes a Status. Controllers use the s
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from random import Random
 
@@ -56,6 +57,7 @@ VERBS = {
     ("DELETE", False): "delete",
     ("POST", False): "create",
 }
+KNOWN_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 WRITE_OPTIONS = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions"}
 
 
@@ -81,14 +83,26 @@ class Api(Door):
         super().__init__(Core(store, registry.extended(*reviews.KINDS), chance, settings))
         self._authorize = authorize or authorization.by_roles(self.core)
         self._sources: dict[str, computed.Source] = {}
+        self._pages: dict[str, Callable[[Now], Response]] = {}
+        self.answered: Counter[tuple[str, int]] = Counter()  # by verb and code
 
     def serve(self, kind: Kind, source: computed.Source) -> None:
         """Serve a kind whose objects `source` makes when somebody asks."""
         self.core.serve(kind)
         self._sources[kind.id] = source
 
+    def serve_page(self, path: str, page: Callable[[Now], Response]) -> None:
+        """Answer a path that names no kind (`/metrics`), for whom a rule about such paths allows it."""
+        self._pages[path] = page
+
     def handle(self, request: Request, now: Now) -> Response | Stream:
         """Answer a request. Every refusal is a Status; an error of our own is one with code 500, and is logged."""
+        answer = self._handled(request, now)
+        verb = request.method if request.method in KNOWN_METHODS else "other"
+        self.answered[(verb, answer.code) if isinstance(answer, Response) else ("WATCH", 200)] += 1
+        return answer
+
+    def _handled(self, request: Request, now: Now) -> Response | Stream:
         try:
             return self._answer(self._as_whom(request), now)
         except refusals.NoSuchPath as error:
@@ -131,6 +145,8 @@ class Api(Door):
     def _answer_elsewhere(self, request: Request, now: Now) -> Response:
         """Paths that name no kind: discovery, and `bindings`, which is a verb in disguise."""
         authorization.require(self._authorize, request.user, Deed(request.method.lower(), path=request.path))
+        if request.method == "GET" and request.path in self._pages:
+            return self._pages[request.path](now)
         found = self._bind_by_name(request, now) if request.path.endswith("/bindings") else None
         found = found or discovery.answer(self.core, request) or openapi.answer(self.core, request)
         if found is not None:

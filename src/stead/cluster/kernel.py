@@ -11,6 +11,7 @@ from stead.api.request import Request, Response, Stream
 from stead.api.server import Api
 from stead.cluster.events import Recorder
 from stead.cluster.explanations import Explanations
+from stead.cluster.metrics import Page
 from stead.controllers.kubelet import sandbox
 from stead.engine.journal import Journal, Round
 from stead.engine.rounds import Engine
@@ -66,7 +67,9 @@ class Cluster:
         self.runtime = runtime
         self.refuse: Callable[[AnyController, Action], Outcome | None] = _never
         self.engine = Engine(controllers, Cache(indexes), self._door)
+        self.metrics = Page(api, self.engine, store)
         api.serve(EXPLANATION, Explanations(self.engine, lambda: api.core.registry))
+        api.serve_page("/metrics", self.metrics)
         self._recorder = Recorder(api, node)
         self._cursor = Cursor(store, store.revision)
         self._told: list[tuple[RuntimeAction, Now]] = []

@@ -6,13 +6,13 @@ import logging
 import os
 import resource
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import SystemRandom
 
 from stead.api import tokens
 from stead.api.request import ADMIN, Request, Response, Stream, User
-from stead.cluster import assembly, bootstrap, machine
+from stead.cluster import assembly, bootstrap, machine, process
 from stead.cluster.config import Config
 from stead.cluster.kernel import Cluster
 from stead.dns import answer
@@ -22,6 +22,7 @@ from stead.engine.journal import Round
 from stead.kube import kubeconfig
 from stead.machinery import meta
 from stead.machinery.keys import Key, key_of
+from stead.machinery.metrics import Metric, one
 from stead.machinery.objects import Json, decode, dig, encode
 from stead.machinery.runtime import StopContainer
 from stead.machinery.times import Now
@@ -91,6 +92,7 @@ class Live:
         bootstrap.install(self.cluster, config, now())
         users = authentication.Authenticator({token: ADMIN}, lambda given: self.cluster.api.bearer(given, now()), names)
         self._server = HttpServer(self._handle, users, self._side_door(), now)
+        self.cluster.metrics.more += [process.metrics, self._sockets]
         self.port = await self._listen(tls.server_context(certificates))
         self._write_kubeconfig(certificates, token)
         await self._start_dns()
@@ -162,6 +164,10 @@ class Live:
         self._turn_at = self._loop.call_later(delay, self._turn) if delay > 0 else self._loop.call_soon(self._turn)
 
     # --- parts
+
+    def _sockets(self) -> Iterator[Metric]:
+        yield one("stead_watches", "Open watches.", len(self._server.watches))
+        yield one("stead_connections", "Open connections.", self._server.open_connections)
 
     def _ask_all_to_stop(self, runtime: NativeRuntime) -> float:
         """Send every container its pod's own grace; answers the longest, in seconds."""

@@ -6,7 +6,7 @@ failures together no faster than ten a second after a burst of a hundred.
 """
 
 import heapq
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
 BASE_SECONDS, MOST_SECONDS = 0.005, 1000.0
@@ -74,3 +74,7 @@ class Queue(Generic[ItemT]):
 
     def __len__(self) -> int:
         return len(self._ready)
+
+    def __iter__(self) -> Iterator[ItemT]:
+        """What is due now, in the order of its turn."""
+        return iter(self._ready)

@@ -7,6 +7,7 @@ Where the cache comes from afar it may be older than what the engine itself has 
 until its own last writes have come back (Q-7 in controller.md).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -41,6 +42,16 @@ class Turn(NamedTuple):
     key: Key
 
 
+class Work(NamedTuple):
+    """What one controller has to do (`depth`: keys that are due) and has done since the start."""
+
+    controller: str
+    depth: int
+    adds: int
+    retries: int
+    rounds: int
+
+
 class Engine:
     """Every controller, one cache, one queue and one journal.
 
@@ -59,6 +70,7 @@ class Engine:
         self._door = door
         self._queue: Queue[Turn] = Queue()
         self.rests: Rests[Turn] = Rests(rests_on)
+        self._adds, self._retries, self._rounds = ([0] * len(self.controllers) for _ in range(3))
 
     def feed(self, event: WatchEvent) -> None:
         """Fold one event into the cache and wake whom it concerns."""
@@ -66,6 +78,7 @@ class Engine:
         self.saw(event.key.kind, event.revision)
         for place, controller in enumerate(self.controllers):
             for key in controller.wants(event, self.cache):
+                self._adds[place] += 1
                 self._queue.add(Turn(place, key))
         if event.type == "DELETED":
             self.journal.forget(event.key)
@@ -90,6 +103,15 @@ class Engine:
     def due(self) -> int:
         """How many keys are ready."""
         return len(self._queue)
+
+    def work(self) -> list[Work]:
+        """By controller, in their order."""
+        depths = Counter(turn.controller for turn in self._queue)
+        counts = zip(self._adds, self._retries, self._rounds, strict=True)
+        return [
+            Work(controller.name, depths[place], *counted)
+            for place, (controller, counted) in enumerate(zip(self.controllers, counts, strict=True))
+        ]
 
     def next_wake(self) -> float | None:
         return self._queue.next_wake()
@@ -116,6 +138,7 @@ class Engine:
         return round_
 
     def _round(self, turn: Turn, now: Now) -> Round:
+        self._rounds[turn.controller] += 1
         controller = self.controllers[turn.controller]
         observed = controller.observe(self.cache, turn.key)
         if observed is None:
@@ -142,6 +165,7 @@ class Engine:
 
     def _settle(self, turn: Turn, plan: Plan, now: Now, *, is_failed: bool) -> None:
         if is_failed:
+            self._retries[turn.controller] += 1
             self._queue.fail(turn, now.mono)
             return
         self._queue.succeed(turn)
