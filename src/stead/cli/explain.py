@@ -56,12 +56,12 @@ def lines(explained: Json, wall: float) -> Iterator[str]:
 
 def _told(wait: Json, wall: float, indent: str, because: str = "") -> Iterator[str]:
     age = times.short_duration(wall - times.from_text(wait["since"]))
-    who = f"{because}{_named(wait['object'])} waits" if because else "waits"
-    yield f"{indent}{who} since {age}: {wait['text']}"
+    who = f"{because}{_named(wait['object'])} " if because else ""
+    yield f"{indent}{who}has waited {age}: {wait['text']}"
     rule = f"rule {wait['rule']}, " if wait.get("rule") else ""
     yield f"{indent}    {rule}{wait['controller']} controller"
     if wait.get("remedy"):
-        yield f"{indent}    to end it: {wait['remedy']}"
+        yield f"{indent}    what to do: {wait['remedy']}"
     for cause in wait.get("because", []):
         yield from _told(cause, wall, f"{indent}  ", "because ")
 

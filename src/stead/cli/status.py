@@ -32,7 +32,7 @@ def run(parsed: argparse.Namespace) -> int:
     for explained in explanations:
         obj, wait = explained["object"], explained["waits"][0]
         age = times.short_duration(time.time() - times.from_text(wait["since"]))
-        print(f"  {obj['kind'].lower()}/{obj['name']} waits since {age}: {wait['text']}")
+        print(f"  {obj['kind'].lower()}/{obj['name']} has waited {age}: {wait['text']}")
     return 0
 
 

@@ -80,7 +80,8 @@ class Explanations:
         return {name: value for name, value in told.items() if value}
 
     def _wait(self, link: Link) -> Json:
-        told: dict[str, Any] = {"text": link.wait.text, "object": self._reference(link.about)}
+        text = link.wait.text.removeprefix(f"{link.about.name}: ")
+        told: dict[str, Any] = {"text": text, "object": self._reference(link.about)}
         told |= {"rule": link.wait.rule, "controller": link.controller, "since": times.to_text(link.since)}
         told |= {"remedy": link.wait.remedy, "because": [self._wait(cause) for cause in link.because]}
         return {name: value for name, value in told.items() if value}

@@ -59,7 +59,7 @@ WAITS = [
     ("RU-3", "3 b partition=2", "0Ra 1Ra 2Rb", (), "web-0 and web-1 stay at the old revision: partition is 2", "lower updateStrategy"),
     ("RU-1", "2 b ondelete", "0Ra 1Ra", (), "web-0 and web-1 stay at the old revision until deleted (OnDelete)", "kubectl delete pod web-0"),
     ("SD-4", "0", "0U 1U", (), "web-1 should go but is not Ready, and web-0 below it is not Ready either", "kubectl delete pod web-1"),
-    ("PVC-4", "1 claims", "", (a_claim(SET, 0, deletionTimestamp=AN_HOUR_AGO, finalizers=["x/y"]),), "web-0 waits: its claim www-web-0 is being deleted", "held by x/y"),
+    ("PVC-4", "1 claims", "", (a_claim(SET, 0, deletionTimestamp=AN_HOUR_AGO, finalizers=["x/y"]),), "web-0 waits: its claim www-web-0 is being deleted", "finalizer x/y"),
     ("CL-4", "1", "", (a_pod(SET, 0, ownerReferences=[{"kind": "ReplicaSet", "name": "r", "uid": "u", "controller": True}]),), "taken by a pod that ReplicaSet r controls", "delete pod web-0"),
     ("CL-6", "1", "", (a_pod(SET, 0, ownerReferences=[], labels={}),), "taken by a pod that has labels that the selector does not match", "labels of web"),
     ("ID-3", "2", "0R", (a_pod(SET, 1, name="web-01"),), "web-01 holds the place of web-1", "kubectl delete pod web-01"),

@@ -138,7 +138,7 @@ def terminating_claim(observed: Observed, ordinal: int, claim: Json) -> Waiting:
     pod, name = identity.pod_name(observed.spec, ordinal), meta.name(claim)
     text = f"{pod} waits: its claim {name} is being deleted"
     held = ", ".join(meta.finalizers(claim))
-    remedy = f"held by {held}; a new claim follows once it is gone" if held else ""
+    remedy = f"whoever set the finalizer {held} must take it off; a new claim follows then" if held else ""
     about = Key("PersistentVolumeClaim", observed.spec.namespace, name)
     return Waiting(text, "PVC-4", about, _deleted(claim), remedy)
 
