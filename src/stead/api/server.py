@@ -12,6 +12,7 @@ import msgspec
 
 from stead.api import (
     authorization,
+    backups,
     bodies,
     computed,
     deletion,
@@ -149,6 +150,7 @@ class Api(Door):
             return self._pages[request.path](now)
         found = self._bind_by_name(request, now) if request.path.endswith("/bindings") else None
         found = found or discovery.answer(self.core, request) or openapi.answer(self.core, request)
+        found = found or backups.answer(self.core, request)
         if found is not None:
             return found
         not_served = refusals.is_not_served(request.path)

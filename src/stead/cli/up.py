@@ -18,7 +18,7 @@ from stead.cluster.settled import is_settled
 from stead.engine.journal import Round
 from stead.machinery.keys import key_of
 from stead.store.cursor import Cursor
-from stead.store.log import StoreDamaged, StoreInUse
+from stead.store.log import StoreDamaged, StoreInUse, StoreRefuses
 
 DOUBLED_SECONDS = 0.5
 RUNTIMES = ("native", "root", "user", "plain", "simulated")
@@ -130,8 +130,9 @@ class _Session:
                 f"the data directory {self.config.data} is in use by another stead; give this one --data DIR"
             )
         except StoreDamaged as error:
-            return complain(f"{error}\nthe store was left as it is; restore a backup, or start anew with --data DIR")
-        except (live.StartError, OSError) as error:
+            remedy = "stead restore FILE puts a copy back, --data DIR starts anew"
+            return complain(f"{error}\nthe store was left as it is; {remedy}")
+        except (live.StartError, StoreRefuses, OSError) as error:
             return complain(error)
         self.cursor = Cursor(self.live.cluster.store, self.live.cluster.store.revision)
         for number in (signal.SIGINT, signal.SIGTERM):

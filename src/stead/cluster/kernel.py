@@ -4,20 +4,22 @@
 reads a clock and throws no dice of its own; the shells around it do.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import assert_never
 
 from stead.api.request import Request, Response, Stream
-from stead.api.server import Api
+from stead.api.server import Api, refused
 from stead.cluster.events import Recorder
 from stead.cluster.explanations import Explanations
+from stead.cluster.housekeeping import Housekeeping
 from stead.cluster.metrics import Page
 from stead.controllers.kubelet import sandbox
 from stead.engine.journal import Journal, Round
 from stead.engine.rounds import Engine
 from stead.kinds.explanation import EXPLANATION
 from stead.machinery.cache import Cache, Index
-from stead.machinery.errors import ApiError
+from stead.machinery.errors import ApiError, ServiceUnavailable
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json
 from stead.machinery.plan import (
@@ -44,7 +46,9 @@ from stead.machinery.runtime import (
 from stead.machinery.times import Now
 from stead.machinery.watch import WatchEvent
 from stead.store.cursor import Cursor
-from stead.store.log import Store
+from stead.store.log import Store, StoreRefuses
+
+log = logging.getLogger(__name__)
 
 TURNS_A_STEP = 128  # so that a step stays a few milliseconds long and requests get their turn
 
@@ -73,6 +77,8 @@ class Cluster:
         self._recorder = Recorder(api, node)
         self._cursor = Cursor(store, store.revision)
         self._told: list[tuple[RuntimeAction, Now]] = []
+        self._housekeeping = Housekeeping(store, api)
+        self._is_refused = False
         for kind in store.kinds():
             for row in store.rows(kind):
                 self.engine.feed(WatchEvent("ADDED", row.key, row.obj, None, row.revision))
@@ -89,22 +95,40 @@ class Cluster:
         return self.engine.journal
 
     def handle(self, requests: Sequence[Request], now: Now) -> list[Response | Stream]:
-        """Answer what arrived together, in one transaction; nothing may be sent before this returns."""
-        with self.store.transaction():
-            return [self.api.handle(request, now) for request in requests]
+        """Answer what arrived together, in one transaction; nothing may be sent before this returns.
+
+        What cannot be written is refused, alone: the store's trouble is no reason to answer no reader.
+        """
+        try:
+            with self.store.transaction():
+                return [self.api.handle(request, now) for request in requests]
+        except StoreRefuses as trouble:
+            if len(requests) > 1:
+                return [answer for request in requests for answer in self.handle([request], now)]
+            return [refused(ServiceUnavailable(f"{trouble}", retry_after_seconds=5))]
 
     def step(self, now: Now) -> list[Round]:
-        """Take in what happened, then let a bounded number of due keys have their round, in one transaction."""
+        """Take in what happened, then let a bounded number of due keys have their round, in one transaction.
+
+        Where that cannot be written, those keys are due again later, and the runtime hears nothing until something can.
+        """
         self._take_in(now)
         rounds: list[Round] = []
-        with self.store.transaction():
-            for _ in range(min(self.engine.due() or 1, TURNS_A_STEP)):
-                round_ = self.engine.turn(now)
-                if round_ is None:
-                    break
-                rounds.append(round_)
+        try:
+            with self.store.transaction():
+                for _ in range(min(self.engine.due() or 1, TURNS_A_STEP)):
+                    round_ = self.engine.turn(now)
+                    if round_ is None:
+                        break
+                    rounds.append(round_)
+        except StoreRefuses as trouble:
+            self._complain(trouble)
+            self.engine.undo(rounds, now)
+            return []
+        self._is_refused = self._is_refused and not rounds
         self._send()
         self._take_in(now)
+        self._tidy(now)
         return rounds
 
     def next_wake(self) -> float | None:
@@ -113,6 +137,18 @@ class Cluster:
             return float("-inf")
         wakes = [wake for wake in (self.engine.next_wake(), self.runtime.next_wake()) if wake is not None]
         return min(wakes) if wakes else None
+
+    def _tidy(self, now: Now) -> None:
+        try:
+            self._housekeeping.step(now)
+        except StoreRefuses as trouble:
+            self._complain(trouble)
+
+    def _complain(self, trouble: StoreRefuses) -> None:
+        """Once for each time of trouble."""
+        if not self._is_refused:
+            log.error("%s; nothing changes until it can (is the disk full?)", trouble)
+        self._is_refused = True
 
     def _take_in(self, now: Now) -> None:
         for event in self.runtime.take(now):

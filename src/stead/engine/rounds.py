@@ -129,6 +129,12 @@ class Engine:
             self.on_broken(turn.key, error)
             return self._broken(turn, error, now)
 
+    def undo(self, rounds: Iterable[Round], now: Now) -> None:
+        """Nothing of these rounds was kept: their keys are due again after their back-off."""
+        places = {controller.name: place for place, controller in enumerate(self.controllers)}
+        for round_ in rounds:
+            self._queue.fail(Turn(places[round_.controller], round_.key), now.mono)
+
     def _broken(self, turn: Turn, error: Exception, now: Now) -> Round:
         """One key's round is a defect of ours: it backs off, the others go on."""
         self._queue.fail(turn, now.mono)

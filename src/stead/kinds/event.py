@@ -40,6 +40,13 @@ def to_core(obj: Json) -> Json:
     return {**renamed, "apiVersion": "v1"}
 
 
+def last_told(obj: Json, now: str) -> str:
+    """When an event was last told, as text; what claims to lie behind `now` does not count."""
+    told: list[str | None] = [obj.get("lastTimestamp"), obj.get("eventTime"), dig(obj, "series", "lastObservedTime")]
+    created: str = obj["metadata"].get("creationTimestamp", "")
+    return max(created, *(text for text in told if text and text <= now), "")
+
+
 def validate_create(obj: Json) -> Sequence[FieldError]:
     """Upstream asks more of an event that has the newer `eventTime`, and of its metadata only what fits into a URL."""
     return _event_errors(obj) or objectmeta.validate_create(obj, path_segment_faults)

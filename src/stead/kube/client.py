@@ -42,18 +42,28 @@ class Client:
 
     def ask(self, method: str, path: str, body: Json | None = None, media: str = "application/json") -> Any:
         """The answer's JSON; raises ClientError for refusals and silence."""
+        status, reason, content = self._answer(method, path, encode(body) if body is not None else None, media)
+        found = decode(content) if content else {}
+        if status >= 400:
+            raise ClientError(str(found.get("message", reason)), status)
+        return found
+
+    def download(self, path: str) -> bytes:
+        """The answer's bytes as they are; raises ClientError."""
+        status, reason, content = self._answer("GET", path, None, "")
+        if status >= 400:
+            raise ClientError(reason, status)
+        return content
+
+    def _answer(self, method: str, path: str, body: bytes | None, media: str) -> tuple[int, str, bytes]:
         headers = self._headers | ({"Content-Type": media} if body is not None else {})
         try:
-            self._connection.request(method, path, encode(body) if body is not None else None, headers)
+            self._connection.request(method, path, body, headers)
             answer = self._connection.getresponse()
-            content = answer.read()
+            return answer.status, answer.reason, answer.read()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise ClientError(f"no answer: {error}") from error
-        found = decode(content) if content else {}
-        if answer.status >= 400:
-            raise ClientError(str(found.get("message", answer.reason)), answer.status)
-        return found
 
 
 def _context(access: Access) -> ssl.SSLContext:

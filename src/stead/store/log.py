@@ -65,7 +65,8 @@ class Row(NamedTuple):
 class Store:
     """`path` is a file or `:memory:`. With `is_durable` a commit survives a power cut (fsync), else only a crash.
 
-    Raises StoreInUse when another process has the file, StoreDamaged when the file is not a whole store.
+    Raises StoreInUse when another process has the file, StoreDamaged when the file is not a whole store, StoreRefuses
+    when it cannot be opened for writing.
     """
 
     def __init__(self, path: str = ":memory:", *, is_durable: bool = True) -> None:
@@ -85,6 +86,8 @@ class Store:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._prepare(is_durable)
             self._load()
+        except sqlite3.OperationalError as error:
+            raise StoreRefuses(f"{path}: {error}") from error
         except (sqlite3.DatabaseError, DecodeError) as error:
             raise StoreDamaged(f"{path}: {error}") from error
 
@@ -142,7 +145,7 @@ class Store:
             return []
         first = self._recent.first(self.revision)
         found = self._read_log(after, min(until, first - 1), kind) if after + 1 < first else []
-        recent = self._recent.between(max(after, first - 1), until, self.revision)
+        recent = self._recent.between(after, until, self.revision)
         return found + [change for change in recent if not kind or change.event.key.kind == kind]
 
     # --- writing

@@ -35,9 +35,9 @@ class Recent:
         return newest - len(self._changes) + 1
 
     def between(self, after: int, until: int, newest: int) -> list[Change]:
-        """The changes past `after` up to `until`; all of them must be kept."""
+        """The changes past `after` up to `until`, as far as they are kept."""
         first = self.first(newest)
-        return self._changes[after + 1 - first : until + 1 - first]
+        return self._changes[max(after + 1 - first, 0) : max(until + 1 - first, 0)]
 
     def trim(self) -> None:
         """Drop the older half when there are twice too many. Only between transactions, for they may be undone."""
