@@ -80,6 +80,14 @@ class Store:
         self._floors: dict[str, int] = {}
         self.revision = 0
         try:
+            self._open(path, is_durable)
+        except BaseException:
+            if self._lock is not None:
+                self._lock.close()
+            raise
+
+    def _open(self, path: str, is_durable: bool) -> None:
+        try:
             lost = wal.lost_commits(path)
             if lost:
                 raise StoreDamaged(f"{path}: its write-ahead log is damaged: {lost} commits are lost")
