@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from random import Random
 
+from msgspec import Struct
+
 from stead.api.server import Api
 from stead.cluster.config import Config
 from stead.cluster.kernel import Cluster
@@ -39,29 +41,34 @@ from stead.machinery.times import Now
 from stead.store.log import Store
 
 
-def cluster(
-    config: Config,
-    store: Store,
-    runtime: Runtime,
-    chance: Random,
-    *,
-    facts: Facts | None = None,
-    authority: str = "",
-    clock: Callable[[], Now] | None = None,
-) -> Cluster:
-    """The kernel with the controllers that `config` names.
+class Surroundings(Struct, frozen=True):
+    """What only a shell knows.
 
-    `facts`: what the node is. `authority`: the CA in PEM. `clock`: dates the tokens of pods; without, they get none.
+    `facts`: what the node is. `authority`: the CA in PEM. `clock` dates the tokens of pods, which get none without it.
+    `token_key` signs them; without one, they last as long as this process.
     """
+
+    facts: Facts | None = None
+    authority: str = ""
+    clock: Callable[[], Now] | None = None
+    token_key: bytes = b""
+
+
+def cluster(
+    config: Config, store: Store, runtime: Runtime, chance: Random, *, around: Surroundings | None = None
+) -> Cluster:
+    """The kernel with the controllers that `config` names."""
+    around = around or Surroundings()
     api = Api(
         store,
         _kinds(PROFILES[config.profile]),
         chance,
         cluster_domain=config.cluster_domain,
         service_cidr=config.service_cidr,
+        token_key=around.token_key,
     )
-    settings = Settings(config.cluster_domain, make_token=PodTokens(api, clock) if clock else None)
-    makers = _makers(config, facts or Facts(config.node), authority, settings)
+    settings = Settings(config.cluster_domain, make_token=PodTokens(api, around.clock) if around.clock else None)
+    makers = _makers(config, around.facts or Facts(config.node), around.authority, settings)
     controllers = [make() for name, make in makers.items() if name in config.controllers]
     return Cluster(store, api, controllers=controllers, indexes=_indexes(config), runtime=runtime, node=config.node)
 

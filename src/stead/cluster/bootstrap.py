@@ -1,7 +1,9 @@
 """What a new cluster holds before anyone writes into it; installing it again changes nothing."""
 
+from contextlib import suppress
 from ipaddress import ip_network
 
+from stead.api import defaultroles
 from stead.cluster.config import Config
 from stead.cluster.kernel import Cluster
 from stead.machinery.errors import AlreadyExists
@@ -17,14 +19,12 @@ def install(cluster: Cluster, config: Config, now: Now) -> None:
     """Create what is missing, in one transaction."""
     with cluster.store.transaction():
         for obj in objects(config):
-            try:
+            with suppress(AlreadyExists):
                 cluster.api.create(obj, now)
-            except AlreadyExists:
-                continue
 
 
 def objects(config: Config) -> list[Json]:
-    found = [_namespace(name) for name in NAMESPACES] + [_api_service(config)]
+    found = [*map(_namespace, NAMESPACES), _api_service(config), *defaultroles.objects()]
     if "provisioner" in config.controllers:
         found.append(_default_class())
     return found

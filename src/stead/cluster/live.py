@@ -78,16 +78,13 @@ class Live:
         certificates = tls.certificates(config.data / "pki", names, time.time())
         token = authentication.admin_token(config.data / "token")
         self.runtime = await self._start_runtime()
-        authority = certificates.authority.read_text()
-        self.cluster = assembly.cluster(
-            config,
-            self._store,
-            self.runtime,
-            SystemRandom(),
+        around = assembly.Surroundings(
             facts=machine.facts(config),
-            authority=authority,
+            authority=certificates.authority.read_text(),
             clock=now,
+            token_key=authentication.signing_key(config.data / "pki" / "tokens.key"),
         )
+        self.cluster = assembly.cluster(config, self._store, self.runtime, SystemRandom(), around=around)
         self.cluster.engine.on_broken = _log_broken
         bootstrap.install(self.cluster, config, now())
         users = authentication.Authenticator({token: ADMIN}, lambda given: self.cluster.api.bearer(given, now()), names)

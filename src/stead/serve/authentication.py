@@ -19,6 +19,7 @@ from stead.api.request import ADMIN, User
 from stead.serve.tls import write_private
 
 EVERYONE = "system:authenticated"
+KEY_BYTES = 32
 WEBSOCKET_TOKEN = "base64url.bearer.authorization.k8s.io."
 
 Headers = Mapping[str, str]
@@ -95,6 +96,17 @@ def admin_token(path: Path) -> str:
     token = secrets.token_urlsafe(32)
     write_private(path, token.encode() + b"\n")
     return token
+
+
+def signing_key(path: Path) -> bytes:
+    """The key kept in `path` that signs service account tokens, made when there is none. Raises OSError."""
+    if path.is_file():
+        key = path.read_bytes()
+        if len(key) == KEY_BYTES:
+            return key
+    key = secrets.token_bytes(KEY_BYTES)
+    write_private(path, key)
+    return key
 
 
 def _unpacked(word: str) -> str:
