@@ -340,3 +340,37 @@ def test_who_is_not_root_may_still_write_to_dev_stdout(tier: str, play: Play) ->
         assert tier == "user" or said[2] == "0 2000"
 
     play(tier, scenario)
+
+
+@pytest.mark.parametrize("tier", SPACES)
+def test_a_mount_inside_a_read_only_volume(tier: str, play: Play) -> None:
+    """A secret inside a configMap's directory: its place is made first, and stays when the files are replaced."""
+
+    async def scenario(machine: Machine) -> None:
+        outer, inner = (VolumeFiles(name, (File(name, name.encode()),)) for name in ("outer", "inner"))
+        await machine.sandbox("a", volumes=(outer, inner))
+        mounts = (Mount("volume:outer", "/mnt/settings", True), Mount("volume:inner", "/mnt/settings/secret", True))
+        started = await machine.start("a", "sleep", "60", mounts=mounts)
+        assert isinstance(started, ContainerStarted), started
+        machine.send(UpdateVolume(pod("a"), "uid-a", VolumeFiles("outer", (File("outer", b"new"),))))
+        await machine.start(
+            "a", "cat", "/mnt/settings/outer", "/mnt/settings/secret/inner", mounts=mounts, container="d"
+        )
+        await machine.exited("a", "d")
+        assert LogReader(machine.log("a", "d")).read().decode().split() == ["newinner"]
+
+    play(tier, scenario)
+
+
+def test_a_claims_volume_is_given_to_the_pods_group_once(play: Play) -> None:
+    async def scenario(machine: Machine) -> None:
+        volume = machine.place / "claim"
+        volume.mkdir(mode=0o755)
+        await machine.sandbox("a", fs_group=2000)
+        for attempt, command in enumerate(("mkdir -m 700 /data/own", "stat -c %a:%g /data /data/own")):
+            mounts = (Mount(str(volume), "/data", is_grouped=True),)
+            await machine.start("a", "sh", "-c", command, attempt=attempt, mounts=mounts, run_as_user=1234)
+            await machine.exited("a", attempt=attempt)
+        assert LogReader(machine.log("a", attempt=1)).read().decode().split() == ["2775:2000", "2700:2000"]
+
+    play("root", scenario)

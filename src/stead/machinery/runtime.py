@@ -20,7 +20,8 @@ class Mount(Struct, frozen=True):
     `source` is an absolute host path, or `volume:NAME[/sub]`, a directory the runtime keeps under the pod's own
     directory (a `VolumeFiles` or `EmptyDir` of the sandbox). `host_type` is a hostPath's type (`DirectoryOrCreate`,
     `FileOrCreate`, `Directory`, `File`, `Socket`, ...), "" checks nothing. `within` is set for a subPath: the volume
-    `source` is a part of; directories missing below it are made, and no link may lead out of it.
+    `source` is a part of; directories missing below it are made, and no link may lead out of it. `is_grouped`: the
+    volume belongs to the pod's fsGroup.
     """
 
     source: str
@@ -28,6 +29,7 @@ class Mount(Struct, frozen=True):
     is_read_only: bool = False
     host_type: str = ""
     within: str = ""
+    is_grouped: bool = False
 
 
 class File(Struct, frozen=True):

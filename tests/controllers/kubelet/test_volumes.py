@@ -40,7 +40,7 @@ CONFIG = {"name": "v", "configMap": {"name": "settings"}}
     "source, mount, expected",
     [
         ({"hostPath": {"path": "/srv/1"}}, {}, Mount("/srv/1", "/data")),
-        ({"local": {"path": "/srv/1"}}, {}, Mount("/srv/1", "/data", host_type="Directory")),
+        ({"local": {"path": "/srv/1"}}, {}, Mount("/srv/1", "/data", host_type="Directory", is_grouped=True)),
         ({"hostPath": {"path": "/srv/1"}}, {"readOnly": True}, Mount("/srv/1", "/data", True)),
         ({"hostPath": {"path": "/srv/1"}}, {"subPath": "a/b"}, Mount("/srv/1/a/b", "/data", within="/srv/1")),
     ],
@@ -49,6 +49,14 @@ def test_a_claim_is_the_path_of_its_volume(source, mount, expected):
     world = World(a_pod(mounted(**mount), volumes=[CLAIM]), a_claim(), a_volume(**source))
     world.run()
     assert world.sent_of(StartContainer)[0].mounts == (expected,)
+
+
+def test_a_provisioned_volume_is_open_to_the_pods_users_and_belongs_to_its_group():
+    volume = a_volume(hostPath={"path": "/srv/1", "type": "DirectoryOrCreate"})
+    volume["metadata"]["annotations"] = {"pv.kubernetes.io/provisioned-by": "stead.dev/directory"}
+    world = World(a_pod(mounted(), volumes=[CLAIM]), a_claim(), volume)
+    world.run()
+    assert world.sent_of(StartContainer)[0].mounts == (Mount("/srv/1", "/data", is_grouped=True),)
 
 
 def test_an_unbound_claim_is_waited_for():

@@ -15,14 +15,16 @@ from stead.machinery.runtime import EmptyDir, File, Mount, VolumeFiles
 FILE_MODE = 0o644
 TOKEN_SECONDS = 3600
 ADMITTED = "kube-api-access-"
+PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 
 
 class Place(Struct, frozen=True):
-    """A path of the host that a volume is."""
+    """A path of the host that a volume is. `is_grouped`: fsGroup counts here (not for a hostPath of the user's)."""
 
     source: str
     host_type: str = ""
     is_read_only: bool = False
+    is_grouped: bool = False
 
 
 class Problem(Struct, frozen=True):
@@ -73,8 +75,9 @@ def _mount(entry: Json, place: Place, values: Mapping[str, str]) -> Mount:
     part = entry.get("subPath") or expand(entry.get("subPathExpr") or "", values)
     is_read_only = place.is_read_only or bool(entry.get("readOnly"))
     if not part:
-        return Mount(place.source, entry["mountPath"], is_read_only, place.host_type)
-    return Mount(f"{place.source}/{part}", entry["mountPath"], is_read_only, within=place.source)
+        return Mount(place.source, entry["mountPath"], is_read_only, place.host_type, is_grouped=place.is_grouped)
+    source = f"{place.source}/{part}"
+    return Mount(source, entry["mountPath"], is_read_only, within=place.source, is_grouped=place.is_grouped)
 
 
 # --- sources
@@ -101,9 +104,11 @@ def _claim(observed: Observed, volume: Json, settings: Settings) -> Place | Prob
         return _unmounted(volume, f"error processing PVC {name}: PVC is not bound")
     is_read_only = bool(asked.get("readOnly"))
     if host := dig(bound, "spec", "hostPath"):
+        if PROVISIONED_BY in meta.annotations(bound):  # made for this claim: open to whoever the pod runs as
+            return Place(host["path"], "", is_read_only, is_grouped=True)
         return Place(host["path"], host.get("type") or "", is_read_only)
     if local := dig(bound, "spec", "local"):
-        return Place(local["path"], "Directory", is_read_only)
+        return Place(local["path"], "Directory", is_read_only, is_grouped=True)
     return _failed(volume, f'volume "{meta.name(bound)}" is neither a hostPath nor a local volume')
 
 

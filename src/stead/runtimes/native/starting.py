@@ -127,7 +127,14 @@ def _mounts(start: StartContainer, image: Image, pod: Pod) -> list[tuple[str, st
     found = [
         (volumes.source_of(mount, own), mount.target, mount.is_read_only) for mount in (*image.mounts, *start.mounts)
     ]
-    return sorted(found, key=lambda mount: mount[1].rstrip("/").count("/"))
+    mounts = sorted(found, key=lambda mount: mount[1].rstrip("/").count("/"))
+    if pod.tier != "plain":
+        volumes.make_places(mounts)
+    if pod.group is not None:
+        for mount in start.mounts:
+            if mount.is_grouped:
+                volumes.give_to_group_once(mount.within or mount.source, pod.group)
+    return mounts
 
 
 def _pod_files(pod: Pod, mounts: list[tuple[str, str, bool]]) -> list[tuple[str, str]]:

@@ -67,7 +67,7 @@ def _replace_files(place: str, volume: VolumeFiles) -> None:
 def _link_heads(place: str, heads: set[str]) -> None:
     """One link for each top name, through the one link that moves."""
     for name in sorted(set(os.listdir(place)) - heads):
-        if not name.startswith(".."):
+        if os.path.islink(os.path.join(place, name)) and name != _DATA:  # directories are places for other mounts
             os.unlink(os.path.join(place, name))
     for name in sorted(heads):
         with contextlib.suppress(FileExistsError):
@@ -86,6 +86,36 @@ def give_to_group(place: str, group: int) -> None:
                 mode = stat.S_IMODE(os.stat(entry).st_mode)
                 is_directory = os.path.isdir(entry)
                 os.chmod(entry, mode | 0o060 | (0o2010 if is_directory else 0))
+
+
+def give_to_group_once(place: str, group: int) -> None:
+    """fsGroup for a volume that outlives its pods: nothing is changed where its root belongs to the group already."""
+    found = os.stat(place)
+    if found.st_gid != group or found.st_mode & 0o2070 != 0o2070:
+        give_to_group(place, group)
+
+
+def make_places(mounts: list[tuple[str, str, bool]]) -> None:
+    """Where one mount lies inside another that is read-only, make its place there first: inside it is too late."""
+    for source, target, _ in mounts:
+        outer = [mount for mount in mounts if _is_below(target, mount[1])][-1:]  # the innermost of them
+        for root, path, is_read_only in outer:
+            if is_read_only:
+                with contextlib.suppress(OSError):  # what cannot be made is told by the mount that fails
+                    _make_place(source, inside.follow(root, os.path.relpath(target, path)))
+
+
+def _is_below(path: str, other: str) -> bool:
+    return path.rstrip("/").startswith(other.rstrip("/") + "/")
+
+
+def _make_place(source: str, place: str) -> None:
+    if os.path.isdir(source):
+        os.makedirs(place, exist_ok=True)
+        return
+    os.makedirs(os.path.dirname(place), exist_ok=True)
+    with open(place, "x"):
+        pass
 
 
 def source_of(mount: Mount, directory: str) -> str:
