@@ -1,4 +1,4 @@
-"""The README's tour as it stands: `$` lines are commands, the lines below what they print (... is anything)."""
+"""The tours of README and docs as they stand: `$` lines are commands, below is what they print (... is anything)."""
 
 import os
 import re
@@ -15,9 +15,9 @@ pytestmark = [pytest.mark.shell, pytest.mark.anyone]
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def steps() -> Iterator[tuple[str, str]]:
+def steps(page: str) -> Iterator[tuple[str, str]]:
     """Every command of the tour with what it should print."""
-    for block in BLOCK.findall((ROOT / "README.md").read_text()):
+    for block in BLOCK.findall((ROOT / page).read_text()):
         for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, printed = step.partition("\n")
             yield command, printed
@@ -32,7 +32,8 @@ def as_pattern(printed: str) -> str:
     return "".join(lines) + r"\s*\Z"
 
 
-def test_the_tour(folder: Path) -> None:
+@pytest.mark.parametrize("page", ["README.md", "docs/explain.md"])
+def test_the_tour(folder: Path, page: str) -> None:
     home = folder / "home"
     home.mkdir()
     tools = f"{Path(os.sys.executable).parent}:{ROOT / '.tools' / 'bin'}:{folder}"  # type: ignore[attr-defined]
@@ -43,7 +44,7 @@ def test_the_tour(folder: Path) -> None:
     environment.pop("KUBECONFIG", None)
     environment.pop("STEAD_HOME", None)
     try:
-        for words, printed in steps():
+        for words, printed in steps(page):
             if words.startswith("export "):
                 name, _, value = words.removeprefix("export ").partition("=")
                 environment[name] = value.replace("~", str(home))
