@@ -104,7 +104,8 @@ def changes(code: int) -> list[Any]:
         target = target_of(path, BUILT_IN)
         if target is None or "?" in request["path"]:
             continue
-        if answer["status"] == code and request["method"] in ("PUT", "PATCH") and path.partition("/status")[0] in seen:
+        is_change = request["method"] in ("PUT", "PATCH") and not _is_patching_alone(request)
+        if answer["status"] == code and is_change and path.partition("/status")[0] in seen:
             found.append(pytest.param(name, target, request, seen[path.partition("/status")[0]], answer, id=name))
         is_object = isinstance(answer["body"], dict) and answer["body"].get("kind") == target.kind.name
         if answer["status"] in (200, 201) and is_object:
@@ -113,13 +114,16 @@ def changes(code: int) -> list[Any]:
     return found
 
 
+def _is_patching_alone(request: Json) -> bool:
+    """A patch that does not apply is refused before any kind is asked: `tests/conversations` holds those."""
+    return isinstance(request["body"], list) or "apply-patch" in request["headers"].get("Content-Type", "")
+
+
 @pytest.mark.parametrize(("name", "target", "request_", "old", "answer"), changes(422))
 def test_what_could_not_be_changed_has_the_recorded_causes(
     name: str, target: Target, request_: Json, old: Json, answer: Json
 ) -> None:
     kind, body = target.kind, request_["body"]
-    if isinstance(body, list) or "apply-patch" in request_["headers"].get("Content-Type", ""):
-        pytest.skip("a patch that does not apply is the api room's")
     sent = patches.merge_patch(old, body) if request_["method"] == "PATCH" else body
     new = kind.default(decoding.canonical(kind.type, {**sent, "metadata": {**old["metadata"], **sent["metadata"]}}))
     if target.subresource == "status":

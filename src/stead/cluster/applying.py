@@ -5,6 +5,7 @@ together with what had been applied before.
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -33,37 +34,31 @@ class Applied(Struct, frozen=True):
 
 def apply(manifests: Sequence[Manifest], ask: DoRequest, registry: Registry = BUILT_IN) -> list[Applied]:
     """Apply in order; raises ManifestError with every document that is refused, before anything is written."""
-    targets = [(manifest, *_target(manifest, registry)) for manifest in manifests]
+    targets = [_target(manifest, registry) for manifest in manifests]
     made_here = {m.obj["metadata"]["name"] for m in manifests if m.obj["kind"] == "Namespace"}
-    refusals = []
-    for manifest, _, path in targets:
-        if dig(manifest.obj, "metadata", "namespace") in made_here:
-            continue
-        answer = ask(
-            "PATCH", f"{path}?fieldManager=stead&force=true&fieldValidation=Strict&dryRun=All", manifest.obj, APPLY
-        )
-        refusals += _refusal(manifest, answer)
+    tried = [t for t in targets if dig(t.manifest.obj, "metadata", "namespace") not in made_here]
+    refusals = [told for target in tried for told in _refusal(target, _patch(target, ask, "&dryRun=All"))]
     if refusals:
         raise ManifestError("\n".join([*refusals, "nothing was applied"]))
     done: list[Applied] = []
-    for manifest, kind, path in targets:
-        done.append(_apply(manifest, kind, path, ask, done))
+    for target in targets:
+        before = _version(ask("GET", target.path, None, ""))
+        answer = _patch(target, ask)
+        refused = _refusal(target, answer)
+        if refused:
+            told = f"applied before that: {', '.join(map(str, done))}" if done else "nothing was applied"
+            raise ManifestError("\n".join([*refused, told]))
+        done.append(_applied(target, answer, before))
     return done
 
 
-def _apply(manifest: Manifest, kind: Kind, path: str, ask: DoRequest, done: list[Applied]) -> Applied:
-    before = _version(ask("GET", path, None, ""))
-    answer = ask("PATCH", f"{path}?fieldManager=stead&force=true&fieldValidation=Strict", manifest.obj, APPLY)
-    refused = _refusal(manifest, answer)
-    if refused:
-        told = f"applied before that: {', '.join(map(str, done))}" if done else "nothing was applied"
-        raise ManifestError("\n".join([*refused, told]))
-    obj = decode(answer.body)
-    unchanged = "unchanged" if obj["metadata"].get("resourceVersion") == before else "configured"
-    return Applied(obj, kind, "created" if answer.code == 201 else unchanged)
+class _Target(NamedTuple):
+    manifest: Manifest
+    kind: Kind
+    path: str
 
 
-def _target(manifest: Manifest, registry: Registry) -> tuple[Kind, str]:
+def _target(manifest: Manifest, registry: Registry) -> _Target:
     obj = manifest.obj
     kind = registry.by_type(obj["apiVersion"], obj["kind"])
     if kind is None:
@@ -72,17 +67,28 @@ def _target(manifest: Manifest, registry: Registry) -> tuple[Kind, str]:
         told = f"stead does not serve kind {obj['kind']} of {obj['apiVersion']}{hint}"
         raise ManifestError(f"{manifest.place}: {told}\nnothing was applied")
     namespace = dig(obj, "metadata", "namespace", default="default") if kind.is_namespaced else ""
-    return kind, path_of(kind, namespace, obj["metadata"]["name"])
+    return _Target(manifest, kind, path_of(kind, namespace, obj["metadata"]["name"]))
 
 
-def _refusal(manifest: Manifest, answer: Response) -> list[str]:
+def _patch(target: _Target, ask: DoRequest, more: str = "") -> Response:
+    options = f"fieldManager=stead&force=true&fieldValidation=Strict{more}"
+    return ask("PATCH", f"{target.path}?{options}", target.manifest.obj, APPLY)
+
+
+def _applied(target: _Target, answer: Response, before: str) -> Applied:
+    obj = decode(answer.body)
+    unchanged = "unchanged" if obj["metadata"].get("resourceVersion") == before else "configured"
+    return Applied(obj, target.kind, "created" if answer.code == 201 else unchanged)
+
+
+def _refusal(target: _Target, answer: Response) -> list[str]:
     if answer.code < 400:
         return []
     status = decode(answer.body)
     causes = dig(status, "details", "causes", default=[])
     if not causes:
-        return [f"{manifest.place}: {status['message']}"]
-    return [f"{manifest.place}: {cause.get('field', '')}: {cause['message']}" for cause in causes]
+        return [f"{target.manifest.place}: {status['message']}"]
+    return [f"{target.manifest.place}: {cause.get('field', '')}: {cause['message']}" for cause in causes]
 
 
 def _version(answer: Response) -> str:
