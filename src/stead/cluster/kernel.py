@@ -131,9 +131,14 @@ class Cluster:
         self._tidy(now)
         return rounds
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether there are changes that the cache has not seen."""
+        return self._cursor.revision < self.store.revision
+
     def next_wake(self) -> float | None:
         """Monotonic seconds when `step` will have work: minus infinity is now, None is not before something happens."""
-        if self._cursor.revision < self.store.revision:
+        if self.is_behind:
             return float("-inf")
         wakes = [wake for wake in (self.engine.next_wake(), self.runtime.next_wake()) if wake is not None]
         return min(wakes) if wakes else None

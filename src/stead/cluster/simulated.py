@@ -20,7 +20,7 @@ from stead.machinery.errors import BadRequest
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, encode
 from stead.machinery.plan import Action, AnyController, Lost, Outcome, Waiting
-from stead.machinery.runtime import RuntimeAction
+from stead.machinery.runtime import RuntimeAction, RuntimeEvent
 from stead.machinery.times import Now
 from stead.runtimes.simulated import SimulatedRuntime
 from stead.store.log import Store
@@ -38,14 +38,31 @@ class Died(Exception):
 
 
 class MortalRuntime(SimulatedRuntime):
-    """The simulated runtime, and the last moment to die before it hears of anything."""
+    """The simulated runtime, with the last moment to die before it hears of anything, and a say in what comes first."""
 
     is_deaf = False
+    is_asked = False  # nothing comes but what is picked
+    picked: int | None = None
 
     def send(self, action: RuntimeAction, now: Now) -> None:
         if self.is_deaf:
             raise Died
         super().send(action, now)
+
+    def take(self, now: Now) -> list[RuntimeEvent]:
+        if not self.is_asked or self._is_cut_off:
+            return super().take(now)
+        picked, self.picked = self.picked, None
+        if picked is None or picked >= len(self._future):
+            return []
+        self._future.sort()
+        _, _, deed = self._future.pop(picked)
+        event = deed(now)
+        return [event] if event is not None else []
+
+    def coming(self) -> list[float]:
+        """When things will come, soonest first; each of them might be next if time were not so regular."""
+        return [] if self._is_cut_off else [mono for mono, _, _ in sorted(self._future)]
 
 
 class Simulation:
@@ -197,11 +214,14 @@ class Simulation:
     # --- what goes wrong
 
     def crash(self) -> None:
-        """stead dies and comes back: what was in memory is gone, containers ran on."""
+        """stead dies and comes back: what was in memory is gone, containers ran on.
+
+        It does not come back without its runtime, so a node that was lost is there again.
+        """
         self.deaths += 1
+        self._is_node_lost = False
         self._build()
-        if not self._is_node_lost:
-            self.runtime.recover(self.now)
+        self.runtime.recover(self.now)
 
     def crash_after(self, actions: int, how: str = "between") -> None:
         """stead dies at its next action but `actions`.

@@ -79,12 +79,12 @@ class Story:
 
     def run(self) -> None:
         self.world.begin()
-        self._look()
+        self.look()
         began = self.world.simulation.now.mono
         for step in self.ending.schedule.steps:
             self._run_until(began + step.at)
-            self._happen(step)
-        self._calm()
+            self.happen(step)
+        self.calm()
 
     def note(self, round_: Round) -> None:
         """Fold a round into the digest, by which two runs are compared."""
@@ -99,10 +99,10 @@ class Story:
 
     # --- inside
 
-    def _happen(self, step: Step) -> None:
+    def happen(self, step: Step) -> None:
         answer = self.world.happen(step)
         self._on_step(self.world.simulation.now.mono, str(step), answer)
-        self._look()
+        self.look()
 
     def _run_until(self, until: float) -> None:
         simulation = self.world.simulation
@@ -111,19 +111,19 @@ class Story:
             if not simulation.advance(until):
                 return
             simulation.step()
-            self._look()
+            self.look()
             self._at_once = self._at_once + 1 if simulation.now.mono == before else 0
             if self._at_once > MOST_STEPS_AT_ONCE:
                 raise Broken(f"{MOST_STEPS_AT_ONCE} steps and no time passes{self._waits()}")
             if simulation.steps > MOST_STEPS:
                 raise Broken(f"more than {MOST_STEPS} steps{self._waits()}")
 
-    def _look(self) -> None:
+    def look(self) -> None:
         broken = self.watchman.look()
         if broken:
             raise Broken("; ".join(broken))
 
-    def _calm(self) -> None:
+    def calm(self) -> None:
         """Everything must come to rest, or say why it cannot, and the remedy it names must help."""
         simulation = self.world.simulation
         self._on_step(simulation.now.mono, "calm", "")
@@ -142,8 +142,8 @@ class Story:
         self._tried[str(step)] += 1
         if self._tried[str(step)] > MOST_ALIKE:
             for key in self.watchman.sets():
-                self._happen(a_step(0, "partition", set=key.name, partition=0))
-        self._happen(step)
+                self.happen(a_step(0, "partition", set=key.name, partition=0))
+        self.happen(step)
 
     def _rest(self, until: float) -> list[str]:
         """Run until nothing is missing, twice some time apart, or nothing happens any more; answers what is missing."""

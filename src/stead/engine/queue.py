@@ -72,6 +72,10 @@ class Queue(Generic[ItemT]):
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
+    def waiting(self) -> list[ItemT]:
+        """Everything that is due or will be, in the order in which it will be served."""
+        return [*self._ready, *sorted(self._due, key=self._due.__getitem__)]
+
     def __len__(self) -> int:
         return len(self._ready)
 

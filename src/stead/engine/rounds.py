@@ -113,6 +113,10 @@ class Engine:
             for place, (controller, counted) in enumerate(zip(self.controllers, counts, strict=True))
         ]
 
+    def waiting(self) -> list[Turn]:
+        """Every key that is due or will be."""
+        return self._queue.waiting()
+
     def next_wake(self) -> float | None:
         return self._queue.next_wake()
 
