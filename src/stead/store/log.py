@@ -333,14 +333,23 @@ class Store:
             heads[key.namespace, key.name] = row
 
     def _read_log(self, after: int, until: int, kind: str) -> list[Change]:
-        past = f"""SELECT log.revision, log.type, log.kind, log.namespace, log.name, log.body, before.body
+        """From the file; a past that is damaged there is as good as forgotten."""
+        past = f"""SELECT log.revision, log.type, log.kind, log.namespace, log.name, log.body, log.sum, before.body
                    FROM log LEFT JOIN log AS before ON before.revision = log.previous
                    WHERE log.revision > ? AND log.revision <= ? {"AND log.kind = ?" if kind else ""}
                    ORDER BY log.revision"""
-        return [_change(*row) for row in self._db.execute(past, (after, until, kind) if kind else (after, until))]
+        span = (after, until, kind) if kind else (after, until)
+        try:
+            return [_change(*row) for row in self._db.execute(past, span)]
+        except (sqlite3.DatabaseError, ValueError) as error:
+            raise Expired(f"too old resource version: {after} (what came after it cannot be read: {error})") from error
 
 
-def _change(revision: int, type_: int, kind: str, namespace: str, name: str, body: bytes, old: bytes | None) -> Change:
+def _change(
+    revision: int, type_: int, kind: str, namespace: str, name: str, body: bytes, sum_: int, old: bytes | None
+) -> Change:
+    if zlib.crc32(body) != sum_:
+        raise ValueError(f"revision {revision} is not as it was written")
     before = decode(old) if old is not None else None
     return Change(WatchEvent(TYPES[type_], Key(kind, namespace, name), decode(body), before, revision), body)
 
