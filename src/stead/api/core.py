@@ -24,6 +24,7 @@ class Settings(Struct, frozen=True):
     node_ports: range = range(30000, 32768)
     server_address: str = "127.0.0.1:6443"
     token_key: bytes = b""
+    admin_token: str = ""
 
 
 class Core:

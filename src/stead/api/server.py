@@ -76,11 +76,14 @@ class Api(Door):
         node_ports: range = range(30000, 32768),
         server_address: str = "127.0.0.1:6443",
         token_key: bytes = b"",
+        admin_token: str = "",
         authorize: Authorize | None = None,
     ) -> None:
-        """`token_key` signs service account tokens; without one, a key is drawn that lasts as long as this Api."""
+        """`token_key` signs service account tokens; without one, a key is drawn that lasts as long as this Api.
+        `admin_token` is the administrator's own, which reviews of tokens know too.
+        """
         key = token_key or chance.randbytes(32)
-        settings = Settings(cluster_domain, service_cidr, node_ports, server_address, key)
+        settings = Settings(cluster_domain, service_cidr, node_ports, server_address, key, admin_token)
         super().__init__(Core(store, registry.extended(*reviews.KINDS), chance, settings))
         self._authorize = authorize or authorization.by_roles(self.core)
         self._sources: dict[str, computed.Source] = {}

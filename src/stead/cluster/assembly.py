@@ -52,6 +52,7 @@ class Surroundings(Struct, frozen=True):
     authority: str = ""
     clock: Callable[[], Now] | None = None
     token_key: bytes = b""
+    admin_token: str = ""
 
 
 def cluster(
@@ -66,6 +67,7 @@ def cluster(
         cluster_domain=config.cluster_domain,
         service_cidr=config.service_cidr,
         token_key=around.token_key,
+        admin_token=around.admin_token,
     )
     settings = Settings(config.cluster_domain, make_token=PodTokens(api, around.clock) if around.clock else None)
     makers = _makers(config, around.facts or Facts(config.node), around.authority, settings)

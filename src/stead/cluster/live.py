@@ -83,6 +83,7 @@ class Live:
             authority=certificates.authority.read_text(),
             clock=now,
             token_key=authentication.signing_key(config.data / "pki" / "tokens.key"),
+            admin_token=token,
         )
         self.cluster = assembly.cluster(config, self._store, self.runtime, SystemRandom(), around=around)
         self.cluster.engine.on_broken = _log_broken
