@@ -139,6 +139,9 @@ def terminating_claim(observed: Observed, ordinal: int, claim: Json) -> Waiting:
     text = f"{pod} waits: its claim {name} is being deleted"
     held = ", ".join(meta.finalizers(claim))
     remedy = f"whoever set the finalizer {held} must take it off; a new claim follows then" if held else ""
+    slot = observed.roster.at.get(ordinal)
+    if slot is not None and slot.is_pending and not slot.is_terminating:
+        remedy = f"{pod} itself holds it: {observed.kubectl} delete pod {pod}"
     about = Key("PersistentVolumeClaim", observed.spec.namespace, name)
     return Waiting(text, "PVC-4", about, _deleted(claim), remedy)
 
