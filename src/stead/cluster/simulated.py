@@ -204,6 +204,12 @@ class Simulation:
         is_quiet = self.next_wake() != float("-inf")
         return is_quiet and all(map(is_settled, self.cluster.cache.all("StatefulSet")))
 
+    def is_to_be_tried_again(self) -> bool:
+        """Whether some set's next round is already appointed."""
+        engines = [self.cluster.engine, *([self.distant.engine] if self.distant else [])]
+        turns = [engine.controllers[turn.controller].name for engine in engines for turn in engine.waiting()]
+        return StatefulSetController.name in turns
+
     def waits(self, key: Key) -> list[Waiting]:
         """Why an object is not as its spec wants it, in the words of whoever works on it."""
         found = self.cluster.journal.waits(key)

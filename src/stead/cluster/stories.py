@@ -22,6 +22,7 @@ MOST_STEPS = 60_000  # of a whole story
 MOST_STEPS_AT_ONCE = 3_000  # without the clock moving
 STILL_SECONDS = 330.0  # without a change: what has not happened by then waits for somebody
 STILL_WITH_REMEDY_SECONDS = 45.0
+LONGEST_BACKOFF_SECONDS = 1_100.0  # Q-1: a set that fails may be tried again so late
 CALM_SECONDS = 4_000.0
 MOST_REMEDIES, MOST_ALIKE = 16, 2
 REMEDY = re.compile(r"\bdelete (that pod|pod|pvc)\b ?([a-z0-9-]*)")
@@ -156,10 +157,15 @@ class Story:
             if not missing and is_sure:
                 return []
             is_sure = not missing
-            patience = STILL_WITH_REMEDY_SECONDS if self._remedies else STILL_SECONDS
-            is_still = simulation.now.mono - self.watchman.last_change > patience
+            is_still = simulation.now.mono - self.watchman.last_change > self._patience()
             if missing and (is_still or simulation.now.mono > until):
                 return missing
+
+    def _patience(self) -> float:
+        """How long nothing may happen before it is called still."""
+        if self._remedies:
+            return STILL_WITH_REMEDY_SECONDS
+        return LONGEST_BACKOFF_SECONDS if self.world.simulation.is_to_be_tried_again() else STILL_SECONDS
 
     def _is_explained(self, missing: list[str]) -> bool:
         """Every set that something is missing from has somebody who says what it waits for."""
