@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from stead.cli import running
 from stead.cli.options import add_data, complain, data_directory
-from stead.kinds.explanation import EXPLANATION, name_for
+from stead.kinds.explanation import EXPLANATION
 from stead.kinds.kind import Kind
 from stead.kinds.paths import path_of
 from stead.kinds.registry import BUILT_IN
@@ -30,14 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(parsed: argparse.Namespace) -> int:
     word, _, name = parsed.object.partition("/")
     kind = BUILT_IN.by_word(word)
-    if kind is None or not name:
+    if not word or not name:
         return complain(f"{parsed.object!r}: KIND/NAME is wanted, such as sts/web or pod/web-1")
-    namespace = parsed.namespace if kind.is_namespaced else NAMELESS
+    namespace = NAMELESS if kind is not None and not kind.is_namespaced else parsed.namespace
     try:
         client = running.client(data_directory(parsed))
-        explained = client.get(path_of(EXPLANATION, namespace, name_for(kind.id, name)))
+        explained = client.get(path_of(EXPLANATION, namespace, f"{word.lower()}.{name}"))
     except ClientError as error:
-        return complain(_absent(client, kind, namespace, name) if error.code == 404 else error)
+        return complain(_absent(client, kind or word, namespace, name) if error.code == 404 else error)
     except running.NotRunning as error:
         return complain(error)
     print(json.dumps(explained, indent=2) if parsed.output == "json" else "\n".join(lines(explained, time.time())))
@@ -70,8 +70,10 @@ def _named(obj: Json) -> str:
     return f"{obj['kind'].lower()}/{obj['name']}"
 
 
-def _absent(client: Client, kind: Kind, namespace: str, name: str) -> str:
-    """There is no such object; which names are like it, or which there are at all."""
+def _absent(client: Client, kind: Kind | str, namespace: str, name: str) -> str:
+    """There is no such object; which names are like it, or which there are. A custom kind is only a word here."""
+    if isinstance(kind, str):
+        return f"there is no {kind} {name} in namespace {namespace}, or no such kind (see kubectl api-resources)"
     scope = namespace if kind.is_namespaced else ""
     there = [obj["metadata"]["name"] for obj in client.get(path_of(kind, scope))["items"]]
     close = get_close_matches(name, there, n=3, cutoff=0.5) or sorted(there)[:3]

@@ -73,9 +73,13 @@ def _own(engine: Engine, key: Key, now: Now) -> Iterator[Link]:
 
 
 def _leads(engine: Engine, key: Key) -> list[Key]:
-    """Whom an object needs without saying so: a pod its claims."""
-    pod = engine.cache.get(key) if key.kind == "Pod" else None
-    return [Key(CLAIM, key.namespace, name) for name in PodView(pod).claim_names()] if pod is not None else []
+    """Whom an object needs without saying so: a pod its claims and its node."""
+    obj = engine.cache.get(key) if key.kind == "Pod" else None
+    if obj is None:
+        return []
+    pod = PodView(obj)
+    claims = [Key(CLAIM, key.namespace, name) for name in pod.claim_names()]
+    return [*claims, Key("Node", "", pod.node)] if pod.node else claims
 
 
 def _refusals(engine: Engine, key: Key) -> Iterator[Link]:

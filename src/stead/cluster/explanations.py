@@ -69,7 +69,7 @@ class Explanations:
 
     def _reference(self, key: Key) -> Json:
         obj = self._engine.cache.get(key)
-        kind = next((kind for kind in self._registry() if key.kind in (kind.id, kind.stored_as)), None)
+        kind = self._registry().find(key.kind)
         told = {
             "apiVersion": kind.api_version if kind else "",
             "kind": kind.name if kind else key.kind,

@@ -67,6 +67,10 @@ class Registry:
     def by_id(self, id: str) -> Kind:
         return self._by_id[id]
 
+    def find(self, id: str) -> Kind | None:
+        """The kind of that id, of which there may be none (stead's private objects)."""
+        return self._by_id.get(id)
+
     def by_word(self, word: str) -> Kind | None:
         """The kind a person means by `sts`, `statefulset`, `StatefulSets` or `statefulsets.apps`."""
         return self._by_word.get(word.lower())
