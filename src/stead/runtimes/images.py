@@ -46,6 +46,7 @@ class Image(Struct, frozen=True):
     layers: tuple[str, ...] = ()
     mounts: tuple[Mount, ...] = ()
     size_bytes: int = 0
+    manifest: str = ""  # its digest, "" for a program of the host
 
 
 class ImageTrouble(Exception):
@@ -181,7 +182,14 @@ class ImageStore:
             stop_signal=process.get("StopSignal") or "SIGTERM",
             layers=tuple(reversed(names)) or (self._empty_layer(),),
             size_bytes=sum(layer["size"] for layer in manifest["layers"]),
+            manifest=digest,
         )
+
+    def blob(self, digest: str) -> Path:
+        """Where a manifest, a config or a layer lies. Raises BadBlob where it is not here."""
+        if not self._blobs.has(digest):
+            raise BadBlob(f"{digest[:80]} is not here")
+        return self._blobs.path(digest)
 
     def _unpacked(self, blob: str, diff_id: str) -> str:
         name = diff_id.partition(":")[2][:_LAYER_NAME]

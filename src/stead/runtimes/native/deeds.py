@@ -30,6 +30,7 @@ from stead.machinery.runtime import (
     VolumeFiles,
     VolumeRemoved,
 )
+from stead.runtimes import probing
 from stead.runtimes.images import Image, ImageTrouble
 from stead.runtimes.layers import remove_tree
 from stead.runtimes.native import files, handlers, probe, recipes, sandbox, starting, volumes, wire
@@ -192,7 +193,7 @@ async def stop_container(node: Node, action: StopContainer) -> None:
 
 
 async def run_probe(node: Node, action: RunProbe) -> None:
-    is_success, message = await handlers.run(node, action)
+    is_success, message = await probing.run(handlers.Reach(node), action)
     identity = (action.pod, action.uid, action.container, action.attempt)
     node.report(Probed(*identity, action.probe, is_success, message))
 
