@@ -324,6 +324,8 @@ STORIES: list[tuple[Callable[[], Simulation], str, tuple[str, ...]]] = [
             "web-0 is terminating, and its node far is not there to confirm its end",
             "rule PR-4",
             "what to do: bring node far back",
+            "because node/far has waited",
+            "stopped posting its status",
         ),
     ),
     (no_service, "sts/web", ('there is no Service "nginx" (serviceName)', "what to do: create a headless Service")),

@@ -67,7 +67,9 @@ class NodeLife:
 def _judged(observed: Observed, now: Now) -> Plan:
     last, grace = _last_word(observed)
     silence = now.wall - last
-    if _is_unknown(observed.node) or silence < 0:
+    if _is_unknown(observed.node):
+        return Plan(waiting=(_waiting(observed.node),))
+    if silence < 0:
         return Plan()
     if silence < grace - SUSPECT_SECONDS:
         return Plan(wake_after_seconds=grace - SUSPECT_SECONDS - silence)
@@ -104,9 +106,15 @@ def _lost(observed: Observed, now: Now) -> Plan:
         subresource="status",
         if_revision=meta.resource_version(node),
     )
-    waiting = Waiting(f"node {name} stopped posting its status", "3.6.1", remedy="see whether it still runs")
     pods = tuple(_unready(observed.pods, now))
-    return Plan((*_unrenewed(observed.lease), *pods, Fence(), status, told), waiting=(waiting,))
+    return Plan((*_unrenewed(observed.lease), *pods, Fence(), status, told), waiting=(_waiting(node),))
+
+
+def _waiting(node: Json) -> Waiting:
+    ready = meta.condition(node, "Ready") or {}
+    since = str(ready.get("lastTransitionTime") or "") if _is_unknown(node) else ""
+    told = f"node {meta.name(node)} stopped posting its status"
+    return Waiting(told, "3.6.1", key_of("Node", node), since, "see whether it still runs")
 
 
 def _unrenewed(lease: Json | None) -> tuple[Action | Fence, ...]:

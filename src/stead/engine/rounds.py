@@ -141,6 +141,7 @@ class Engine:
 
     def _broken(self, turn: Turn, error: Exception, now: Now) -> Round:
         """One key's round is a defect of ours: it backs off, the others go on."""
+        self._retries[turn.controller] += 1
         self._queue.fail(turn, now.mono)
         told = Waiting(f"its round broke: {error!r}", remedy="this is a defect of stead; see its log and report it")
         round_ = Round(now, self.controllers[turn.controller].name, turn.key, (), (told,), is_failed=True)
