@@ -9,6 +9,7 @@ from stead.api.server import Api
 from stead.cluster.config import Config
 from stead.cluster.kernel import Cluster
 from stead.cluster.tokens import PodTokens
+from stead.cluster.ways import Ways
 from stead.controllers import garbage, protection
 from stead.controllers.accounts import RootCertificates, ServiceAccounts
 from stead.controllers.binder.controller import Binder
@@ -45,7 +46,7 @@ class Surroundings(Struct, frozen=True):
     """What only a shell knows.
 
     `facts`: what the node is. `authority`: the CA in PEM. `clock` dates the tokens of pods, which get none without it.
-    `token_key` signs them; without one, they last as long as this process.
+    `token_key` signs them; without one, they last as long as this process. `ways`: how containers find the API.
     """
 
     facts: Facts | None = None
@@ -53,6 +54,7 @@ class Surroundings(Struct, frozen=True):
     clock: Callable[[], Now] | None = None
     token_key: bytes = b""
     admin_token: str = ""
+    ways: Ways = Ways()
 
 
 def cluster(
@@ -69,7 +71,12 @@ def cluster(
         token_key=around.token_key,
         admin_token=around.admin_token,
     )
-    settings = Settings(config.cluster_domain, make_token=PodTokens(api, around.clock) if around.clock else None)
+    settings = Settings(
+        config.cluster_domain,
+        environment=around.ways.every,
+        host_environment=around.ways.host,
+        make_token=PodTokens(api, around.clock) if around.clock else None,
+    )
     makers = _makers(config, around.facts or Facts(config.node), around.authority, settings)
     controllers = [make() for name, make in makers.items() if name in config.controllers]
     return Cluster(store, api, controllers=controllers, indexes=_indexes(config), runtime=runtime, node=config.node)

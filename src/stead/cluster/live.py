@@ -5,6 +5,8 @@ import gc
 import logging
 import os
 import resource
+import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -12,7 +14,7 @@ from random import SystemRandom
 
 from stead.api import tokens
 from stead.api.request import ADMIN, Request, Response, Stream, User
-from stead.cluster import assembly, bootstrap, machine, process
+from stead.cluster import assembly, bootstrap, machine, process, ways
 from stead.cluster.config import Config
 from stead.cluster.kernel import Cluster
 from stead.dns import answer
@@ -74,9 +76,11 @@ class Live:
         config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         _raise_open_files()
         self._store = Store(str(config.store_path), is_durable=config.is_durable)
-        names = tls.server_names(config.cluster_domain)
+        names = tls.server_names(config.cluster_domain, [ways.service_address(config)])
         certificates = tls.certificates(config.data / "pki", names, time.time())
         token = authentication.admin_token(config.data / "token")
+        listener = self._bound()
+        self.port = int(listener.getsockname()[1])
         self.runtime = await self._start_runtime()
         around = assembly.Surroundings(
             facts=machine.facts(config),
@@ -84,6 +88,7 @@ class Live:
             clock=now,
             token_key=authentication.signing_key(config.data / "pki" / "tokens.key"),
             admin_token=token,
+            ways=ways.ways(config, self._tier, self.port),
         )
         self.cluster = assembly.cluster(config, self._store, self.runtime, SystemRandom(), around=around)
         self.cluster.engine.on_broken = _log_broken
@@ -91,7 +96,7 @@ class Live:
         users = authentication.Authenticator({token: ADMIN}, lambda given: self.cluster.api.bearer(given, now()), names)
         self._server = HttpServer(self._handle, users, self._side_door(), now)
         self.cluster.metrics.more += [process.metrics, self._sockets]
-        self.port = await self._listen(tls.server_context(certificates))
+        await self._listen(tls.server_context(certificates), listener)
         self._write_kubeconfig(certificates, token)
         await self._start_dns()
         self._write_state()
@@ -201,10 +206,28 @@ class Live:
             return ClosedDoor(find_pod, runtime.name)
         return StreamDoor(find_pod, runtime, lambda path, asked: LogReader(path, Wanted(*asked)), now)
 
-    async def _listen(self, context: object) -> int:
+    @property
+    def _tier(self) -> str:
+        return self.runtime.tier if isinstance(self.runtime, NativeRuntime) else ""
+
+    async def _listen(self, context: ssl.SSLContext, listener: socket.socket) -> None:
+        """For people on loopback, for pods at the address of the service `kubernetes`."""
+        await self._server.listen_on(context, listener)
+        if self._tier not in ("root", "user"):
+            return
+        assert isinstance(self.runtime, NativeRuntime)
+        address = ways.service_address(self.config)
+        try:
+            inside = await self.runtime.bind_tcp(ways.SERVICE_PORT, address)
+            await self._server.listen_on(context, inside)
+        except OSError as error:
+            log.warning("pods cannot reach the API at %s: %s", address, error)
+
+    def _bound(self) -> socket.socket:
+        """The API's place on loopback, taken before anything else is begun."""
         config = self.config
         try:
-            return await self._server.listen(context, config.host, config.port)  # type: ignore[arg-type]
+            return socket.create_server((config.host, config.port))
         except OSError as error:
             why = f"{config.host}:{config.port} is taken" if error.errno == 98 else f"{error.strerror}"
             remedy = "choose another with --port, or --port 0 for any free one"

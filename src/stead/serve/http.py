@@ -6,6 +6,7 @@ group commit). Nothing here knows a verb or a kind.
 
 import asyncio
 import logging
+import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -69,8 +70,16 @@ class HttpServer:
 
     async def listen(self, tls: ssl.SSLContext | None, host: str, port: int) -> int:
         """Listen on one address; answers the port (the one chosen, for port 0). Raises OSError where it is taken."""
+        return await self._serve(tls, host=host, port=port)
+
+    async def listen_on(self, tls: ssl.SSLContext | None, bound: socket.socket) -> int:
+        """Listen on a socket that is bound already, wherever it was made; answers its port. It is ours from now on."""
+        return await self._serve(tls, sock=bound)
+
+    async def _serve(self, tls: ssl.SSLContext | None, **where: Any) -> int:
+        patience = 10 if tls else None
         server = await self._loop.create_server(
-            lambda: Connection(self), host, port, ssl=tls, backlog=1024, ssl_handshake_timeout=10 if tls else None
+            lambda: Connection(self), ssl=tls, backlog=1024, ssl_handshake_timeout=patience, **where
         )
         self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])

@@ -26,8 +26,10 @@ class Missing(Struct, frozen=True):
 
 
 def resolve(observed: Observed, container: Json, settings: Settings) -> Environment:
-    """All variables of one container, later ones over earlier: the cluster's, services', envFrom, env."""
-    values = {**dict(settings.environment), **servicelinks.variables(observed)}
+    """All variables of one container, later ones over earlier: services', the cluster's, envFrom, env."""
+    values = {**servicelinks.variables(observed), **dict(settings.environment)}
+    if dig(observed.pod, "spec", "hostNetwork"):
+        values.update(settings.host_environment)
     for source in container.get("envFrom") or ():
         found = _all_of(observed, source)
         if isinstance(found, Missing):

@@ -143,6 +143,8 @@ class Keeper:
                     self._make_shim(message["pod"], files[0])
                     return {}, []
                 case "bind":
+                    if self._node_network is not None:
+                        surroundings.have_address(message["address"])
                     return {}, [_bound(message)]
                 case "quit":
                     os._exit(0)
@@ -194,7 +196,7 @@ def _locked(path: str) -> int:
 
 
 def _bound(message: Message) -> int:
-    """A socket on the node's bridge address, listening if it is TCP."""
+    """A socket on an address of the node's bridge, listening if it is TCP."""
     kind = socket.SOCK_DGRAM if message["kind"] == "udp" else socket.SOCK_STREAM
     made = socket.socket(socket.AF_INET, kind)
     try:

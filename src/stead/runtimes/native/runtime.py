@@ -144,14 +144,15 @@ class NativeRuntime:
         """A datagram socket on the node's bridge address. Raises OSError."""
         return await self._bind("udp", port)
 
-    async def bind_tcp(self, port: int) -> socket.socket:
-        """A listening socket on the node's bridge address. Raises OSError."""
-        return await self._bind("tcp", port)
+    async def bind_tcp(self, port: int, address: str = "") -> socket.socket:
+        """A listening socket on the node's bridge address, or on another that the bridge gets. Raises OSError."""
+        return await self._bind("tcp", port, address)
 
-    async def _bind(self, kind: str, port: int) -> socket.socket:
+    async def _bind(self, kind: str, port: int, address: str = "") -> socket.socket:
         keeper = await self._node.keeper()
+        address = address or self.dns_address
         try:
-            descriptor = await keeper.ask_file("bind", kind=kind, port=port, address=self.dns_address)
+            descriptor = await keeper.ask_file("bind", kind=kind, port=port, address=address)
         except Refusal as error:
             raise OSError(str(error)) from error
         bound = socket.socket(fileno=descriptor)

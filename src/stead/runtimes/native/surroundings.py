@@ -21,6 +21,17 @@ def make_node_network(address: str, prefix: int) -> None:
     wires.close()
 
 
+def have_address(address: str) -> None:
+    """One more address on the bridge of the node we are in (a service's), if it has it not yet."""
+    wires = network.Wires()
+    try:
+        wires.add_address(BRIDGE, address, 32)
+    except FileExistsError:
+        pass
+    finally:
+        wires.close()
+
+
 def enter(pod: Message, host_network: int | None) -> None:
     """Leave the node for the pod's own namespaces. `pod` is the keeper's order; raises OSError."""
     if pod["tier"] == "plain":
