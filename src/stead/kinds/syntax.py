@@ -6,12 +6,15 @@ Every function takes a text and answers what is wrong with it: a list of message
 import ipaddress
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from stead.machinery import labels
 
 Faults = Callable[[str], list[str]]
 qualified_name_faults: Faults = labels.key_errors  # a name with an optional DNS prefix and a slash
 label_value_faults: Faults = labels.value_errors
+
+REMEMBERED_ADDRESSES = 65_536  # a service's addresses are judged again with each pod that comes or goes
 
 _LABEL_RE = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN_RE = rf"{_LABEL_RE}(\.{_LABEL_RE})*"
@@ -163,6 +166,7 @@ def ip_faults(text: str) -> list[str]:
     return [] if is_ip(text) else [IP_FAULT]
 
 
+@lru_cache(REMEMBERED_ADDRESSES)
 def is_ip(text: str, version: int = 0) -> bool:
     """Whether a text is an address, of IP version 4 or 6 where one is asked for."""
     try:
@@ -174,6 +178,11 @@ def is_ip(text: str, version: int = 0) -> bool:
 
 def special_ip_faults(text: str, *, allows_loopback: bool = False) -> list[str]:
     """What an address may not be that others are to reach: this host, this link, or nobody."""
+    return list(_special_ip_faults(text, allows_loopback))
+
+
+@lru_cache(REMEMBERED_ADDRESSES)
+def _special_ip_faults(text: str, allows_loopback: bool) -> tuple[str, ...]:
     ip = ipaddress.ip_address(text)
     is_link_multicast = text.startswith(("224.0.0.", "ff02:"))
     ranges = {
@@ -182,7 +191,7 @@ def special_ip_faults(text: str, *, allows_loopback: bool = False) -> list[str]:
         "may not be in the link-local range (169.254.0.0/16, fe80::/10)": ip.is_link_local,
         "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)": is_link_multicast,
     }
-    return [told for told, holds in ranges.items() if holds]
+    return tuple(told for told, holds in ranges.items() if holds)
 
 
 def backstep_faults(path: str) -> list[str]:
