@@ -72,7 +72,7 @@ def read(path: Path, context: str = "") -> Access:
         config = yaml.safe_load(path.read_text())
     except OSError as error:
         raise KubeconfigError(f"{path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise KubeconfigError(f"{path}: not YAML: {error}") from error
     if not isinstance(config, Mapping):
         raise KubeconfigError(f"{path}: not a kubeconfig")
@@ -105,8 +105,9 @@ class _Reader:
         )
 
     def _entry(self, section: str, part: str, name: str) -> Mapping[str, Any]:
-        entries = self._config.get(section) or []
-        found = next((entry.get(part) for entry in entries if entry.get("name") == name), None)
+        entries = self._config.get(section)
+        listed = [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
+        found = next((entry.get(part) for entry in listed if entry.get("name") == name), None)
         if not isinstance(found, Mapping):
             raise KubeconfigError(f'{self._path}: no {part} named "{name}"')
         return found

@@ -2,6 +2,7 @@
 
 import json
 import tarfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ _CONFIG = "application/vnd.oci.image.config.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar"
 _NAMES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
 _CHUNK = 1 << 20
+_JSON_BYTES = 8 << 20
 
 Found = list[tuple[str, str]]
 
@@ -63,11 +65,14 @@ def read(path: Path, blobs: Blobs, architecture: str) -> Found:
 
     Raises OSError, ValueError, BadBlob.
     """
-    with _opened(path) as source:
-        if source.open("index.json") is not None:
-            return _layout(source, blobs, architecture)
-        if source.open("manifest.json") is not None:
-            return _docker(source, blobs)
+    try:
+        with _opened(path) as source:
+            if source.open("index.json") is not None:
+                return _layout(source, blobs, architecture)
+            if source.open("manifest.json") is not None:
+                return _docker(source, blobs)
+    except (EOFError, zlib.error, tarfile.TarError, AttributeError, RecursionError) as error:
+        raise ValueError(f"the archive is damaged: {error}") from error
     raise ValueError("neither an OCI layout (index.json) nor a docker archive (manifest.json)")
 
 
@@ -82,7 +87,7 @@ def _load(source: Source, name: str) -> Any:
     if file is None:
         raise ValueError(f"{name} is missing")
     with file:
-        return json.loads(file.read())
+        return json.loads(file.read(_JSON_BYTES))
 
 
 def _layout(source: Source, blobs: Blobs, architecture: str) -> Found:
