@@ -19,6 +19,7 @@ from stead.machinery.keys import Key
 from stead.machinery.objects import decode
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "web.yaml"
+MAX_PODS = 20_000
 SET = Key("StatefulSet", "default", "web")
 
 
@@ -26,7 +27,7 @@ SET = Key("StatefulSet", "default", "web")
 async def live(runtime: str) -> AsyncIterator[Live]:
     """A stead on a directory of its own, in this process and loop."""
     with tempfile.TemporaryDirectory(prefix="stead-", ignore_cleanup_errors=True) as folder:
-        made = Live(Config(data=Path(folder), port=0, runtime=runtime))
+        made = Live(Config(data=Path(folder), port=0, runtime=runtime, max_pods=MAX_PODS))
         await made.start()
         try:
             yield made

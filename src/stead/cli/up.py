@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what runs containers (native: the best this machine allows)",
     )
     parser.add_argument("--cluster-domain", default="cluster.local", help="the zone of cluster DNS (cluster.local)")
+    parser.add_argument("--max-pods", metavar="N", type=int, default=110, help="how many pods the node takes (110)")
     parser.add_argument("--profile", choices=("v1_36", "v1_37"), default="v1_36", help="whose behaviour (v1_36)")
     parser.add_argument(
         "--wait", metavar="SECONDS", type=float, default=300, help="with -d: how long to wait for all to be ready (300)"
@@ -81,6 +82,7 @@ def _config(parsed: argparse.Namespace) -> Config:
         controllers=names,
         runtime=parsed.runtime,
         profile=parsed.profile,
+        max_pods=parsed.max_pods,
         cluster_domain=parsed.cluster_domain,
     )
 

@@ -40,6 +40,7 @@ class Config(Struct, frozen=True):
     profile: str = "v1_36"
     cluster_domain: str = "cluster.local"
     pod_cidr: str = "10.244.0.0/24"
+    max_pods: int = 110
     service_cidr: str = "10.96.0.0/16"
     is_durable: bool = True
     dns_ttl_seconds: int = 5
