@@ -33,6 +33,7 @@ fix: setup ## repair what check complains of, where a machine can
 
 test: setup check ## everything: contracts, unit tests, stories, real processes and real clients
 	@tools/clients
+	@tools/images
 	$(BIN)/python -m pytest -n 2 -m "not shell"
 	$(BIN)/python -m pytest -m shell
 	@tools/as-user -m pytest -m "shell and anyone" -p no:cacheprovider
