@@ -87,10 +87,15 @@ def _pipes(has_stdin: bool) -> Ends:
     return {name: fd for name, fd in ours.items() if fd >= 0}, (stdin_end, out_end, err_end)
 
 
+def ends(*, has_tty: bool, has_stdin: bool) -> Ends:
+    """Our ends of a program's streams by name, and its own in the order of their numbers (of a terminal, the one)."""
+    return _terminal() if has_tty else _pipes(has_stdin)
+
+
 async def run(channel: Channel, container: str, spec: Message, has_stdin: bool) -> ExecSession:
     """Run `spec` beside a container's first process. Raises Refusal where the container is not running."""
     has_tty = spec["has_tty"]
-    ours, theirs = _terminal() if has_tty else _pipes(has_stdin)
+    ours, theirs = ends(has_tty=has_tty, has_stdin=has_stdin)
     try:
         number, answer = await channel.post("exec", theirs, container=container, spec=spec)
     finally:

@@ -1,0 +1,235 @@
+"""What becomes of each action: one coroutine a kind of action, and the table that finds it.
+
+A deed reports an event whatever happens; trouble that belongs to the pod is an event, never an exception.
+"""
+
+import asyncio
+import contextlib
+import logging
+import math
+import os
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from stead.machinery.runtime import (
+    ContainerExited,
+    ImageFailed,
+    ImageReady,
+    Probed,
+    PullImage,
+    RemoveSandbox,
+    RemoveVolume,
+    RunProbe,
+    RunSandbox,
+    SandboxFailed,
+    SandboxRemoved,
+    StartContainer,
+    StopContainer,
+    UpdateVolume,
+    VolumeRemoved,
+)
+from stead.runtimes import probing
+from stead.runtimes.cri import furnishing, mapping
+from stead.runtimes.cri.client import EngineTrouble
+from stead.runtimes.cri.node import Held, Node, Pod, real, remember
+from stead.runtimes.cri.reach import Reach
+from stead.runtimes.images import ImageTrouble
+from stead.runtimes.layers import remove_tree
+from stead.runtimes.native.addresses import AddressesExhausted
+from stead.runtimes.native.channel import Refusal
+from stead.runtimes.native.volumes import VolumeTrouble
+
+log = logging.getLogger(__name__)
+
+_START_FAILED = 128
+_KILLED = 137
+_REMOVING_TRIES = 60
+_BETWEEN_SECONDS = 1.0
+_STOP_PATIENCE_SECONDS = 60.0
+
+
+async def run_sandbox(node: Node, action: RunSandbox) -> None:
+    async with node.lock(action.uid):
+        known = node.pods.get(action.uid)
+        if known is not None and known.is_alive:
+            node.report(known.running_event())
+            return
+        try:
+            pod = await _make_sandbox(node, action, known)
+        except (OSError, EngineTrouble, AddressesExhausted) as error:
+            node.report(SandboxFailed(action.pod, action.uid, str(error)))
+            return
+        node.report(pod.running_event(is_new=True))
+
+
+async def _make_sandbox(node: Node, action: RunSandbox, known: Pod | None) -> Pod:
+    """A fresh sandbox, the one after `known`, which is taken away."""
+    if known is not None:
+        await node.end(known)
+    directory = node.pod_directory(action.uid)
+    attempt = 0 if known is None else known.attempt + 1
+    logs = os.path.join(directory, "logs")
+    os.makedirs(logs, exist_ok=True)
+    config = mapping.sandbox_config(action, node.owner, logs, attempt)
+    ip = _address(node, action)
+    pod = Pod(action.pod, action.uid, directory, ip, action.hostname, action.fs_group, config)
+    node.pods[action.uid] = pod
+    furnishing.write(os.path.join(directory, "address"), pod.ip)
+    remember(pod)
+    pod.sandbox_id = (await node.engine.ask("RunPodSandbox", {"config": config}))["pod_sandbox_id"]
+    status = await node.look_inside(pod)
+    pod.ip = pod.ip or status["network"]["ip"]
+    furnishing.furnish(action, pod, node.own_address)
+    remember(pod)
+    pod.is_alive = True
+    return pod
+
+
+def _address(node: Node, action: RunSandbox) -> str:
+    """The pod's address, "" where the engine's network will give one."""
+    if action.is_host_network:
+        return node.own_address
+    return "" if node.addresses is None else node.addresses.take(action.uid)
+
+
+async def pull_image(node: Node, action: PullImage) -> None:
+    """Into our store by its own rules, and from there into the engine."""
+    identity = (action.pod, action.uid, action.container)
+    try:
+        begin = time.monotonic()
+        found = await asyncio.to_thread(node.images.pull, action.image, action.policy)
+        image = real(found.image)
+        await node.feed(image)
+    except ImageTrouble as error:
+        node.report(ImageFailed(*identity, error.reason, str(error)))
+        return
+    except EngineTrouble as error:
+        node.report(ImageFailed(*identity, "ErrImagePull", str(error)))
+        return
+    seconds = time.monotonic() - begin if found.is_pulled else None
+    node.report(ImageReady(*identity, image.identity, found.alias, seconds, image.size_bytes))
+
+
+# containers
+
+
+async def start_container(node: Node, action: StartContainer) -> None:
+    async with node.lock(action.uid):
+        try:
+            pod = node.living(action.uid)
+            held = pod.containers.get(action.container)
+            if held is not None and held.attempt == action.attempt:
+                node.report(held.told)
+                return
+            await _start(node, pod, action, held)
+        except (OSError, Refusal, ImageTrouble, VolumeTrouble, EngineTrouble) as error:
+            node.report(_not_started(action, str(error)))
+
+
+async def _start(node: Node, pod: Pod, action: StartContainer, before: Held | None) -> None:
+    image = node.image(action.image)
+    engine_image = await node.feed(image)
+    furnishing.make_room(pod, action)
+    mounts = furnishing.mounts(pod, action)
+    config = mapping.container_config(action, pod.config, engine_image, user=image.user, mounts=mounts, group=pod.group)
+    if before is not None:
+        await node.ask_gone("RemoveContainer", {"container_id": before.id})
+    asked = {"pod_sandbox_id": pod.sandbox_id, "config": config, "sandbox_config": pod.config}
+    identity = (await node.engine.ask("CreateContainer", asked))["container_id"]
+    try:
+        await node.engine.ask("StartContainer", {"container_id": identity})
+    except EngineTrouble:
+        with contextlib.suppress(EngineTrouble):
+            await node.ask_gone("RemoveContainer", {"container_id": identity})
+        raise
+    answer = await node.engine.ask("ContainerStatus", {"container_id": identity, "verbose": True})
+    held = node.hold(pod, answer)
+    node.report(held.told)
+    if answer["status"]["state"] == mapping.EXITED:
+        node.tell_end(pod, held, node.ended_event(pod, answer["status"]))
+
+
+def _not_started(action: StartContainer, message: str) -> ContainerExited:
+    now = time.time()
+    identity = (action.pod, action.uid, action.container, action.attempt)
+    return ContainerExited(*identity, "", _START_FAILED, "StartError", now, now, message=message)
+
+
+async def stop_container(node: Node, action: StopContainer) -> None:
+    pod = node.pods.get(action.uid)
+    held = pod.containers.get(action.container) if pod is not None else None
+    if pod is None or held is None:
+        now = time.time()
+        identity = (action.pod, action.uid, action.container)
+        node.report(ContainerExited(*identity, 0, "", _KILLED, "ContainerStatusUnknown", now, now))
+        return
+    if not held.is_running:
+        node.report(held.told)
+        return
+    grace = math.ceil(max(action.grace_seconds, 0))
+    with contextlib.suppress(EngineTrouble):  # what still runs, the next StopContainer meets; what ended is seen
+        body = {"container_id": held.id, "timeout": grace}
+        await node.engine.ask("StopContainer", body, seconds=grace + _STOP_PATIENCE_SECONDS)
+        await node.settle(pod, held)
+
+
+async def run_probe(node: Node, action: RunProbe) -> None:
+    is_success, message = await probing.run(Reach(node), action)
+    identity = (action.pod, action.uid, action.container, action.attempt)
+    node.report(Probed(*identity, action.probe, is_success, message))
+
+
+# volumes, and the end
+
+
+async def update_volume(node: Node, action: UpdateVolume) -> None:
+    pod = node.pods.get(action.uid)
+    if pod is not None:
+        with contextlib.suppress(OSError):
+            furnishing.furnish_volume(pod, action.volume)
+
+
+async def remove_sandbox(node: Node, action: RemoveSandbox) -> None:
+    async with node.lock(action.uid):
+        pod = node.pods.pop(action.uid, None)
+        if pod is not None:
+            await _end_for_good(node, pod)
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(node.discard, node.pod_directory(action.uid))
+        if node.addresses is not None:
+            node.addresses.release(action.uid)
+        node.report(SandboxRemoved(action.pod, action.uid))
+
+
+async def _end_for_good(node: Node, pod: Pod) -> None:
+    """Patiently: while an engine is away, its pods are not gone."""
+    for _ in range(_REMOVING_TRIES):
+        try:
+            await node.end(pod)
+            return
+        except EngineTrouble as trouble:
+            log.warning("the sandbox of %s stays: %s", pod.pod.name, trouble)
+            await asyncio.sleep(_BETWEEN_SECONDS)
+
+
+async def remove_volume(node: Node, action: RemoveVolume) -> None:
+    error = ""
+    try:
+        if os.path.lexists(action.path):
+            await asyncio.to_thread(remove_tree, action.path)
+    except OSError as trouble:
+        error = str(trouble)
+    node.report(VolumeRemoved(action.volume, error))
+
+
+DEEDS: dict[type, Callable[[Node, Any], Coroutine[Any, Any, None]]] = {
+    RunSandbox: run_sandbox,
+    PullImage: pull_image,
+    StartContainer: start_container,
+    StopContainer: stop_container,
+    RunProbe: run_probe,
+    UpdateVolume: update_volume,
+    RemoveSandbox: remove_sandbox,
+    RemoveVolume: remove_volume,
+}

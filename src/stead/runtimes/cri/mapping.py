@@ -1,0 +1,187 @@
+"""From the kubelet's orders to CRI's messages, and from an engine's answers to the runtime's events. Pure."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from stead.machinery.keys import Key
+from stead.machinery.runtime import ContainerExited, ContainerStarted, RunSandbox, StartContainer
+from stead.runtimes.cri.messages import Body
+
+POD, CONTAINER, NODE = 0, 1, 2  # whose namespace
+READY = 0
+CREATED, RUNNING, EXITED = 0, 1, 2
+
+POD_NAME, POD_NAMESPACE, POD_UID = ("io.kubernetes.pod.name", "io.kubernetes.pod.namespace", "io.kubernetes.pod.uid")
+CONTAINER_NAME = "io.kubernetes.container.name"
+OWNER = "stead.dev/node"  # which stead's: others may use the same engine
+
+Reason = Literal["Completed", "Error", "OOMKilled", "StartError", "ContainerStatusUnknown"]
+
+_REASONS: dict[str, Reason] = {"Completed": "Completed", "OOMKilled": "OOMKilled", "StartError": "StartError"}
+_PERIOD = 100_000  # of cpu_quota, in microseconds
+_NANO = 1e9
+_CGROUP = "/stead"
+_LOST_CODE = 137
+
+
+# orders
+
+
+def sandbox_config(order: RunSandbox, owner: str, log_directory: str, attempt: int) -> Body:
+    """The PodSandboxConfig of a pod. Its /etc is stead's own, so the engine is told nothing of DNS."""
+    return {
+        "metadata": {
+            "name": order.pod.name,
+            "uid": order.uid,
+            "namespace": order.pod.namespace,
+            "attempt": attempt,
+        },
+        "hostname": "" if order.is_host_network else order.hostname,
+        "log_directory": log_directory,
+        "labels": pod_labels(order.pod, order.uid, owner),
+        "linux": {
+            "cgroup_parent": _CGROUP,
+            "security_context": {"namespace_options": namespaces(order.is_host_network)},
+        },
+    }
+
+
+def pod_labels(pod: Key, uid: str, owner: str) -> dict[str, str]:
+    return {POD_NAME: pod.name, POD_NAMESPACE: pod.namespace, POD_UID: uid, OWNER: owner}
+
+
+def namespaces(is_host_network: bool) -> Body:
+    return {"network": NODE if is_host_network else POD, "pid": CONTAINER, "ipc": POD}
+
+
+def container_config(
+    order: StartContainer, sandbox: Body, image: str, *, user: str, mounts: Iterable[Body], group: int | None
+) -> Body:
+    """The ContainerConfig of one attempt. `image` is the engine's id of it, `user` the image's."""
+    return {
+        "metadata": {"name": order.container, "attempt": order.attempt},
+        "image": {"image": image},
+        "command": list(order.command or ()),
+        "args": list(order.arguments or ()),
+        "working_dir": order.working_directory,
+        "envs": [{"key": name, "value": value} for name, value in order.environment],
+        "mounts": list(mounts),
+        "labels": {**sandbox["labels"], CONTAINER_NAME: order.container},
+        "log_path": f"{order.container}/{order.attempt}.log",
+        "stdin": order.has_stdin,
+        "tty": order.has_tty,
+        "linux": {
+            "resources": _resources(order),
+            "security_context": {
+                "namespace_options": sandbox["linux"]["security_context"]["namespace_options"],
+                "readonly_rootfs": order.is_root_read_only,
+                "supplemental_groups": [] if group is None else [group],
+                **_user(order, user),
+            },
+        },
+    }
+
+
+def _resources(order: StartContainer) -> Body:
+    quota = 0 if order.cpu_limit_millis is None else max(order.cpu_limit_millis * _PERIOD // 1000, 1000)
+    return {
+        "cpu_period": _PERIOD if quota else 0,
+        "cpu_quota": quota,
+        "memory_limit_in_bytes": order.memory_limit_bytes or 0,
+    }
+
+
+def _user(order: StartContainer, of_image: str) -> Body:
+    """CRI wants a user wherever there is a group: the image's, which may be a name."""
+    group = None if order.run_as_group is None else {"value": order.run_as_group}
+    name = of_image.partition(":")[0] or "0"
+    if order.run_as_user is not None:
+        return {"run_as_user": {"value": order.run_as_user}, "run_as_group": group}
+    if group is None:
+        return {}
+    if name.isdigit():
+        return {"run_as_user": {"value": int(name)}, "run_as_group": group}
+    return {"run_as_username": name, "run_as_group": group}
+
+
+def mount(source: str, target: str, is_read_only: bool) -> Body:
+    return {
+        "container_path": target,
+        "host_path": source,
+        "readonly": is_read_only,
+    }
+
+
+# answers
+
+
+def started_event(pod: Key, uid: str, status: Body, engine: str) -> ContainerStarted:
+    name, attempt = identity(status)
+    return ContainerStarted(
+        pod,
+        uid,
+        name,
+        attempt,
+        f"{engine}://{status['id']}",
+        status["image_ref"],
+        status["started_at"] / _NANO,
+    )
+
+
+def exited_event(pod: Key, uid: str, status: Body, engine: str, message: str) -> ContainerExited:
+    """`message` is what stood in the termination log; the engine's own words stand in where it is empty."""
+    name, attempt = identity(status)
+    code = status["exit_code"]
+    reason = _REASONS.get(status["reason"], "Error" if code else "Completed")
+    told = message or (status["message"] if reason == "StartError" else "")
+    started = (status["started_at"] or status["finished_at"]) / _NANO
+    return ContainerExited(
+        pod,
+        uid,
+        name,
+        attempt,
+        f"{engine}://{status['id']}",
+        code,
+        reason,
+        started,
+        status["finished_at"] / _NANO,
+        message=told,
+    )
+
+
+def lost_event(started: ContainerStarted | ContainerExited, wall: float = 0.0) -> ContainerExited:
+    """Of a container that the engine does not know any more."""
+    return ContainerExited(
+        started.pod,
+        started.uid,
+        started.container,
+        started.attempt,
+        started.container_id,
+        _LOST_CODE,
+        "ContainerStatusUnknown",
+        started.started,
+        wall or started.started,
+        message="The container could not be located when the pod's processes were lost",
+    )
+
+
+def identity(told: Body) -> tuple[str, int]:
+    """Container and attempt, of a status or of a line of a list."""
+    return told["metadata"]["name"], told["metadata"]["attempt"]
+
+
+def latest(containers: Iterable[Body]) -> dict[str, Body]:
+    """The last attempt of each container, by name."""
+    found: dict[str, Body] = {}
+    for told in sorted(containers, key=lambda told: identity(told)[1]):
+        found[identity(told)[0]] = told
+    return found
+
+
+def info(answer: Mapping[str, Any]) -> Any:
+    """What an engine tells beside the protocol when asked to be verbose: JSON, {} where it tells nothing."""
+    try:
+        return json.loads(answer["info"].get("info", "{}"))
+    except ValueError:
+        return {}

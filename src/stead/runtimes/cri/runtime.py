@@ -1,0 +1,234 @@
+"""The CRI runtime: a mailbox outside, asyncio inside, an engine below.
+
+What happens to one pod happens in order; pods do not wait for each other. stead may die at any moment: pods live on,
+and the next `start` reports them before anything else. CRI does not call back, so a watch looks at the engine again
+and again; what the kernel tells of a process' end makes it look at once.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+from collections import deque
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from stead.machinery.keys import Key
+from stead.machinery.runtime import RuntimeAction, RuntimeEvent, StopContainer
+from stead.machinery.times import Now
+from stead.runtimes.cri import client, containerd, deeds, sessions, spaces, watching
+from stead.runtimes.cri.client import Engine, EngineTrouble
+from stead.runtimes.cri.containerd import Containerd, ContainerdTrouble
+from stead.runtimes.cri.feeding import Feeder
+from stead.runtimes.cri.node import Node
+from stead.runtimes.cri.reach import Reach
+from stead.runtimes.images import Aliases, ImageStore
+from stead.runtimes.native import probe, starting
+from stead.runtimes.native.addresses import Addresses
+from stead.runtimes.native.channel import Refusal
+from stead.runtimes.native.sessions import ExecSession
+
+log = logging.getLogger(__name__)
+
+_LAST_SECONDS = 2.0
+_HOST = "host:"
+
+
+class Settings(Struct, frozen=True):
+    """`endpoint` is an engine's socket, "" starts a containerd of our own. `images` is the store's directory."""
+
+    images: Path
+    endpoint: str = ""
+    pod_cidr: str = "10.244.0.0/24"
+    is_pulling: bool = True
+
+
+class CriTrouble(Exception):
+    """The runtime cannot start; the message says why and what to do."""
+
+
+def _silent() -> None:
+    return None
+
+
+def _without_hosts(aliases: Aliases) -> Aliases:
+    """An engine runs images and nothing of the host."""
+    always, unreachable = (
+        {name: target for name, target in table.items() if not target.startswith(_HOST)}
+        for table in (aliases.always, aliases.unreachable)
+    )
+    return Aliases(always, unreachable)
+
+
+class CriRuntime:
+    """Implements `machinery.runtime.Runtime`. `bell` is rung on the loop's thread when `take` has something."""
+
+    name = "cri"
+
+    def __init__(self, directory: Path, settings: Settings, bell: Callable[[], None] = _silent):
+        self.bell = bell
+        self.tier = ""
+        self._settings = settings
+        self._inbox: deque[RuntimeAction] = deque()
+        self._events: deque[RuntimeEvent] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        aliases = _without_hosts(Aliases.shipped())
+        store = ImageStore(settings.images, aliases, is_pulling=settings.is_pulling)
+        self._node = Node(directory, store, self._report)
+        self._own: Containerd | None = None
+        self._feeder: Feeder | None = None
+
+    # the mailbox
+
+    def send(self, action: RuntimeAction, now: Now) -> None:
+        self._inbox.append(action)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._open_inbox)
+
+    def take(self, now: Now) -> list[RuntimeEvent]:
+        return [self._events.popleft() for _ in range(len(self._events))]
+
+    def next_wake(self) -> float | None:
+        return None
+
+    def _report(self, event: RuntimeEvent) -> None:
+        self._events.append(event)
+        if self._loop is not None:  # what was found at the start waits for the first `take`
+            self.bell()
+
+    def _open_inbox(self) -> None:
+        while self._inbox:
+            action = self._inbox.popleft()
+            self._spawn(deeds.DEEDS[type(action)](self._node, action))
+
+    def _spawn(self, deed: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(deed)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # beginning and end
+
+    async def start(self) -> None:
+        """Reach the engine, adopt what lives, then begin. Raises CriTrouble with nothing left open."""
+        try:
+            path = await self._engine_path()
+            self._node.engine = Engine(path)
+            try:
+                await self._greet(path)
+                await self._node.recover()
+            except BaseException:
+                self._hang_up()
+                raise
+        except (OSError, ValueError, EngineTrouble, ContainerdTrouble) as error:
+            raise CriTrouble(str(error)) from error
+        self._loop = asyncio.get_running_loop()
+        watch = watching.Watch(self._node)
+        self._node.stir = watch.stir
+        self._spawn(watch.run())
+        self._open_inbox()
+
+    async def _engine_path(self) -> str:
+        """The engine's socket; one of our own is started, with the network that its pods will have."""
+        if self._settings.endpoint:
+            path = client.socket_path(self._settings.endpoint)
+            if not os.path.exists(path):
+                raise CriTrouble(f"nothing is at {path}; is the engine running?")
+            self._node.own_address = probe.host_address()
+            return path
+        addresses = Addresses(self._settings.pod_cidr)
+        directory = Path(self._node.directory)
+        self._own = Containerd(directory / "engine", directory / "pods", addresses)
+        self._node.network = await self._own.start()
+        self._node.addresses = addresses
+        self._node.own_address = addresses.gateway
+        return self._own.socket_path
+
+    async def _greet(self, path: str) -> None:
+        """Learn whom we speak with, and open the images to it."""
+        try:
+            told = await self._node.engine.ask("Version", {"version": "v1"})
+        except EngineTrouble as error:
+            raise CriTrouble(f"the engine at {path} does not speak CRI v1: {error}") from error
+        self._node.engine_name = told["runtime_name"]
+        self.tier = f"{told['runtime_name']} {told['runtime_version'].partition('~')[0].partition('+')[0]}"
+        port = containerd.REGISTRY_PORT if self._own is not None else 0
+        listener = spaces.bound(self._node.network, socket.SOCK_STREAM, "127.0.0.1", port)
+        self._feeder = Feeder(self._node.images, listener)
+        await self._feeder.start()
+        self._node.registry = self._feeder.address
+
+    async def close(self) -> None:
+        """Let go; pods and engine live on."""
+        self._loop = None
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for pod in self._node.pods.values():
+            for held in pod.containers.values():
+                self._node.unwatch(held)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._feeder is not None:
+            self._feeder.close()
+        self._node.engine.close()
+
+    async def stop_all(self, grace_seconds: float) -> None:
+        """Stop every container with this grace, then the sandboxes and an engine of our own; directories stay."""
+        pods = [pod for pod in self._node.pods.values() if pod.is_alive]
+        stops = [StopContainer(pod.pod, pod.uid, name, grace_seconds) for pod in pods for name in pod.containers]
+        await asyncio.gather(*(deeds.stop_container(self._node, stop) for stop in stops))
+        results = await asyncio.gather(*(self._stop_sandbox(pod.sandbox_id) for pod in pods), return_exceptions=True)
+        for pod, result in zip(pods, results, strict=True):
+            pod.is_alive = False
+            if isinstance(result, BaseException):
+                log.warning("the sandbox of %s stays: %s", pod.pod.name, result)
+        if self._own is not None:
+            await self._own.stop()
+
+    async def _stop_sandbox(self, sandbox_id: str) -> None:
+        await self._node.ask_gone("StopPodSandbox", {"pod_sandbox_id": sandbox_id})
+
+    # the side door
+
+    @property
+    def images(self) -> ImageStore:
+        return self._node.images
+
+    @property
+    def dns_address(self) -> str:
+        """Where pods expect the cluster's DNS: the node's bridge, or this host's address."""
+        return self._node.own_address
+
+    def log_path(self, uid: str, pod: Key, container: str, attempt: int) -> str:
+        """The log of one attempt, for `runtimes.logs.LogReader`; it may not be there (yet, or any more)."""
+        return starting.log_path(self._node.pod_directory(uid), container, attempt)
+
+    async def exec(
+        self, uid: str, container: str, argv: list[str], *, has_tty: bool = False, has_stdin: bool = False
+    ) -> ExecSession:
+        """Run a program in a container, with the container's environment. Raises Refusal where it does not run."""
+        return await sessions.run(self._node, uid, container, argv, has_tty=has_tty, has_stdin=has_stdin)
+
+    async def attach(self, uid: str, container: str, *, has_stdin: bool = False) -> ExecSession:
+        """Follow a running container's output. Raises Refusal where it does not run, and for input."""
+        return await sessions.attach(self._node, uid, container, has_stdin=has_stdin)
+
+    async def dial(self, uid: str, port: int) -> socket.socket:
+        """A connection to a port of the pod, from inside its network. Raises OSError or Refusal."""
+        return await Reach(self._node).dial(uid, port)
+
+    async def bind_udp(self, port: int) -> socket.socket:
+        """A datagram socket on `dns_address`. Raises OSError."""
+        return spaces.bound(self._node.network, socket.SOCK_DGRAM, self.dns_address, port)
+
+    async def bind_tcp(self, port: int) -> socket.socket:
+        """A listening socket on `dns_address`. Raises OSError."""
+        return spaces.bound(self._node.network, socket.SOCK_STREAM, self.dns_address, port)
+
+
+__all__ = ["CriRuntime", "CriTrouble", "ExecSession", "Refusal", "Settings"]
