@@ -56,9 +56,9 @@ def run(folder: Path, runtime: str, *, kills: int, seed: int, tell: Callable[[st
         load = _Load(stead, chance)
         for number in range(1, kills + 1):
             _die(stead, chance, report)
-            report.broken += load.broken()
+            _note(report, load.broken(), tell)
             if number % LOOK_EVERY == 0:
-                report.broken += _look(stead)
+                _note(report, _look(stead), tell)
                 tell(f"{number} kills after {time.monotonic() - began:.0f} s, {len(report.broken)} broken")
             if len(report.broken) > 10:
                 break
@@ -69,6 +69,12 @@ def run(folder: Path, runtime: str, *, kills: int, seed: int, tell: Callable[[st
     report.kills, report.seconds = stead.kills, time.monotonic() - began
     report.start_median = sorted(stead.starts_seconds)[len(stead.starts_seconds) // 2]
     return report
+
+
+def _note(report: Report, broken: list[str], tell: Callable[[str], None]) -> None:
+    for what in broken:
+        tell(f"BROKEN: {what}")
+    report.broken += broken
 
 
 class _Load:

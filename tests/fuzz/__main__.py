@@ -5,6 +5,7 @@ changes are guided by coverage, where atheris is installed. What breaks is writt
 import argparse
 import hashlib
 import importlib
+import logging
 import sys
 import time
 import traceback
@@ -12,10 +13,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from tests.fuzz.asking import Asker
 from tests.fuzz.making import mutate
 from tests.fuzz.targets import TARGETS
 
 MOST_SECONDS = 2.0
+REQUESTS, REQUESTS_A_SEED = "requests", 200
 
 
 def main() -> int:
@@ -28,9 +31,32 @@ def main() -> int:
     parsed, rest = parser.parse_known_args()
     if parsed.atheris:
         return _guided(parsed.atheris, rest)
-    names = [name for name in parsed.only.split(",") if name] or list(TARGETS)
-    broken = [_seeded(name, parsed.seconds / len(names), parsed) for name in names]
+    names = [name for name in parsed.only.split(",") if name] or [*TARGETS, REQUESTS]
+    seconds = parsed.seconds / len(names)
+    broken = [_asked(seconds, parsed) if name == REQUESTS else _seeded(name, seconds, parsed) for name in names]
     return 1 if any(broken) else 0
+
+
+def _asked(seconds: float, parsed: argparse.Namespace) -> int:
+    """Requests drawn from the OpenAPI document, a fresh stead for every seed."""
+    deadline, seed, tried, met = time.monotonic() + seconds, parsed.seed, 0, set()
+    logging.disable(logging.CRITICAL)
+    while time.monotonic() < deadline:
+        seed += 1
+        try:
+            asker = Asker(seed)
+            for _ in range(REQUESTS_A_SEED):
+                tried += 1
+                asker.ask_one()
+        except Exception as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            told = f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}: {str(error)[:1500]}"
+            if told[:150] not in met:
+                met.add(told[:150])
+                print(f"requests, seed {seed}, number {tried}: {told}", flush=True)
+                traceback.print_exc(limit=-4)
+    print(f"requests: {tried} asked, {len(met)} defects (seeds {parsed.seed + 1} to {seed})", flush=True)
+    return len(met)
 
 
 def _seeded(name: str, seconds: float, parsed: argparse.Namespace) -> int:

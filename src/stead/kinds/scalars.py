@@ -5,7 +5,6 @@ is wrong (which then gathers its path on the way up) and DecodingError where the
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -132,7 +131,7 @@ def octets(value: Any) -> str:
     written = value.replace("\n", "").replace("\r", "") if "\n" in value or "\r" in value else value
     try:
         return base64.b64encode(base64.b64decode(written, validate=True)).decode()
-    except binascii.Error:
+    except ValueError:
         raise DecodingError(f"illegal base64 data at input byte {_end_of_base64(value)}") from None
 
 
