@@ -1,5 +1,6 @@
 """One simulated cluster for all clients, a namespace for each test, and the record of what ran for the docs."""
 
+import os
 import re
 import shutil
 import tempfile
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.clients import record
 from tests.clients.space import Space
 from tests.shells.cluster import Cluster, a_cluster
 
@@ -38,3 +40,37 @@ def shared_space(stead: Cluster, request: pytest.FixtureRequest) -> Iterator[Spa
     stead.kubectl("create", "namespace", name)
     with tempfile.TemporaryDirectory(prefix="stead-") as folder:
         yield Space(stead, name, Path(folder))
+
+
+# --- the table in docs/compatibility.md
+
+outcomes: dict[str, str] = {}
+modules: set[str] = set()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    modules.add(item.nodeid.partition("::")[0])
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Where some are left out, nothing is compared."""
+    if any(item.nodeid.startswith(record.FOLDER) for item in items):
+        modules.clear()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.nodeid.startswith(record.FOLDER) and (report.when == "call" or report.failed):
+        outcomes[report.nodeid] = report.outcome
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """What ran must be what the docs tell; STEAD_WRITE_TABLE=1 makes it so."""
+    ours = {module for module in modules if module.startswith(record.FOLDER)}
+    if not outcomes or not record.is_all(ours):
+        return
+    told = record.table(outcomes)
+    if os.environ.get("STEAD_WRITE_TABLE"):
+        record.write(told)
+    elif told != record.in_docs():
+        print(f"\n{record.DOCS} tells something else than what ran; STEAD_WRITE_TABLE=1 writes it anew")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -36,9 +36,7 @@ def operated(stead: Cluster) -> Iterator[Space]:
             operator = subprocess.Popen(
                 [*kopf, str(FOLDER / "operator.py")], stdout=told, stderr=told, env=space.environment()
             )
-        until(
-            lambda: "Starting the watch-stream for snapshots" in log.read_text() or operator.poll(), wish="kopf is up"
-        )
+        until(lambda: "Initial authentication has finished" in log.read_text() or operator.poll(), wish="kopf is up")
         yield space
         operator.terminate()
         assert operator.wait(timeout=20) == 0, log.read_text()[-4000:]

@@ -16,7 +16,11 @@ pytestmark = pytest.mark.shell
 
 TOOLS = ROOT / ".tools"
 PROGRAMS = FIXTURES / "programs"
-RUNNERS = {".py": [str(TOOLS / "python" / "bin" / "python"), "-B", "running.py"], ".mjs": ["node", "running.mjs"]}
+OWN_NODE = TOOLS / "node" / "node_modules" / ".bin" / "node"  # where the system's is too old
+RUNNERS = {
+    ".py": [str(TOOLS / "python" / "bin" / "python"), "-B", "running.py"],
+    ".mjs": [str(OWN_NODE) if OWN_NODE.exists() else "node", "running.mjs"],
+}
 FEATURE = re.compile(r"^(?:async )?(?:def|function) (can_\w+)", re.MULTILINE)
 FEATURES = [
     pytest.param(program, feature, id=f"{program.stem}-{feature}")
@@ -37,7 +41,8 @@ def told(stead: Cluster) -> Callable[[Path], dict[str, str]]:
         command = [*RUNNERS[program.suffix], program.stem, namespace]
         done = subprocess.run(command, cwd=PROGRAMS, env=environment, capture_output=True, text=True, timeout=120)
         lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-        assert lines, done.stderr
+        if not lines:
+            return dict.fromkeys(FEATURE.findall(program.read_text()), done.stderr)
         return {line["feature"]: line["told"] for line in lines if "feature" in line}
 
     return run

@@ -1,7 +1,8 @@
 """Runs a program of this folder: `python running.py with_kr8s NAMESPACE`.
 
-A program is a module of functions `can_...`, plain or async, each a piece of a client's real work; they run in the order
-in which they are written. What becomes of each is told as a line of JSON. This runs in the clients' own environment.
+A program is a module of functions `can_...`, plain or async, each a piece of a client's real work; they run in the
+order in which they are written. What becomes of each is told as a line of JSON. This runs in the clients' own
+environment.
 """
 
 import asyncio
