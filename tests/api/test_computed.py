@@ -1,4 +1,4 @@
-"""A kind that is made when asked: listed, got and found like others; written and watched by nobody."""
+"""A kind that is made when asked: listed, got and watched like others; written by nobody."""
 
 from collections.abc import Iterator
 
@@ -28,16 +28,24 @@ POD = explanation("pod.web-0", "shop", WAIT)
 class Two:
     """A source of two objects, and of a third for those who know its name."""
 
+    def __init__(self) -> None:
+        self.objects = [WEB, POD]
+
     def all(self, namespace: str, now: Now) -> Iterator[Json]:
-        yield from (one for one in (WEB, POD) if namespace in ("", one["metadata"]["namespace"]))
+        yield from (one for one in self.objects if namespace in ("", one["metadata"]["namespace"]))
 
     def one(self, namespace: str, name: str, now: Now) -> Json | None:
         return {"statefulset.web": WEB, "sts.web": WEB}.get(name)
 
 
 @pytest.fixture
-def served(client: Client) -> Client:
-    client.api.serve(EXPLANATION, Two())
+def two() -> Two:
+    return Two()
+
+
+@pytest.fixture
+def served(client: Client, two: Two) -> Client:
+    client.api.serve(EXPLANATION, two)
     return client
 
 
@@ -88,14 +96,43 @@ def test_nobody_writes(served: Client, method: str, url: str) -> None:
     assert (got.code, got.body["reason"]) == (405, "MethodNotAllowed")
 
 
-def test_nobody_watches(served: Client) -> None:
-    assert served.get(f"{ALL}?watch=true").code == 405
+def test_a_watch_tells_the_differences(served: Client, two: Two) -> None:
+    """As for stored kinds: what comes to match is ADDED, what ceases to is DELETED."""
+    everywhere, here, pods = (
+        served.watch(f"{url}watch=true") for url in (f"{ALL}?", f"{HERE}?", f"{ALL}?labelSelector=stead.dev/kind=pod&")
+    )
+    assert everywhere.words() == ["ADDED statefulset.web", "ADDED pod.web-0"]
+    assert (here.words(), pods.words()) == (["ADDED statefulset.web"], ["ADDED pod.web-0"])
+    two.objects = [{**WEB, "summary": "better"}, explanation("node.far", "default", WAIT)]
+    assert everywhere.words() == [], "it looks once a second"
+    served.seconds(1)
+    assert everywhere.words() == ["MODIFIED statefulset.web", "DELETED pod.web-0", "ADDED node.far"]
+    assert here.words() == ["MODIFIED statefulset.web", "ADDED node.far"]
+    assert pods.words() == ["DELETED pod.web-0"]
+    served.seconds(1)
+    assert everywhere.words() == []
+
+
+def test_a_watch_goes_on_from_a_list(served: Client, two: Two) -> None:
+    revision = served.get(ALL).body["metadata"]["resourceVersion"]
+    two.objects = [WEB]
+    assert served.watch(f"{ALL}?watch=true&resourceVersion={revision}").words() == ["DELETED pod.web-0"]
+
+
+def test_a_watch_from_a_forgotten_list_is_expired(served: Client) -> None:
+    assert served.get(f"{ALL}?watch=true&resourceVersion=1").code == 410
+
+
+def test_a_watch_that_lists_says_where_the_list_ends(served: Client) -> None:
+    query = "watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
+    events = served.watch(f"{HERE}?{query}").events()
+    assert [event["type"] for event in events] == ["ADDED", "BOOKMARK"]
 
 
 def test_discovery_tells_of_it(served: Client) -> None:
     resources = served.get("/apis/stead.dev/v1").body["resources"]
     (found,) = resources
-    assert (found["name"], found["shortNames"], found["verbs"]) == ("explanations", ["why"], ["get", "list"])
+    assert (found["name"], found["shortNames"], found["verbs"]) == ("explanations", ["why"], ["get", "list", "watch"])
     assert "stead.dev" in [group["name"] for group in served.get("/apis").body["groups"]]
     document = served.get("/openapi/v3/apis/stead.dev/v1").body
     assert (

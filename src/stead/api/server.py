@@ -14,7 +14,6 @@ from stead.api import (
     authorization,
     backups,
     bodies,
-    computed,
     deletion,
     discovery,
     impersonation,
@@ -30,6 +29,7 @@ from stead.api import (
     views,
 )
 from stead.api.authorization import Authorize, Deed
+from stead.api.computed import Computed, Source
 from stead.api.core import Call, Core, Settings, Written, key_in, written
 from stead.api.door import Door
 from stead.api.request import Request, Response, Stream
@@ -86,14 +86,14 @@ class Api(Door):
         settings = Settings(cluster_domain, service_cidr, node_ports, server_address, key, admin_token)
         super().__init__(Core(store, registry.extended(*reviews.KINDS), chance, settings))
         self._authorize = authorize or authorization.by_roles(self.core)
-        self._sources: dict[str, computed.Source] = {}
+        self._computed: dict[str, Computed] = {}
         self._pages: dict[str, Callable[[Now], Response]] = {}
         self.answered: Counter[tuple[str, int]] = Counter()  # by verb and code
 
-    def serve(self, kind: Kind, source: computed.Source) -> None:
+    def serve(self, kind: Kind, source: Source) -> None:
         """Serve a kind whose objects `source` makes when somebody asks."""
         self.core.serve(kind)
-        self._sources[kind.id] = source
+        self._computed[kind.id] = Computed(self.core, kind, source)
 
     def serve_page(self, path: str, page: Callable[[Now], Response]) -> None:
         """Answer a path that names no kind (`/metrics`), for whom a rule about such paths allows it."""
@@ -130,16 +130,16 @@ class Api(Door):
         authorization.require(self._authorize, request.user, deed)
         if verb == "watch":
             return self._watch(request, target, now)
-        source = self._sources.get(target.kind.id)
-        if verb == "list" and source is not None:
-            return Response(200, computed.listed(self.core, source, (target, request, views.asked(request)), now))
+        computed = self._computed.get(target.kind.id)
+        if verb == "list" and computed is not None:
+            return Response(200, computed.list(request, target, views.asked(request), now))
         if verb == "list":
             found = listing.rows(self.core, target.kind, target.namespace, options.of_list(request))
             return Response(200, listing.answer(target.kind, views.asked(request), found, now))
         view = views.asked(request)
         call = self._call(request, now)
-        if source is not None:
-            return _shown(target, view, computed.found(self.core, source, target, now), call)
+        if computed is not None:
+            return _shown(target, view, computed.get(target, now), call)
         if target.kind.id in reviews.IDS:
             obj = verbs.in_namespace(target.namespace, bodies.read(self.core, call, target.kind, request))
             return _shown(target, view, reviews.answer(self.core, call, target.kind, (obj, self._authorize)), call)
@@ -190,6 +190,8 @@ class Api(Door):
         asked = options.of_list(request, is_watch=True)
         if target.name:
             asked = options.of_one(asked, target.name)
+        if target.kind.id in self._computed:
+            return self._computed[target.kind.id].watch(target, asked, views.asked(request), now)
         return Watch(self.core, (target.kind, target.namespace), asked, views.asked(request), now=now)
 
     def _call(self, request: Request, now: Now) -> Call:

@@ -82,6 +82,9 @@ class Watch:
         for row in self._core.store.rows(self._id, self._namespace or None):
             if self._match is None or self._match(row.obj):
                 yield self._frame("ADDED", self._shown(row.obj, row.body, now))
+        yield from self._initial_end(now)
+
+    def _initial_end(self, now: Now) -> Iterator[bytes]:
         if self._says_initial_end:
             yield self._bookmark({"annotations": {INITIAL_END: "true"}}, now)
 

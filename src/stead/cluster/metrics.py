@@ -23,7 +23,7 @@ def of_engine(engine: Engine) -> Iterator[Metric]:
     """Queues, rounds and waits, by controller."""
     work = engine.work()
     yield _each(work, "workqueue_depth", "Keys that are due.", lambda one: one.depth, is_gauge=True)
-    yield _each(work, "workqueue_adds_total", "Keys that became due.", lambda one: one.adds)
+    yield _each(work, "workqueue_adds_total", "Times that an event concerned a key.", lambda one: one.adds)
     yield _each(work, "workqueue_retries_total", "Rounds that failed and are tried again.", lambda one: one.retries)
     yield _each(work, "stead_rounds_total", "Rounds: one key looked at once.", lambda one: one.rounds)
     waits = Counter(controller for controller, _, _, _ in engine.journal.all_waits())

@@ -86,7 +86,7 @@ EXPLANATION = Kind(
     version="v1",
     group=GROUP,
     short_names=("why",),
-    verbs=("get", "list"),
+    verbs=("get", "list", "watch"),
     schema={
         "type": "object",
         "description": "Why an object is not where it should be: which rule it waits on, for whom, since when, and "
