@@ -14,6 +14,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "web.yaml"
+IMAGES = ROOT / ".tools" / "images"  # made by tools/images
 KUBECTL = ROOT / ".tools" / "bin" / "kubectl"
 DEADLINE_SECONDS = 60.0
 
@@ -69,7 +70,7 @@ class Cluster:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(timeout=60)
-        elif (self.data / "keeper.sock").exists():
+        elif (self.data / "keeper.sock").exists() or (self.data / "cri" / "engine" / "containerd.pid").exists():
             # after a crash: come back once, to stop the pods as one should
             self.up().down()
 
@@ -110,7 +111,8 @@ class Cluster:
         """What the pod's web server answers to another pod's question, by DNS name."""
         name = f"{pod}.nginx.default.svc.cluster.local"
         script = f"import urllib.request as u; print(u.urlopen('http://{name}{path}', timeout=5).read().decode())"
-        return self.kubectl("exec", self.ready()[0], "--", "python3", "-c", script).strip()
+        asking = ["python3", "-c", script] if self.runtime != "cri" else ["wget", "-q", "-O-", f"http://{name}{path}"]
+        return self.kubectl("exec", self.ready()[0], "--", *asking).strip()
 
     def write_page(self, pod: str, text: str) -> None:
         """Put a file into the pod's volume, from inside the pod."""
@@ -121,6 +123,24 @@ def is_ready(pod: Any) -> bool:
     conditions = pod.get("status", {}).get("conditions", [])
     is_going = "deletionTimestamp" in pod["metadata"]
     return not is_going and any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+def can_run_engines() -> bool:
+    """Whether this user, on this machine, can have a containerd of its own."""
+    return os.geteuid() == 0 and shutil.which("containerd") is not None and shutil.which("runc") is not None
+
+
+def import_example_image(cluster: Cluster) -> None:
+    """An engine runs real images only: nginx of Debian's package, by the name that the first example asks for."""
+    place = cluster.data.parent / "nginx"
+    place.mkdir()
+    shutil.copytree(IMAGES / "nginx" / "blobs", place / "blobs")
+    (place / "oci-layout").write_bytes((IMAGES / "nginx" / "oci-layout").read_bytes())
+    index = json.loads((IMAGES / "nginx" / "index.json").read_text())
+    index["manifests"] = index["manifests"][:1]
+    index["manifests"][0]["annotations"] = {"org.opencontainers.image.ref.name": "k8s.gcr.io/nginx-slim:0.8"}
+    (place / "index.json").write_text(json.dumps(index))
+    cluster.stead("image", "import", str(place))
 
 
 @contextmanager

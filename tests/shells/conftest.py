@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.shells.cluster import EXAMPLE, Cluster, a_cluster
+from tests.shells.cluster import EXAMPLE, Cluster, a_cluster, can_run_engines, import_example_image
 
 
 @pytest.fixture
@@ -14,6 +14,9 @@ def folder() -> Iterator[Path]:
     """A short path: unix sockets have room for 108 bytes."""
     with tempfile.TemporaryDirectory(prefix="stead-", ignore_cleanup_errors=True) as name:
         yield Path(name)
+
+
+RUNTIMES = ("native", "cri")
 
 
 @pytest.fixture
@@ -26,6 +29,21 @@ def cluster(folder: Path) -> Iterator[Cluster]:
 @pytest.fixture
 def web(cluster: Cluster) -> Cluster:
     """The first example, up and Ready."""
+    return ready(cluster)
+
+
+@pytest.fixture(params=RUNTIMES)
+def anywhere(request: pytest.FixtureRequest, folder: Path) -> Iterator[Cluster]:
+    """The first example, up and Ready, on each runtime that this user can have here."""
+    if request.param == "cri" and not can_run_engines():
+        pytest.skip("a containerd of our own needs root, containerd and runc")
+    with a_cluster(folder, runtime=request.param) as made:
+        if request.param == "cri":
+            import_example_image(made)
+        yield ready(made)
+
+
+def ready(cluster: Cluster) -> Cluster:
     cluster.up(EXAMPLE)
     cluster.wait_ready("web-0", "web-1", "web-2")
     return cluster

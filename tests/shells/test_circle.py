@@ -15,6 +15,12 @@ pytestmark = [pytest.mark.shell, pytest.mark.anyone]
 WEB = ("web-0", "web-1", "web-2")
 
 
+@pytest.fixture
+def web(anywhere: Cluster) -> Cluster:
+    """The circle turns on every runtime."""
+    return anywhere
+
+
 def uids(cluster: Cluster) -> dict[str, str]:
     return {name: pod["metadata"]["uid"] for name, pod in cluster.pods().items()}
 

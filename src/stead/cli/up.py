@@ -21,7 +21,7 @@ from stead.store.cursor import Cursor
 from stead.store.log import StoreDamaged, StoreInUse, StoreRefuses
 
 DOUBLED_SECONDS = 0.5
-RUNTIMES = ("native", "root", "user", "plain", "simulated")
+RUNTIMES = ("native", "root", "user", "plain", "cri", "simulated")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=RUNTIMES,
         default="native",
         help="what runs containers (native: the best this machine allows)",
+    )
+    parser.add_argument(
+        "--cri-endpoint",
+        metavar="unix://PATH",
+        default="",
+        help="with --runtime cri: the engine's socket (a containerd of our own is started)",
     )
     parser.add_argument("--cluster-domain", default="cluster.local", help="the zone of cluster DNS (cluster.local)")
     parser.add_argument("--max-pods", metavar="N", type=int, default=110, help="how many pods the node takes (110)")
@@ -76,11 +82,14 @@ def _config(parsed: argparse.Namespace) -> Config:
         raise ValueError(f"--controllers: there is no controller {unknown[0]!r}; there are {', '.join(CONTROLLERS)}")
     if not 0 <= parsed.port < 65536:
         raise ValueError(f"--port {parsed.port}: a port is 0 to 65535")
+    if parsed.cri_endpoint and parsed.runtime != "cri":
+        raise ValueError("--cri-endpoint is for --runtime cri")
     return Config(
         data=data_directory(parsed),
         port=parsed.port,
         controllers=names,
         runtime=parsed.runtime,
+        cri_endpoint=parsed.cri_endpoint,
         profile=parsed.profile,
         max_pods=parsed.max_pods,
         cluster_domain=parsed.cluster_domain,

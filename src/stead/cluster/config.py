@@ -27,8 +27,9 @@ CONTROLLERS = (
 class Config(Struct, frozen=True):
     """`data`: where everything of this stead lives. `port` 0 picks a free one.
 
-    `runtime`: `native` (tier chosen by what the machine allows), a tier by name (`root`, `user`, `plain`), or
-    `simulated`. `profile`: which Kubernetes' behaviour, `v1_36` or `v1_37`.
+    `runtime`: `native` (tier chosen by what the machine allows), a tier by name (`root`, `user`, `plain`),
+    `cri` (an engine at `cri_endpoint`, or a containerd of our own), or `simulated`. `profile`: which Kubernetes'
+    behaviour, `v1_36` or `v1_37`.
     """
 
     data: Path = field(default_factory=lambda: Path.home() / ".stead")
@@ -36,6 +37,7 @@ class Config(Struct, frozen=True):
     host: str = "127.0.0.1"
     controllers: tuple[str, ...] = CONTROLLERS
     runtime: str = "native"
+    cri_endpoint: str = ""
     node: str = "stead"
     profile: str = "v1_36"
     cluster_domain: str = "cluster.local"

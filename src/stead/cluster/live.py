@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import SystemRandom
+from typing import Any
 
 from stead.api import tokens
 from stead.api.request import ADMIN, Request, Response, Stream, User
@@ -24,6 +25,7 @@ from stead.engine.journal import Round
 from stead.kube import kubeconfig
 from stead.machinery import meta
 from stead.machinery.keys import Key, key_of
+from stead.machinery.late import Late
 from stead.machinery.metrics import Metric, one
 from stead.machinery.objects import Json, decode, dig, encode
 from stead.machinery.runtime import StopContainer
@@ -32,12 +34,15 @@ from stead.runtimes.logs import LogReader, Wanted
 from stead.runtimes.native import node
 from stead.runtimes.native.keeping import KeeperTrouble
 from stead.runtimes.native.runtime import NativeRuntime
+from stead.runtimes.real import RealRuntime
 from stead.runtimes.simulated import SimulatedRuntime
 from stead.serve import authentication, tls
 from stead.serve.http import HttpServer, SideDoor
 from stead.serve.streams import ClosedDoor, StreamDoor
 from stead.serve.udp import DnsServer, host_resolvers, sockets
 from stead.store.log import Store
+
+cri: Any = Late("stead.runtimes.cri.runtime")
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +66,7 @@ class Live:
         self.port = 0
         self.dns_port = 0
         self.cluster: Cluster
-        self.runtime: NativeRuntime | SimulatedRuntime
+        self.runtime: RealRuntime | SimulatedRuntime
         self._loop = asyncio.get_running_loop()
         self._server: HttpServer
         self._dns: DnsServer | None = None
@@ -112,7 +117,7 @@ class Live:
         await self._server.close()
         if self._dns is not None:
             self._dns.close()
-        if isinstance(self.runtime, NativeRuntime):
+        if not isinstance(self.runtime, SimulatedRuntime):
             if stops_pods:
                 await self.runtime.stop_all(self._ask_all_to_stop(self.runtime))
             await self.runtime.close()
@@ -122,7 +127,8 @@ class Live:
     @property
     def runtime_words(self) -> str:
         """Which runtime, and in which tier: `native/user`."""
-        return f"native/{self.runtime.tier}" if isinstance(self.runtime, NativeRuntime) else self.runtime.name
+        runtime = self.runtime
+        return runtime.name if isinstance(runtime, SimulatedRuntime) else f"{runtime.name}/{runtime.tier}"
 
     @property
     def url(self) -> str:
@@ -172,7 +178,7 @@ class Live:
         yield one("stead_watches", "Open watches.", len(self._server.watches))
         yield one("stead_connections", "Open connections.", self._server.open_connections)
 
-    def _ask_all_to_stop(self, runtime: NativeRuntime) -> float:
+    def _ask_all_to_stop(self, runtime: RealRuntime) -> float:
         """Send every container its pod's own grace; answers the longest, in seconds."""
         longest = 0.0
         for pod in self.cluster.cache.all("Pod"):
@@ -183,10 +189,12 @@ class Live:
                     runtime.send(StopContainer(key_of("Pod", pod), meta.uid(pod), status["name"], grace), now())
         return longest
 
-    async def _start_runtime(self) -> NativeRuntime | SimulatedRuntime:
+    async def _start_runtime(self) -> RealRuntime | SimulatedRuntime:
         config = self.config
         if config.runtime == "simulated":
             return SimulatedRuntime(SystemRandom())
+        if config.runtime == "cri":
+            return await self._start_cri()
         tier = "" if config.runtime == "native" else config.runtime
         settings = node.Settings(config.pod_cidr, tier, hidden=(str(config.data),))
         try:
@@ -196,13 +204,26 @@ class Live:
             raise StartError(f"the {config.runtime} runtime does not start: {error}; see stead doctor") from error
         return runtime
 
+    async def _start_cri(self) -> RealRuntime:
+        config = self.config
+        try:
+            settings = cri.Settings(config.data / "node" / "images", config.cri_endpoint, config.pod_cidr)
+            runtime: RealRuntime = cri.CriRuntime(config.data / "cri", settings, self._bell)
+        except ModuleNotFoundError as error:
+            raise StartError(f"the cri runtime needs {error.name}: pip install 'stead[cri]'") from error
+        try:
+            await runtime.start()
+        except cri.CriTrouble as error:
+            raise StartError(f"the cri runtime does not start: {error}") from error
+        return runtime
+
     def _bearer(self, token: str) -> User | None:
         """Who carries a service account's token."""
         return tokens.bearer(self.cluster.api.core, token, now())
 
     def _side_door(self) -> SideDoor:
         find_pod, runtime = self.cluster.api.stream_target, self.runtime
-        if not isinstance(runtime, NativeRuntime):
+        if isinstance(runtime, SimulatedRuntime):
             return ClosedDoor(find_pod, runtime.name)
         return StreamDoor(find_pod, runtime, lambda path, asked: LogReader(path, Wanted(*asked)), now)
 
@@ -256,7 +277,7 @@ class Live:
         outside = sockets(config.host, 0)
         self.dns_port = int(outside[0].getsockname()[1])
         await self._dns.serve(*outside)
-        if isinstance(self.runtime, NativeRuntime):
+        if not isinstance(self.runtime, SimulatedRuntime):
             try:
                 await self._dns.serve(await self.runtime.bind_udp(53), await self.runtime.bind_tcp(53))
             except OSError as error:

@@ -1,0 +1,45 @@
+"""What a runtime with real processes offers beside the port: a life, addresses to listen on, and ways into its pods."""
+
+import socket
+from typing import Protocol
+
+from stead.machinery.keys import Key
+from stead.machinery.runtime import Runtime
+from stead.runtimes.native.sessions import ExecSession
+
+
+class RealRuntime(Runtime, Protocol):
+    """Two real plugs: `runtimes/native` and `runtimes/cri`."""
+
+    @property
+    def tier(self) -> str:
+        """How it runs pods here, for people: `user`, `containerd 1.6.20`."""
+
+    @property
+    def dns_address(self) -> str:
+        """Where pods expect the cluster's DNS."""
+
+    async def start(self) -> None:
+        """Adopt what lives, then begin."""
+
+    async def close(self) -> None:
+        """Let go; pods live on."""
+
+    async def stop_all(self, grace_seconds: float) -> None:
+        """Stop every container with this grace, then what holds the pods."""
+
+    def log_path(self, uid: str, pod: Key, container: str, attempt: int) -> str: ...
+
+    async def exec(
+        self, uid: str, container: str, argv: list[str], *, has_tty: bool = False, has_stdin: bool = False
+    ) -> ExecSession: ...
+
+    async def attach(self, uid: str, container: str, *, has_stdin: bool = False) -> ExecSession: ...
+
+    async def dial(self, uid: str, port: int) -> socket.socket: ...
+
+    async def bind_udp(self, port: int) -> socket.socket:
+        """A datagram socket on `dns_address`. Raises OSError."""
+
+    async def bind_tcp(self, port: int) -> socket.socket:
+        """A listening socket on `dns_address`. Raises OSError."""
