@@ -229,6 +229,22 @@ def leaving_namespace() -> Simulation:
     return simulation
 
 
+def parallel() -> Simulation:
+    return stuck(SERVICE, CLASS, a_web(podManagementPolicy="Parallel", replicas=5, annotations=NOT_READY))
+
+
+def ripening() -> Simulation:
+    return stuck(SERVICE, CLASS, a_web(minReadySeconds=300))
+
+
+def held_pod() -> Simulation:
+    simulation = up()
+    simulation.patch("Pod", "web-2", {"metadata": {"finalizers": ["example.com/keep"]}})
+    simulation.scale("web", 2)
+    simulation.run_for(60)
+    return simulation
+
+
 STORIES: list[tuple[Callable[[], Simulation], str, tuple[str, ...]]] = [
     (
         missing_class,
@@ -391,6 +407,25 @@ STORIES: list[tuple[Callable[[], Simulation], str, tuple[str, ...]]] = [
             "what to do: delete pod web-0",
             'the API refused to create Pod web-0: pods "web-0" already exists',
         ),
+    ),
+    (
+        parallel,
+        "sts/web",
+        (
+            "0 of 5",
+            "web-0 is not Ready",
+            "because pod/web-0",
+            "web-1 is not",
+            "web-2 is not",
+            "2 more replicas",
+            "PR-11",
+        ),
+    ),
+    (ripening, "sts/web", ("1 of 3 replicas are Ready", "web-0 must stay Ready for 300 s", "rule PR-6")),
+    (
+        held_pod,
+        "sts/web",
+        ("web-2 is terminating and held by example.com/keep", "what to do: whoever set the finalizer must remove it"),
     ),
     (leaving_namespace, "ns/shop", ("namespace/shop: it is being deleted", "still there", "rule 3.7")),
 ]
