@@ -1,6 +1,7 @@
 """What operators read off `GET /metrics`: queues, rounds, waits, the store, and a roll-out's budget."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def value(text: str, sample: str) -> float:
     return float(found[1])
 
 
-def up(profile: str = "v1_36", **spec: object) -> Simulation:
+def up(profile: str = "v1_36", **spec: Any) -> Simulation:
     simulation = Simulation(seed=1, config=Config(runtime="simulated", profile=profile))
     simulation.run_for(1)
     simulation.apply(SERVICE, CLASS, a_web(**spec))
