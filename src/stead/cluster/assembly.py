@@ -8,6 +8,7 @@ from msgspec import Struct
 from stead.api.server import Api
 from stead.cluster.config import Config
 from stead.cluster.kernel import Cluster
+from stead.cluster.routes import Routes
 from stead.cluster.tokens import PodTokens
 from stead.cluster.ways import Ways
 from stead.controllers import garbage, protection
@@ -122,4 +123,5 @@ def _indexes(config: Config) -> list[Index]:
         Budgets(),
         protection.Users(),
         NameIndex(),
+        Routes(),
     ]

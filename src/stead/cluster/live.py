@@ -18,6 +18,8 @@ from stead.api.request import ADMIN, Request, Response, Stream, User
 from stead.cluster import assembly, bootstrap, machine, process, ways
 from stead.cluster.config import Config
 from stead.cluster.kernel import Cluster
+from stead.cluster.relay import Relay
+from stead.cluster.routes import Routes
 from stead.dns import answer
 from stead.dns.names import NameIndex
 from stead.dns.wire import Responder
@@ -43,6 +45,8 @@ from stead.serve.udp import DnsServer, host_resolvers, sockets
 from stead.store.log import Store
 
 cri: Any = Late("stead.runtimes.cri.runtime")
+
+WITH_SERVICES = ("root", "user")  # tiers whose node has a network of its own
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +74,7 @@ class Live:
         self._loop = asyncio.get_running_loop()
         self._server: HttpServer
         self._dns: DnsServer | None = None
+        self._relay: Relay | None = None
         self._turn_at: asyncio.TimerHandle | asyncio.Handle | None = None
         self._closing = False
 
@@ -104,6 +109,9 @@ class Live:
         await self._listen(tls.server_context(certificates), listener)
         self._write_kubeconfig(certificates, token)
         await self._start_dns()
+        if self._tier in WITH_SERVICES:
+            assert isinstance(self.runtime, NativeRuntime)
+            self._relay = Relay(self.cluster.cache.index(Routes), self.runtime, config.host, SystemRandom())
         self._write_state()
         gc.freeze()
         gc.set_threshold(*RUBBISH)
@@ -117,6 +125,8 @@ class Live:
         await self._server.close()
         if self._dns is not None:
             self._dns.close()
+        if self._relay is not None:
+            self._relay.close()
         if not isinstance(self.runtime, SimulatedRuntime):
             if stops_pods:
                 await self.runtime.stop_all(self._ask_all_to_stop(self.runtime))
@@ -166,6 +176,8 @@ class Live:
         self._server.ring()
         for watcher in self.watchers:
             watcher(rounds)
+        if self._relay is not None:
+            self._relay.look()
         wake = self.cluster.next_wake()
         if wake is None or self._closing:
             return
@@ -234,7 +246,7 @@ class Live:
     async def _listen(self, context: ssl.SSLContext, listener: socket.socket) -> None:
         """For people on loopback, for pods at the address of the service `kubernetes`."""
         await self._server.listen_on(context, listener)
-        if self._tier not in ("root", "user"):
+        if self._tier not in WITH_SERVICES:
             return
         assert isinstance(self.runtime, NativeRuntime)
         address = ways.service_address(self.config)

@@ -146,6 +146,8 @@ class Keeper:
                     if self._node_network is not None:
                         surroundings.have_address(message["address"])
                     return {}, [_bound(message)]
+                case "socket":
+                    return {}, [socket.socket(socket.AF_INET, socket.SOCK_STREAM).detach()]
                 case "quit":
                     os._exit(0)
                 case _:

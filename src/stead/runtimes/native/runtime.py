@@ -140,6 +140,18 @@ class NativeRuntime:
         """A connection to a port of the pod, from inside its network. Raises OSError or Refusal."""
         return await handlers.dial(self._node, uid, port)
 
+    async def dial_address(self, address: str, port: int) -> socket.socket:
+        """A connection from the node's network. Raises OSError or Refusal."""
+        keeper = await self._node.keeper()
+        made = socket.socket(fileno=await keeper.ask_file("socket"))
+        made.setblocking(False)
+        try:
+            await asyncio.get_running_loop().sock_connect(made, (address, port))
+        except BaseException:
+            made.close()
+            raise
+        return made
+
     async def bind_udp(self, port: int) -> socket.socket:
         """A datagram socket on the node's bridge address. Raises OSError."""
         return await self._bind("udp", port)

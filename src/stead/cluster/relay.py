@@ -1,0 +1,120 @@
+"""Connections to a service's own address go to one of its ready endpoints: what kube-proxy is elsewhere.
+
+Bytes pass through this process, in the node's network. A front is open only while somebody stands behind it, so that a
+service without endpoints refuses at once. TCP alone; a node port is opened on the API's own address.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Iterable
+from random import Random
+
+from stead.cluster.routes import Front, Routes, Target
+from stead.machinery.keys import Key
+from stead.runtimes.native.runtime import NativeRuntime, Refusal
+
+log = logging.getLogger(__name__)
+
+CHUNK = 1 << 16
+CONNECT_SECONDS = 5.0
+Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Relay:
+    """`look` after every step; `host` is where node ports are opened."""
+
+    def __init__(self, routes: Routes, runtime: NativeRuntime, host: str, chance: Random) -> None:
+        self._routes = routes
+        self._runtime = runtime
+        self._host = host
+        self._chance = chance
+        self._targets: dict[Front, tuple[Target, ...]] = {}
+        self._of: dict[Key, set[Front]] = {}
+        self._open: dict[Front, asyncio.Server] = {}
+        self._tasks: dict[Front, asyncio.Task[None]] = {}
+
+    def look(self) -> None:
+        """Have the fronts that the services want now. What is under way goes on to its end."""
+        changed, self._routes.changed = self._routes.changed, set()
+        for service in sorted(changed):
+            fronts = self._routes.fronts(service)
+            for front in self._of.pop(service, set()) - set(fronts):
+                self._targets.pop(front, None)
+                self._settle(front)
+            self._of[service] = set(fronts)
+            self._targets.update(fronts)
+            for front in fronts:
+                self._settle(front)
+
+    def close(self) -> None:
+        for task in self._tasks.values():
+            task.cancel()
+        for server in self._open.values():
+            server.close()
+
+    # fronts
+
+    def _settle(self, front: Front) -> None:
+        if front not in self._tasks and (front in self._targets) != (front in self._open):
+            task = asyncio.get_running_loop().create_task(self._open_or_close(front))
+            self._tasks[front] = task
+            task.add_done_callback(lambda _: self._settled(front))
+
+    def _settled(self, front: Front) -> None:
+        del self._tasks[front]
+
+    async def _open_or_close(self, front: Front) -> None:
+        while (front in self._targets) != (front in self._open):
+            if front in self._open:
+                self._open.pop(front).close()
+                continue
+            try:
+                bound = await self._bound(front)
+            except (OSError, Refusal) as error:
+                log.warning(
+                    "the service at %s:%d cannot be reached: %s", front.address or self._host, front.port, error
+                )
+                return
+            self._open[front] = await asyncio.start_server(lambda *ends: self._relay(front, ends), sock=bound)
+
+    async def _bound(self, front: Front) -> socket.socket:
+        if front.address:
+            return await self._runtime.bind_tcp(front.port, front.address)
+        return socket.create_server((self._host, front.port))
+
+    # connections
+
+    async def _relay(self, front: Front, near: Ends) -> None:
+        far = await self._connected(self._targets.get(front, ()))
+        if far is None:
+            near[1].transport.abort()
+            return
+        try:
+            await asyncio.gather(_pump(near[0], far[1]), _pump(far[0], near[1]))
+        except OSError:
+            near[1].transport.abort()
+            far[1].transport.abort()
+        finally:
+            for _, writer in (near, far):
+                writer.close()
+
+    async def _connected(self, targets: Iterable[Target]) -> Ends | None:
+        """One of them by chance; where it does not answer, another."""
+        left = list(targets)
+        self._chance.shuffle(left)
+        for target in left:
+            with contextlib.suppress(OSError, Refusal, TimeoutError):
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    return await asyncio.open_connection(sock=await self._runtime.dial_address(*target))
+        return None
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """All that one side says, and that it has ended."""
+    while data := await reader.read(CHUNK):
+        writer.write(data)
+        await writer.drain()
+    if writer.can_write_eof():
+        writer.write_eof()

@@ -1,0 +1,81 @@
+"""Services with an address of their own: connections go to a ready endpoint, and to nobody where there is none."""
+
+import json
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.shells.cluster import EXAMPLE, Cluster, a_cluster, until
+
+pytestmark = [pytest.mark.shell, pytest.mark.anyone]
+
+WEB = ("web-0", "web-1", "web-2")
+
+
+@pytest.fixture(scope="module")
+def web() -> Iterator[Cluster]:
+    """The first example, each page telling its pod. A short path: unix sockets have room for 108 bytes."""
+    with tempfile.TemporaryDirectory(prefix="stead-") as folder, a_cluster(Path(folder)) as cluster:
+        cluster.up(EXAMPLE).wait_ready(*WEB)
+        for name in WEB:
+            cluster.write_page(name, name)
+        yield cluster
+
+
+def service(cluster: Cluster, name: str, **spec: Any) -> Any:
+    ports = [{"name": "http", "port": 8000, "targetPort": "web"}]
+    body = {"selector": {"app": "nginx"}, "ports": ports, **spec}
+    wanted = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": body}
+    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(wanted))
+    return cluster.get("service", name)
+
+
+def asked(cluster: Cluster, name: str) -> str:
+    """Who answers at a service's name, as a pod sees it."""
+    words = ("curl", "--silent", "--show-error", "--max-time", "5", f"http://{name}:8000/")
+    return cluster.kubectl("exec", cluster.ready()[0], "--", *words, check=False).strip()
+
+
+def test_every_ready_pod_answers_sometimes_and_no_other_ever(web: Cluster) -> None:
+    service(web, "front")
+    seen: set[str] = set()
+
+    def all_seen() -> bool:
+        seen.add(asked(web, "front"))
+        return set(WEB) <= seen
+
+    until(all_seen, wish=f"each of them: {seen}")
+    web.kubectl("label", "pod", "web-1", "app-", "--overwrite")
+    until(lambda: len(web.get("endpoints", "front")["subsets"][0]["addresses"]) == 2, wish="two endpoints")
+    assert "web-1" not in {asked(web, "front") for _ in range(12)}
+    web.kubectl("label", "pod", "web-1", "app=nginx")
+    until(lambda: asked(web, "front") == "web-1", wish="it is back")
+
+
+def test_who_has_no_endpoints_refuses_at_once(web: Cluster) -> None:
+    service(web, "empty", selector={"app": "nobody"})
+    assert "refused" in asked(web, "empty").lower() or "connect" in asked(web, "empty").lower()
+    service(web, "empty")
+    until(lambda: asked(web, "empty") in WEB, wish="an endpoint")
+    service(web, "empty", selector={"app": "nobody"})
+    until(lambda: "connect" in asked(web, "empty").lower(), wish="refused again")
+
+
+def test_a_node_port_is_open_on_loopback(web: Cluster) -> None:
+    port = service(web, "outside", type="NodePort")["spec"]["ports"][0]["nodePort"]
+
+    def answer() -> str:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as page:
+                return str(page.read().decode().strip())
+        except urllib.error.URLError:
+            return ""
+
+    until(lambda: answer() in WEB, wish="an answer on the host")
+    web.kubectl("delete", "service", "outside")
+    until(lambda: answer() == "", wish="closed")
