@@ -172,7 +172,7 @@ class Live:
     def _turn(self) -> None:
         """One step of the kernel, then sleep until the next is due."""
         self._turn_at = None
-        rounds = self.cluster.step(now())
+        rounds = self.cluster.step(now(), reads_on=True)
         self._server.ring()
         for watcher in self.watchers:
             watcher(rounds)
