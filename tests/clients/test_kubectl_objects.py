@@ -102,6 +102,15 @@ def test_wrong_manifests_are_refused(space: Space) -> None:
     assert 'Warning: unknown field "spec.replcas"' in told
 
 
+def test_apply_a_kustomization(space: Space) -> None:
+    (space.folder / "db.yaml").write_text(SET)
+    told = {"namePrefix": "a-", "resources": ["db.yaml"], "replicas": [{"name": "db", "count": 1}]}
+    (space.folder / "kustomization.yaml").write_text(json.dumps(told))
+    assert "statefulset.apps/a-db created" in space.kubectl("apply", "-k", str(space.folder))
+    assert space.path("sts/a-db", ".spec.replicas") == "1"
+    space.kubectl("delete", "-k", str(space.folder), "--timeout=30s")
+
+
 # --- edit, patch, replace and friends
 
 

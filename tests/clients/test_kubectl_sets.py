@@ -245,6 +245,15 @@ def server(space: Space) -> str:
     return space.kubectl("config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}")
 
 
+def test_reconcile_and_describe_roles(space: Space) -> None:
+    reader = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}
+    metadata = {"name": "r", "namespace": space.name}
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata, "rules": [reader]}
+    assert "reconciliation required create" in space.kubectl("auth", "reconcile", "-f", "-", stdin=json.dumps(role))
+    assert re.search(r"pods +\[\] +\[\] +\[get\]", space.kubectl("describe", "role", "r"))
+    assert space.kubectl("auth", "reconcile", "-f", "-", stdin=json.dumps(role)).endswith("reconciled\n")
+
+
 # --- the node
 
 

@@ -2,10 +2,11 @@
 
 import threading
 
-from kubernetes import client, config, utils, watch
+from kubernetes import aio, client, config, utils, watch
 from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import ConflictError, NotFoundError
+from kubernetes.informer import SharedInformer
 from running import Space, until
 
 CLIENT = "kubernetes"
@@ -238,3 +239,29 @@ def pods_of(space: Space, name: str) -> int:
 def can_delete_collections(space: Space) -> None:
     core.delete_collection_namespaced_config_map(space.namespace, label_selector="by=test")
     assert core.list_namespaced_config_map(space.namespace, label_selector="by=test").items == []
+
+
+def can_keep_an_informer(space: Space) -> None:
+    seen: list[tuple[str, str]] = []
+    informer = SharedInformer(core.list_namespaced_config_map, space.namespace, label_selector="by=test")
+    for what in ("ADDED", "MODIFIED", "DELETED"):
+        informer.add_event_handler(what, lambda found, what=what: seen.append((what, found.metadata.name)))
+    core.create_namespaced_config_map(space.namespace, space.config_map("informed", a="1"))
+    informer.start()
+    until(lambda: ("ADDED", "informed") in seen)
+    core.patch_namespaced_config_map("informed", space.namespace, {"data": {"a": "2"}})
+    until(lambda: ("MODIFIED", "informed") in seen)
+    assert informer.cache.get_by_key(f"{space.namespace}/informed").data == {"a": "2"}
+    core.delete_namespaced_config_map("informed", space.namespace)
+    until(lambda: ("DELETED", "informed") in seen)
+    informer.stop()
+
+
+async def can_do_the_same_asynchronously(space: Space) -> None:
+    await aio.config.load_kube_config()
+    async with aio.client.ApiClient() as api:
+        asking = aio.client.CoreV1Api(api)
+        made = await asking.create_namespaced_config_map(space.namespace, space.config_map("async", a="1"))
+        patched = await asking.patch_namespaced_config_map("async", space.namespace, {"data": {"a": "2"}})
+        assert int(patched.metadata.resource_version) > int(made.metadata.resource_version)
+        await asking.delete_namespaced_config_map("async", space.namespace)

@@ -1,0 +1,48 @@
+"""OpenAPI 2: the types that kubectl checks a List with, and the message it reads them from."""
+
+from typing import Any
+
+from asking import SETS, TABLE, Client, stateful_set
+
+from stead.kinds import protowire
+
+SET = "io.k8s.api.apps.v1.StatefulSet"
+PROTOBUF = {"accept": "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"}
+
+
+def test_types_refer_to_types(client: Client) -> None:
+    document = client.get("/openapi/v2").body
+    definitions = document["definitions"]
+    assert document["swagger"] == "2.0"
+    assert definitions[SET]["properties"]["spec"] == {"$ref": "#/definitions/io.k8s.api.apps.v1.StatefulSetSpec"}
+    mark = {"group": "apps", "kind": "StatefulSet", "version": "v1"}
+    assert definitions[SET]["x-kubernetes-group-version-kind"] == [mark]
+    for name in referred_to(definitions):
+        assert name in definitions
+
+
+def referred_to(schema: Any) -> list[str]:
+    if isinstance(schema, list):
+        return [name for part in schema for name in referred_to(part)]
+    if not isinstance(schema, dict):
+        return []
+    own = [schema["$ref"].removeprefix("#/definitions/")] if isinstance(schema.get("$ref"), str) else []
+    return own + [name for part in schema.values() for name in referred_to(part)]
+
+
+def test_the_message_holds_the_same(client: Client) -> None:
+    """Document.definitions is field 9, a list of name (1) and schema (2)."""
+    answer = client.get("/openapi/v2", PROTOBUF)
+    assert answer.media == "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+    document = dict(protowire.fields(memoryview(answer.body)))
+    assert bytes(protowire.octets(document[1])) == b"2.0"
+    named = [protowire.last(entry) for _, entry in protowire.fields(protowire.octets(document[9]))]
+    names = [bytes(protowire.octets(entry[1])).decode() for entry in named]
+    assert names == list(client.get("/openapi/v2").body["definitions"])
+
+
+def test_a_scale_has_a_table(client: Client) -> None:
+    client.create(stateful_set("web", 3))
+    table = client.get(f"{SETS}/web/scale", TABLE).body
+    assert [column["name"] for column in table["columnDefinitions"]] == ["Name", "Desired", "Available", "Age"]
+    assert table["rows"][0]["cells"][:3] == ["web", 3, 0]
