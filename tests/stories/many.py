@@ -4,6 +4,7 @@
     make stories SEEDS=500       that many, from seed 0 on
     make stories SEEDS=500-1000  these
     make stories SEEDS=random    a minute of seeds that nobody has seen
+    make stories SEEDS=exhaustive   no seeds: small sets explored in every way (see `exhaustive`)
 
 The processes order their hashes differently, and some seeds are lived by both: their logs must be the same. A broken
 promise is shrunk to the shortest schedule found, left in `.stories/`, and told with the words that replay it.
@@ -23,6 +24,7 @@ from stead.cluster.drawing import draw
 from stead.cluster.schedules import Schedule
 from stead.cluster.shrinking import shrink
 from stead.cluster.stories import Ending, live
+from tests.stories import exhaustive
 
 WORKERS = 2
 SECONDS = 60.0
@@ -34,6 +36,8 @@ FOLDER = Path(".stories")
 def main(words: list[str]) -> int:
     if words[:1] == ["worker"]:
         return work(int(words[1]), int(words[2]), int(words[3]))
+    if words[:1] == ["exhaustive"]:
+        return exhaustive.main(words[1:])
     first, count = seeds(words[0] if words else "")
     began = time.monotonic()
     found = run(first, count)

@@ -6,17 +6,18 @@ steps, whatever their times). It branches by forking itself: a process is a snap
 look alike (uids, times and addresses aside) are entered once.
 """
 
+import gc
 import os
 import pickle
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from hashlib import blake2b
 
 from msgspec import Struct, field
 
-from stead.cluster.schedules import Schedule
+from stead.cluster.schedules import Schedule, Step
 from stead.cluster.stories import Broken, Story
 from stead.machinery.objects import Json, canonical
 
@@ -42,7 +43,7 @@ class Bounds(Struct, frozen=True):
 
 
 class Found(Struct):
-    """What was explored. `deepest` is the depth to which everything was covered, 0 where time ran out."""
+    """What was explored. `is_whole`: all within the bounds was, before time ran out. `broken`: paths and promises."""
 
     states: int = 0
     moves: int = 0
@@ -57,13 +58,23 @@ class Found(Struct):
         self.broken += other.broken
 
 
-def explore(schedule: Schedule, bounds: Bounds) -> Found:
-    """All lives of the schedule's sets, its steps being what may happen at any time."""
+def explore(schedule: Schedule, bounds: Bounds, *, is_at_rest: bool = False, prelude: Iterable[Step] = ()) -> Found:
+    """All lives of the schedule's sets, its steps being what may happen at any time.
+
+    It begins with their creation, or, with `is_at_rest`, when they are up; `prelude` happens just before it begins.
+    """
     story = Story(schedule)
     story.world.begin()
+    if is_at_rest:
+        story.world.simulation.settle()
+    for step in prelude:
+        story.happen(step)
+    story.look()
     story.world.simulation.runtime.is_asked = True
     explorer = _Explorer(story, bounds)
+    gc.freeze()  # what is shared with a fork is best not touched
     found = explorer.visit(bounds.depth, bounds.faults, ())
+    gc.unfreeze()
     found.states = len(explorer.seen)
     return found
 
@@ -78,7 +89,7 @@ class _Explorer:
         self._until = time.monotonic() + bounds.seconds
 
     def visit(self, depth: int, faults: int, path: tuple[str, ...]) -> Found:
-        """Everything from here on."""
+        """Everything from here on; the house is left wherever the last path ended."""
         found, state = Found(), self._state()
         before = self.seen.get(state, (-1, -1))
         if before[0] >= depth and before[1] >= faults:
@@ -89,10 +100,13 @@ class _Explorer:
             return found
         if depth == 0:
             found.calms += 1
-            return self._in_a_child(partial(self._calm, path), found)
-        for move, is_fault in self._moves(faults):
-            left = faults - is_fault
-            found = self._in_a_child(partial(self._follow, move, depth - 1, left, path), found)
+            found.add(self._calm(path))
+            return found
+        moves = list(self._moves(faults))
+        for move, is_fault in moves[:-1]:
+            self._in_a_child(partial(self._follow, move, depth - 1, faults - is_fault, path), found)
+        for move, is_fault in moves[-1:]:  # this process is not needed any more
+            found.add(self._follow(move, depth - 1, faults - is_fault, path))
         return found
 
     def _follow(self, move: Move, depth: int, faults: int, path: tuple[str, ...]) -> Found:
@@ -116,7 +130,7 @@ class _Explorer:
             return Found(broken=[(" > ".join((*path, "calm")), str(error))])
         return Found()
 
-    def _in_a_child(self, work: Callable[[], Found], found: Found) -> Found:
+    def _in_a_child(self, work: Callable[[], Found], found: Found) -> None:
         """Do the work in a fork; bring home what it found and which states it saw."""
         reader, writer = os.pipe()
         child = os.fork()
@@ -134,7 +148,6 @@ class _Explorer:
         os.waitpid(child, 0)
         self.seen |= fresh
         found.add(answer)
-        return found
 
     # --- moves
 
