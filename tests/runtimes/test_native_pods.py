@@ -374,3 +374,16 @@ def test_a_claims_volume_is_given_to_the_pods_group_once(play: Play) -> None:
         assert LogReader(machine.log("a", attempt=1)).read().decode().split() == ["2775:2000", "2700:2000"]
 
     play("root", scenario)
+
+
+def test_groups_and_capabilities_are_those_asked_for(play: Play) -> None:
+    async def scenario(machine: Machine) -> None:
+        await machine.sandbox("a", fs_group=2000)
+        look = "id -G; grep -E '^(CapBnd|NoNewPrivs)' /proc/self/status"
+        wanted = {"capabilities_added": ("NET_ADMIN",), "capabilities_dropped": ("ALL",), "may_gain_privileges": False}
+        await machine.start("a", "sh", "-c", look, groups=(3000,), **wanted)
+        await machine.exited("a")
+        said = LogReader(machine.log("a")).read().decode().splitlines()
+        assert said == ["0 2000 3000", f"CapBnd:\t{1 << 12:016x}", "NoNewPrivs:\t1"]
+
+    play("root", scenario)

@@ -64,6 +64,8 @@ def start_container(round_: Round, life: Life, attempt: int, values: Mapping[str
         mounts=mounts(spec, round_.ground, values),
         run_as_user=own.get("runAsUser", security.get("runAsUser")),
         run_as_group=own.get("runAsGroup", security.get("runAsGroup")),
+        groups=tuple(security.get("supplementalGroups") or ()),
+        **_privileges(own),
         is_root_read_only=bool(own.get("readOnlyRootFilesystem")),
         memory_limit_bytes=quantity.parse(limits["memory"]).value if limits.get("memory") else None,
         cpu_limit_millis=quantity.parse(limits["cpu"]).milli_value if limits.get("cpu") else None,
@@ -72,6 +74,15 @@ def start_container(round_: Round, life: Life, attempt: int, values: Mapping[str
         stop_signal=dig(spec, "lifecycle", "stopSignal", default=""),
         termination_message_path=spec.get("terminationMessagePath") or "/dev/termination-log",
     )
+
+
+def _privileges(security: Json) -> dict[str, Any]:
+    changed = security.get("capabilities") or {}
+    return {
+        "capabilities_added": ("ALL",) if security.get("privileged") else tuple(changed.get("add") or ()),
+        "capabilities_dropped": tuple(changed.get("drop") or ()),
+        "may_gain_privileges": security.get("allowPrivilegeEscalation") is not False,
+    }
 
 
 def _credentials(round_: Round) -> Iterator[bytes]:

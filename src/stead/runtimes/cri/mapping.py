@@ -76,7 +76,7 @@ def container_config(
             "security_context": {
                 "namespace_options": sandbox["linux"]["security_context"]["namespace_options"],
                 "readonly_rootfs": order.is_root_read_only,
-                "supplemental_groups": [] if group is None else [group],
+                "supplemental_groups": [*([] if group is None else [group]), *order.groups],
                 **_user(order, user),
             },
         },

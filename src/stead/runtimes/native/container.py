@@ -113,6 +113,8 @@ def _become(spec: Spec, stdio: tuple[int, int, int]) -> None:
     os.umask(0o022)
     for number in _RESTORED:
         signal.signal(number, signal.SIG_DFL)
+    if not spec["may_gain_privileges"]:
+        linux.renounce_new_privileges()
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
@@ -130,7 +132,7 @@ def _take_user(spec: Spec) -> None:
         return
     account = accounts.find(spec["user"])
     spec["environment"].setdefault("HOME", account.home)
-    linux.drop_rare_capabilities()
+    linux.keep_capabilities(spec["capabilities"])
     if spec["tier"] == "user":
         if account.uid or account.gid:
             linux.become_root_of_new_user_namespace(0, account.uid, account.gid)

@@ -17,10 +17,10 @@ PRIVATE, SLAVE = 1 << 18, 1 << 19
 _DETACH = 2
 
 _SET_PARENT_DEATH_SIGNAL, _SET_DUMPABLE, _SET_NAME, _DROP_BOUNDING, _SET_SUBREAPER = 1, 4, 15, 24, 36
+_NO_NEW_PRIVILEGES = 38
 _NUMBERS = {"x86_64": (56, 155), "aarch64": (220, 41), "riscv64": (220, 41)}
 
-# What an ordinary container of the common engines may do; everything else leaves the bounding set.
-_KEPT_CAPABILITIES = frozenset((0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31))
+_CAPABILITIES = 41
 
 _libc = ctypes.PyDLL(None, use_errno=True)
 
@@ -96,11 +96,16 @@ def set_process_name(name: str) -> None:
     _libc.prctl(_SET_NAME, name.encode()[:15], 0, 0, 0)
 
 
-def drop_rare_capabilities() -> None:
-    """Leave in the bounding set what containers usually have; where we may not, nothing is dropped."""
-    for capability in range(41):
-        if capability not in _KEPT_CAPABILITIES:
+def keep_capabilities(kept: list[int]) -> None:
+    """Leave these alone in the bounding set; where we may not, nothing is dropped."""
+    for capability in range(_CAPABILITIES):
+        if capability not in kept:
             _libc.prctl(_DROP_BOUNDING, capability, 0, 0, 0)
+
+
+def renounce_new_privileges() -> None:
+    """From here on no program that is started may have more rights than its starter."""
+    _checked(_libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0), "prctl")
 
 
 def become_root_of_new_user_namespace(namespaces: int, uid: int = 0, gid: int = 0) -> None:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from stead.machinery.runtime import StartContainer
 from stead.runtimes.images import Image
-from stead.runtimes.native import plain, volumes
+from stead.runtimes.native import capabilities, plain, volumes
 from stead.runtimes.native.wire import Message
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -56,7 +56,9 @@ def order(start: StartContainer, image: Image, pod: Pod) -> Message:
         "spec": {
             **process(pod, arguments, environment, _directory(start, image, pod, mounts)),
             "user": _user(start, image),
-            "groups": [] if pod.group is None else [pod.group],
+            "groups": [*([] if pod.group is None else [pod.group]), *start.groups],
+            "capabilities": capabilities.kept(start.capabilities_added, start.capabilities_dropped),
+            "may_gain_privileges": start.may_gain_privileges,
             "has_tty": start.has_tty,
             "has_stdin": start.has_stdin,
             "directory": os.path.join(container_directory(pod.directory, start.container), str(start.attempt)),
