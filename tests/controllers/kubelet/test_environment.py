@@ -110,6 +110,23 @@ def test_limits_and_users():
     assert world.sent_of(RunSandbox)[0].fs_group == 8
 
 
+def test_groups_and_privileges():
+    security = {"capabilities": {"add": ["NET_ADMIN"], "drop": ["ALL"]}, "allowPrivilegeEscalation": False}
+    world = World(a_pod(a_container(securityContext=security), securityContext={"supplementalGroups": [3, 4]}))
+    world.run()
+    start = world.sent_of(StartContainer)[0]
+    assert (start.groups, start.capabilities_added, start.capabilities_dropped) == ((3, 4), ("NET_ADMIN",), ("ALL",))
+    assert not start.may_gain_privileges
+
+
+@pytest.mark.parametrize("spec, host", [({}, "10.0.0.1"), ({"hostNetwork": True}, "127.0.0.1")])
+def test_who_is_on_the_hosts_network_finds_the_api_elsewhere(spec, host):
+    names = {"environment": (("HOST", "10.0.0.1"),), "host_environment": (("HOST", "127.0.0.1"),)}
+    world = World(a_pod(a_container(), **spec), settings=Settings(**names))
+    world.run()
+    assert dict(world.sent_of(StartContainer)[0].environment)["HOST"] == host
+
+
 def test_names_of_a_replica():
     world = World(a_pod(hostname="web-0", subdomain="nginx", hostAliases=[{"ip": "10.0.0.9", "hostnames": ["db"]}]))
     world.run()
