@@ -21,6 +21,7 @@ from stead.machinery.runtime import (
     ImageReady,
     Mount,
     PullImage,
+    RunSandbox,
     SandboxFailed,
     SandboxRunning,
     UpdateVolume,
@@ -28,9 +29,9 @@ from stead.machinery.runtime import (
 )
 from stead.runtimes.cri.runtime import CriRuntime, CriTrouble, Settings
 from stead.runtimes.logs import LogReader
-from stead.runtimes.native import descriptors, linux
+from stead.runtimes.native import linux
 
-from .conftest import Machine, now, pod
+from .conftest import Machine, pod
 from .ocimaking import Layout, host_programs, layer
 
 pytestmark = [
@@ -55,6 +56,15 @@ class CriMachine(Machine):
 
     async def start(self, name: str, *argv: str, **more: Any) -> Any:
         return await super().start(name, *argv, **{"image": IMAGE, **more})
+
+    async def sandbox_when_possible(self, name: str) -> SandboxRunning:
+        """As a kubelet, which asks again."""
+        order = RunSandbox(pod(name), f"uid-{name}", name)
+        while True:
+            told = await self.answer(order, kind=(SandboxRunning, SandboxFailed))  # type: ignore[arg-type]
+            if isinstance(told, SandboxRunning):
+                return told
+            await asyncio.sleep(0.05)
 
 
 Scenario = Callable[[CriMachine], Awaitable[Any]]
@@ -111,3 +121,172 @@ def test_a_pod_runs_knows_its_names_and_ends(play: Play) -> None:
         await machine.remove("web-0")
 
     play(scenario)
+
+
+def test_programs_get_input_their_exit_codes_and_a_terminal(play: Play) -> None:
+    async def scenario(machine: CriMachine) -> None:
+        await machine.sandbox("web-0")
+        await machine.start("web-0", "sleep", "1000", environment=(("COLOR", "blue"),))
+        assert await machine.run("web-0", "cat", given=b"to the end") == (0, "to the end", "")
+        assert await machine.run("web-0", "sh", "-c", "echo $COLOR; echo no >&2; exit 3") == (3, "blue\n", "no\n")
+        with pytest.raises(Exception, match="not found"):
+            await machine.run("web-0", "no-such-program")
+        session = await machine.runtime.exec("uid-web-0", "c", ["sh", "-c", "read x; stty size"], has_tty=True)
+        await session.resize(91, 33)
+        await session.write(b"\n")
+        shown = b""
+        while data := await session.read("stdout"):
+            shown += data
+        assert b"33 91" in shown
+        assert await session.wait() == 0
+        session.close()
+
+    play(scenario)
+
+
+def test_probes_ask_from_inside_the_pod(play: Play) -> None:
+    async def scenario(machine: CriMachine) -> None:
+        await machine.sandbox("web-0")
+        server = "import http.server as h; h.HTTPServer(('', 8080), h.SimpleHTTPRequestHandler).serve_forever()"
+        libraries = [Mount(str(path), str(path), is_read_only=True) for path in Path("/usr/lib").glob("python3.*")]
+        await machine.start("web-0", "python3", "-c", server, mounts=tuple(libraries))
+        await machine.dialled("web-0", 8080)
+        assert (await machine.probe("web-0", {"httpGet": {"port": 8080, "path": "/"}})).is_success
+        assert (await machine.probe("web-0", {"tcpSocket": {"port": 8080}})).is_success
+        assert (await machine.probe("web-0", {"exec": {"command": ["true"]}})).is_success
+        refused = await machine.probe("web-0", {"httpGet": {"port": 8081, "path": "/"}})
+        assert not refused.is_success and "connection refused" in refused.message
+        failed = await machine.probe("web-0", {"exec": {"command": ["sh", "-c", "echo ill; exit 1"]}})
+        assert (failed.is_success, failed.message) == (False, "ill\n")
+        late = await machine.probe("web-0", {"exec": {"command": ["sleep", "10"]}}, timeout_seconds=0.5)
+        assert (late.is_success, late.message) == (False, "command timed out after 0.5s")
+
+    play(scenario)
+
+
+def test_how_containers_end_is_told(play: Play) -> None:
+    async def scenario(machine: CriMachine) -> None:
+        await machine.sandbox("job")
+        await machine.start("job", "sh", "-c", "echo -n last words > /dev/termination-log; exit 7")
+        ended = await machine.exited("job")
+        assert (ended.exit_code, ended.reason, ended.message) == (7, "Error", "last words")
+        await machine.start("job", "true", attempt=1)
+        assert (await machine.exited("job", attempt=1)).reason == "Completed"
+        started = await machine.start("job", "/nope", attempt=2)
+        assert isinstance(started, ContainerExited)
+        assert (started.exit_code, started.reason) == (128, "StartError")
+        assert "/nope" in started.message
+        hungry = "x=a; while :; do x=$x$x; done"
+        await machine.start("job", "sh", "-c", hungry, attempt=3, memory_limit_bytes=48 << 20)
+        assert (await machine.exited("job", attempt=3)).reason == "OOMKilled"
+
+    play(scenario)
+
+
+def test_volumes_are_seen_and_renewed(play: Play) -> None:
+    async def scenario(machine: CriMachine) -> None:
+        files = VolumeFiles("config", (File("color", b"blue"),))
+        scratch = EmptyDir("scratch", is_memory=True, size_limit_bytes=1 << 20)
+        await machine.sandbox("web-0", volumes=(files, EmptyDir("shared"), scratch))
+        lasting = machine.place / "lasting"
+        mounts = (
+            Mount("volume:config", "/config", is_read_only=True),
+            Mount("volume:shared", "/shared"),
+            Mount("volume:scratch", "/scratch"),
+            Mount(str(lasting), "/data"),
+        )
+        await machine.start("web-0", "sleep", "1000", mounts=mounts)
+        await machine.start("web-0", "sleep", "1000", mounts=mounts, container="d", run_as_user=1234)
+        script = "cat /config/color; echo kept > /data/x; echo hi > /shared/y; echo m > /scratch/z; touch /config/w"
+        code, out, _ = await machine.run("web-0", "sh", "-c", script)
+        assert (code != 0, out) == (True, "blue")
+        assert (lasting / "x").read_text() == "kept\n"
+        assert (await machine.run("web-0", "cat", "/shared/y", "/scratch/z", container="d"))[1] == "hi\nm\n"
+        assert (await machine.run("web-0", "id", "-u", container="d"))[1] == "1234\n"
+        machine.send(UpdateVolume(pod("web-0"), "uid-web-0", VolumeFiles("config", (File("color", b"red"),))))
+        deadline = time.monotonic() + 5
+        while (await machine.run("web-0", "cat", "/config/color"))[1] != "red":
+            assert time.monotonic() < deadline
+        await machine.remove("web-0")
+        assert not list((machine.place / "cri" / "pods").iterdir())
+
+    play(scenario)
+
+
+def test_images_come_from_the_store_and_a_recipe_of_the_host_is_none(play: Play) -> None:
+    async def scenario(machine: CriMachine) -> None:
+        async def pulled(image: str, policy: str = "IfNotPresent") -> Any:
+            order = PullImage(pod("web-0"), "uid-web-0", "c", image, policy)
+            return await machine.answer(order, kind=(ImageReady, ImageFailed))  # type: ignore[arg-type]
+
+        ready = await pulled(IMAGE)
+        assert isinstance(ready, ImageReady) and ready.image_id.startswith("sha256:")
+        assert (await pulled("nginx")).reason == "ErrImagePull"
+        assert (await pulled("host:shell")).reason == "ErrImagePull"
+        assert (await pulled("nginx", "Never")).reason == "ErrImageNeverPull"
+        assert (await pulled("Not An Image")).reason == "InvalidImageName"
+
+    play(scenario)
+
+
+def test_stead_is_killed_and_adopts_its_pods(play: Play) -> None:
+    async def scenario(machine: CriMachine) -> None:
+        before = await machine.sandbox("web-0")
+        first = await machine.start("web-0", "sleep", "1000")
+        await machine.sandbox("job")
+        await machine.start("job", "sh", "-c", "exit 7")
+        await machine.exited("job")
+        events = await machine.restarted()
+        running, started = [event for event in events if event.uid == "uid-web-0"]
+        assert isinstance(running, SandboxRunning) and (running.ips, running.is_new) == (before.ips, False)
+        assert started == first
+        assert [event.exit_code for event in events if isinstance(event, ContainerExited)] == [7]
+        assert (await machine.sandbox("web-0")).is_new is False
+        assert await machine.start("web-0", "sleep", "1000") == first
+        assert (await machine.run("web-0", "hostname"))[1] == "web-0\n"
+
+    play(scenario)
+
+
+def test_a_killed_engine_comes_back_and_its_pods_lived_on(play: Play) -> None:
+    async def scenario(machine: CriMachine) -> None:
+        before = await machine.sandbox("web-0")
+        first = await machine.start("web-0", "sleep", "1000")
+        pid, started = (machine.place / "cri" / "engine" / "containerd.pid").read_text().split()
+        assert linux.start_time(int(pid)) == int(started)
+        os.kill(int(pid), signal.SIGKILL)
+        await asyncio.sleep(0)
+        fresh = await machine.sandbox_when_possible("web-1")
+        assert fresh.ips != before.ips
+        assert (await machine.run("web-0", "hostname"))[1] == "web-0\n"
+        assert not [
+            event
+            for event in machine.seen
+            if isinstance(event, SandboxFailed | ContainerExited) and event.uid == first.uid
+        ]
+
+    play(scenario)
+
+
+def test_a_sandbox_that_dies_is_told_and_made_anew(play: Play) -> None:
+    async def scenario(machine: CriMachine) -> None:
+        before = await machine.sandbox("web-0")
+        await machine.start("web-0", "sleep", "1000")
+        os.kill(machine.runtime._node.pods["uid-web-0"].pid, signal.SIGKILL)
+        await machine.until(ContainerExited)
+        failed = await machine.until(SandboxFailed)
+        assert failed.uid == "uid-web-0"
+        again = await machine.sandbox("web-0")
+        assert (again.is_new, again.ips) == (True, before.ips)
+        assert isinstance(await machine.start("web-0", "sleep", "1000", attempt=1), ContainerStarted)
+
+    play(scenario)
+
+
+def test_an_engine_that_is_not_there_is_told(place: Path) -> None:
+    async def scene() -> None:
+        settings = Settings(place / "images", f"unix://{place}/no.sock")
+        with pytest.raises(CriTrouble, match="is the engine running"):
+            await CriRuntime(place / "cri", settings).start()
+
+    uvloop.run(scene())

@@ -52,17 +52,29 @@ class Containerd:
         self._addresses = addresses
         self.socket_path = str(directory / "containerd.sock")
         self._pid_path = directory / "containerd.pid"
+        self._network = -1  # the node's, held open: a containerd that dies must not take it along
 
     async def start(self) -> str:
-        """Have it running; answers the file of the node's network. Raises ContainerdTrouble, OSError."""
+        """Have it running, again where it died; answers the file of the node's network.
+
+        Raises ContainerdTrouble, OSError.
+        """
         _check_machine()
         pid = self._recorded()
         if pid is None:
             pid = self._launch()
         await self._wait(pid)
-        namespace = spaces.network_of(pid)
+        if self._network < 0:
+            self._network = os.open(spaces.network_of(pid), os.O_RDONLY | os.O_CLOEXEC)
+        namespace = f"/proc/{os.getpid()}/fd/{self._network}"
         spaces.within(namespace, self._lay_network)
         return namespace
+
+    def let_go(self) -> None:
+        """Of the network; containerd and pods live on."""
+        if self._network >= 0:
+            os.close(self._network)
+            self._network = -1
 
     async def stop(self) -> None:
         """End it; its pods must have been stopped before. The network goes with it."""
@@ -90,8 +102,8 @@ class Containerd:
     def _launch(self) -> int:
         self._write_files()
         Path(self.socket_path).unlink(missing_ok=True)
-        held = next(self._shims(), None)
-        place = ["unshare", "--net", "--"] if held is None else ["nsenter", f"--net={spaces.network_of(held)}", "--"]
+        held = self._held_network()
+        place = ["nsenter", f"--net={held}", "--"] if held else ["unshare", "--net", "--"]
         with open(self._directory / "containerd.log", "ab") as log:
             command = [*place, "containerd", "--config", str(self._directory / "config.toml")]
             process = subprocess.Popen(
@@ -100,6 +112,12 @@ class Containerd:
         threading.Thread(target=process.wait, daemon=True).start()  # collects it should it end before us
         self._pid_path.write_text(f"{process.pid} {linux.start_time(process.pid)}")
         return process.pid
+
+    def _held_network(self) -> str:
+        """The node's network where we or a pod's shim still have it, else ""."""
+        if self._network >= 0:
+            return f"/proc/{os.getpid()}/fd/{self._network}"
+        return next(map(spaces.network_of, self._shims()), "")
 
     def _shims(self) -> Iterator[int]:
         """Those of our pods that still live."""
@@ -140,6 +158,20 @@ class Containerd:
             wires.turn_on(_BRIDGE)
         finally:
             wires.close()
+
+    def have_address(self, address: str) -> None:
+        """One more address on the node's bridge (a service's), if it has it not yet. Raises OSError."""
+
+        def have() -> None:
+            wires = network.Wires()
+            try:
+                wires.add_address(_BRIDGE, address, 32)
+            except FileExistsError:
+                pass
+            finally:
+                wires.close()
+
+        spaces.within(self._held_network(), have)
 
     # what it reads
 

@@ -1,6 +1,5 @@
 """The way into a pod: connections from inside its network, and programs beside its containers."""
 
-import asyncio
 import socket
 
 from stead.runtimes.cri import sessions, spaces
@@ -23,13 +22,7 @@ class Reach:
         pod = self._node.living(uid)
         if not pod.pid:
             raise Refusal("the engine does not tell where the pod's network is")
-        made = spaces.connection(spaces.network_of(pod.pid))
-        try:
-            await asyncio.get_running_loop().sock_connect(made, (host or "127.0.0.1", port))
-        except BaseException:
-            made.close()
-            raise
-        return made
+        return await spaces.connected(spaces.network_of(pod.pid), host or "127.0.0.1", port)
 
     async def run(self, uid: str, container: str, argv: list[str]) -> ExecSession:
         return await sessions.run(self._node, uid, container, argv)

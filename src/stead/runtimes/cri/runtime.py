@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import socket
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -23,6 +24,7 @@ from stead.runtimes.cri import client, containerd, deeds, sessions, spaces, watc
 from stead.runtimes.cri.client import Engine, EngineTrouble
 from stead.runtimes.cri.containerd import Containerd, ContainerdTrouble
 from stead.runtimes.cri.feeding import Feeder
+from stead.runtimes.cri.messages import Body
 from stead.runtimes.cri.node import Node
 from stead.runtimes.cri.reach import Reach
 from stead.runtimes.images import Aliases, ImageStore
@@ -33,7 +35,9 @@ from stead.runtimes.native.sessions import ExecSession
 
 log = logging.getLogger(__name__)
 
-_LAST_SECONDS = 2.0
+_READY_SECONDS = 15.0
+_LOOK_SECONDS = 0.02
+_NOT_READY = "not initialized"
 _HOST = "host:"
 
 
@@ -143,14 +147,19 @@ class CriRuntime:
         directory = Path(self._node.directory)
         self._own = Containerd(directory / "engine", directory / "pods", addresses)
         self._node.network = await self._own.start()
+        self._node.revive = self._revive
         self._node.addresses = addresses
         self._node.own_address = addresses.gateway
         return self._own.socket_path
 
+    async def _revive(self) -> None:
+        if self._own is not None:
+            await self._own.start()
+
     async def _greet(self, path: str) -> None:
         """Learn whom we speak with, and open the images to it."""
         try:
-            told = await self._node.engine.ask("Version", {"version": "v1"})
+            told = await self._first_answer()
         except EngineTrouble as error:
             raise CriTrouble(f"the engine at {path} does not speak CRI v1: {error}") from error
         self._node.engine_name = told["runtime_name"]
@@ -160,6 +169,17 @@ class CriRuntime:
         self._feeder = Feeder(self._node.images, listener)
         await self._feeder.start()
         self._node.registry = self._feeder.address
+
+    async def _first_answer(self) -> Body:
+        """An engine that has just begun first looks at what it has. Raises EngineTrouble."""
+        deadline = time.monotonic() + _READY_SECONDS
+        while True:
+            try:
+                return await self._node.engine.ask("Version", {"version": "v1"})
+            except EngineTrouble as error:
+                if _NOT_READY not in str(error) or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def close(self) -> None:
         """Let go; pods and engine live on."""
@@ -176,6 +196,8 @@ class CriRuntime:
         if self._feeder is not None:
             self._feeder.close()
         self._node.engine.close()
+        if self._own is not None:
+            self._own.let_go()
 
     async def stop_all(self, grace_seconds: float) -> None:
         """Stop every container with this grace, then the sandboxes and an engine of our own; directories stay."""
@@ -226,9 +248,15 @@ class CriRuntime:
         """A datagram socket on `dns_address`. Raises OSError."""
         return spaces.bound(self._node.network, socket.SOCK_DGRAM, self.dns_address, port)
 
-    async def bind_tcp(self, port: int) -> socket.socket:
-        """A listening socket on `dns_address`. Raises OSError."""
-        return spaces.bound(self._node.network, socket.SOCK_STREAM, self.dns_address, port)
+    async def bind_tcp(self, port: int, address: str = "") -> socket.socket:
+        """A listening socket on `dns_address`, or on another that the node gets. Raises OSError."""
+        if address and self._own is not None:
+            self._own.have_address(address)
+        return spaces.bound(self._node.network, socket.SOCK_STREAM, address or self.dns_address, port)
+
+    async def dial_address(self, address: str, port: int) -> socket.socket:
+        """A connection from the node's network. Raises OSError."""
+        return await spaces.connected(self._node.network, address, port)
 
 
 __all__ = ["CriRuntime", "CriTrouble", "ExecSession", "Refusal", "Settings"]

@@ -1,5 +1,6 @@
 """Sockets in somebody else's network: a thread goes there, makes one, and ends; the socket stays."""
 
+import asyncio
 import os
 import socket
 import threading
@@ -39,10 +40,15 @@ def within(namespace: str, make: Callable[[], Made]) -> Made:
     return future.result()
 
 
-def connection(namespace: str) -> socket.socket:
-    """A stream socket of that network, not connected yet."""
+async def connected(namespace: str, address: str, port: int) -> socket.socket:
+    """A connection from that network. Raises OSError."""
     made = within(namespace, lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
     made.setblocking(False)
+    try:
+        await asyncio.get_running_loop().sock_connect(made, (address, port))
+    except BaseException:
+        made.close()
+        raise
     return made
 
 
