@@ -31,6 +31,7 @@ class Phase(Enum):
 
 
 PIECE_BYTES = 64 * 1024  # a big answer stays in the processor's cache on its way through TLS
+PIECES_A_TURN = 4
 NO_TURN = Turn(Response(500, b""))
 
 
@@ -71,6 +72,7 @@ class Connection(asyncio.Protocol):
         "_is_chunked",
         "_is_held",
         "_ready",
+        "_rest",
         "_transport",
         "_turn",
         "_was_refused",
@@ -86,6 +88,7 @@ class Connection(asyncio.Protocol):
         self._incoming = Incoming(self, house.limits)
         self._certificate: Mapping[str, Any] | None = None
         self._ready: deque[Turn] = deque()
+        self._rest: memoryview | None = None  # of a long answer
         self._turn = NO_TURN
         self._watch: Watch | None = None
         self._conversation: Conversation | None = None
@@ -114,6 +117,7 @@ class Connection(asyncio.Protocol):
         self.phase = Phase.CLOSING
         self._incoming.forget()
         self._ready.clear()
+        self._rest = None
         if self._watch is not None:
             self._house.watches.forget(self._watch)
             self._watch = None
@@ -138,7 +142,9 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self.is_blocked = False
         self.deadline = None
-        if self._conversation is not None:
+        if self._rest is not None:
+            self._pour()
+        elif self._conversation is not None:
             self._conversation.unblocked()
         elif self._watch is not None:
             self._house.watches.pump(self._watch)
@@ -290,14 +296,28 @@ class Connection(asyncio.Protocol):
 
     def _respond(self, response: Response) -> None:
         head = message.head(response, len(response.body), self._house.wall(), self._turn.keeps_alive)
-        if self._turn.is_head:
-            self._write(head)
-        elif len(response.body) < PIECE_BYTES:
-            self._write(head + response.body)
+        body = b"" if self._turn.is_head else response.body
+        if len(body) < PIECE_BYTES:
+            self._write(head + body)
+            self._after_answer()
         else:
             self._write(head)
-            self._write_in_pieces(response.body)
-        self._after_answer()
+            self._enter(Phase.ANSWERING)
+            self._rest = memoryview(body)
+            self._pour()
+
+    def _pour(self) -> None:
+        """What a long answer may write in this loop turn, as far as the client takes it; others have theirs between."""
+        for _ in range(PIECES_A_TURN):
+            if self._rest is None or self.is_blocked:
+                return
+            piece, rest = self._rest[:PIECE_BYTES], self._rest[PIECE_BYTES:]
+            self._rest = rest or None
+            self._write(piece)
+            if self._rest is None:
+                self._after_answer()
+                return
+        self._house.soon(self._pour)
 
     def _after_answer(self) -> None:
         if not self._turn.keeps_alive or (self._has_ended and not self._ready):
@@ -328,11 +348,6 @@ class Connection(asyncio.Protocol):
     def _expect_within(self, seconds: float) -> None:
         self.deadline = self._house.time() + seconds
         self._house.expect_by(self.deadline)
-
-    def _write_in_pieces(self, body: bytes) -> None:
-        view = memoryview(body)
-        for start in range(0, len(view), PIECE_BYTES):
-            self._write(view[start : start + PIECE_BYTES])
 
     def _write(self, data: bytes | memoryview) -> None:
         if not self._transport.is_closing():

@@ -46,6 +46,7 @@ class Incoming:
         self._limits = limits
         self._parser: Any = httptools.HttpRequestParser(self)
         self._is_in_head = False
+        self._has_ended_one = False  # a request, within the bytes now being read
         self._head_bytes = 0
         self._target = b""
         self._headers: dict[str, str] = {}
@@ -121,6 +122,7 @@ class Incoming:
             self._body.append(part)
 
     def on_message_complete(self) -> None:
+        self._has_ended_one = True
         if self.is_deaf:
             return
         parser = self._parser
@@ -148,7 +150,12 @@ class Incoming:
             self._receiver.gives_up(response)
 
     def _count_head(self, arrived: int) -> None:
-        """A head is counted by what arrives, for the parser keeps an unfinished header to itself."""
-        self._head_bytes = self._head_bytes + arrived if self._is_in_head else 0
+        """A head is counted by what arrives, for the parser keeps an unfinished header to itself.
+
+        Behind the end of another request nobody knows how much of what arrived is the head's.
+        """
+        is_known = self._is_in_head and not self._has_ended_one
+        self._head_bytes = self._head_bytes + arrived if is_known else 0
+        self._has_ended_one = False
         if self._head_bytes > self._limits.head_bytes:
             self._give_up(message.refusal(message.HeadersTooLarge("the request's headers are too large")))
