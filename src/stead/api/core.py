@@ -77,9 +77,13 @@ class Written(NamedTuple):
     """What a write left: the object, its JSON, and whether it is new. A removed object is its last state."""
 
     obj: Json
-    body: bytes
+    stored: bytes = b""  # its JSON where the store has it; else made for those who ask, which controllers do not
     is_created: bool = False
     is_removed: bool = False
+
+    @property
+    def body(self) -> bytes:
+        return self.stored or encode(self.obj)
 
 
 def key_in(kind: Kind, namespace: str, name: str) -> Key:
@@ -96,4 +100,4 @@ def written(kind: Kind, row: Row, *, is_created: bool = False, is_removed: bool 
 
 def not_written(obj: Json, *, is_created: bool = False, is_removed: bool = False) -> Written:
     """The answer of a dry run, or of a write that changed nothing."""
-    return Written(obj, encode(obj), is_created, is_removed)
+    return Written(obj, b"", is_created, is_removed)

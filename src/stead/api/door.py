@@ -69,7 +69,8 @@ class Door:
                 raise refuse_other(kind, key, uid)
             if if_revision and if_revision != meta.resource_version(old):
                 raise errors.modified(kind.plural, kind.group, key.name)
-            return kind.default(merge_patch(old, body))
+            made = merge_patch(old, body)
+            return made if subresource == "status" else kind.default(made)  # a status leaves the rest as it is
 
         return verbs.update(self.core, Call(now, user), place, change).obj
 

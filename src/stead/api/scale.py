@@ -9,7 +9,7 @@ from stead.api.verbs import Place
 from stead.kinds.columns import AGE, NAME, at
 from stead.kinds.kind import Column, Kind
 from stead.machinery import fields, meta, selectors
-from stead.machinery.objects import Json, dig, encode, with_value
+from stead.machinery.objects import Json, dig, with_value
 
 SCALE = Kind(
     id="Scale",
@@ -101,7 +101,7 @@ def _apply(core: Core, call: Call, place: Place, request: Request) -> Written:
 
     done = verbs.update(core, replace_in(call, is_applied=True), place, change)
     shown = scale_of(place, done.obj)
-    return Written(shown, encode(shown))
+    return Written(shown)
 
 
 def _replicas(place: Place, given: Json) -> int:
@@ -124,4 +124,4 @@ def _write(core: Core, call: Call, place: Place, given: Json) -> Written:
 
     done = verbs.update(core, call, place, change)
     shown = scale_of(place, done.obj)
-    return Written(shown, encode(shown))
+    return Written(shown)

@@ -287,7 +287,7 @@ def _delete(core: Core, call: Call, target: Target, request: Request) -> Written
     call = Call(call.now, call.user, is_dry_run=asked.is_dry_run)
     done = deletion.delete(core, call, place_of(target), asked)
     status = deletion.status_of_removed(target.kind, done.obj) if done.is_removed else None
-    return done if status is None else Written(status, encode(status))
+    return done if status is None else Written(status)
 
 
 def _delete_collection(core: Core, call: Call, target: Target, request: Request) -> Written:

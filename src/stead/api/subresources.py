@@ -11,7 +11,7 @@ from stead.kinds.kind import Kind
 from stead.machinery import errors, fields, meta, times
 from stead.machinery.errors import BadRequest, Conflict
 from stead.machinery.keys import Key
-from stead.machinery.objects import Json, dig, encode
+from stead.machinery.objects import Json, dig
 
 BINDING = Kind(id="Binding", name="Binding", plural="bindings", version="v1", type="core.v1.Binding")
 EVICTION = Kind(
@@ -31,7 +31,7 @@ Answer = Callable[[Core, Call, Place, Request], Written]
 def success(code: int) -> Written:
     """What is answered where there is nothing to show."""
     status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": code}
-    return Written(status, encode(status), is_created=code == 201)
+    return Written(status, is_created=code == 201)
 
 
 def post_binding(core: Core, call: Call, place: Place, request: Request) -> Written:

@@ -1,5 +1,6 @@
 """Events told by controllers: the same one told again is counted on the object it made the first time."""
 
+from itertools import count
 from typing import NamedTuple
 
 from stead.api.server import Api
@@ -45,6 +46,7 @@ class Recorder:
         self._api = api
         self._node = node
         self._told: dict[_Same, tuple[Key, int]] = {}
+        self._serial = count()  # the events of one moment have names of their own
 
     def tell(self, controller: str, emit: Emit, now: Now) -> None:
         """Create the event, or count it up; an event that cannot be written is lost, as upstream's are."""
@@ -78,7 +80,7 @@ class Recorder:
             "resourceVersion": meta.resource_version(about),
         }
         source = {"component": component, **({"host": self._node} if component == "kubelet" else {})}
-        stamp = f"{int(now.wall * 1e9):x}{len(self._told):x}"
+        stamp = f"{int(now.wall * 1e9) + next(self._serial):x}"
         return {
             "apiVersion": "v1",
             "kind": "Event",

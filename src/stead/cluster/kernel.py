@@ -5,7 +5,7 @@ reads a clock and throws no dice of its own; the shells around it do.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import assert_never
 
 from stead.api.request import Request, Response, Stream
@@ -120,14 +120,10 @@ class Cluster:
         seen: list[WatchEvent] = []
         try:
             with self.store.transaction():
-                while len(rounds) < TURNS_A_STEP:
-                    round_ = self.engine.turn(now)
-                    if round_ is not None:
-                        rounds.append(round_)
-                    elif reads_on and self.is_behind:
-                        seen += self._read_on()
-                    else:
-                        break
+                rounds += self._turns(TURNS_A_STEP, now)
+                while reads_on and self.is_behind and len(rounds) < TURNS_A_STEP:
+                    seen += self._read_on()
+                    rounds += self._turns(TURNS_A_STEP - len(rounds), now)
         except StoreRefuses as trouble:
             self._complain(trouble)
             self._unsee(seen)
@@ -138,6 +134,14 @@ class Cluster:
         self._take_in(now)
         self._tidy(now)
         return rounds
+
+    def _turns(self, most: int, now: Now) -> Iterator[Round]:
+        """One round for each key that is due now, and for none that comes to be due by these rounds."""
+        for _ in range(min(self.engine.due() or 1, most)):
+            round_ = self.engine.turn(now)
+            if round_ is None:
+                return
+            yield round_
 
     @property
     def is_behind(self) -> bool:

@@ -12,6 +12,7 @@ from stead.machinery.objects import Json
 _ANNOTATION_BYTES = 256 * 1024
 _STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
 _IMMUTABLE = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
+_ACCESSORIES = ("generation", "labels", "annotations", "ownerReferences", "finalizers")
 _IS_IMMUTABLE = "field is immutable"
 _REFUSED_OWNERS = {("v1", "Event")}
 
@@ -43,14 +44,15 @@ def validate_update(new: Json, old: Json) -> list[FieldError]:
 def common(new: Json, old: Json) -> list[FieldError]:
     """What is looked at whatever the kind: the new metadata, and the step from the old to it."""
     now, before = new.get("metadata") or {}, old.get("metadata") or {}
-    accessories = _accessories(now, "metadata")
+    accessories = _changed_accessories(now, before)
     return [*accessories, *_step_errors(now, before), *accessories]
 
 
 def changed(new: Json, old: Json) -> list[FieldError]:
     """The step from the old metadata to the new, as most kinds look at it themselves."""
     now, before = new.get("metadata") or {}, old.get("metadata") or {}
-    return [*_step_errors(now, before), *_accessories(now, "metadata"), *_short_finalizer_errors(now, "metadata")]
+    finalizers = _short_finalizer_errors(now, "metadata")
+    return [*_step_errors(now, before), *_changed_accessories(now, before), *finalizers]
 
 
 def _step_errors(now: Json, before: Json) -> list[FieldError]:
@@ -88,6 +90,12 @@ def _accessories(metadata: Json, path: str) -> list[FieldError]:
     errors += annotation_errors(metadata.get("annotations") or {}, f"{path}.annotations")
     errors += owner_errors(metadata.get("ownerReferences") or [], f"{path}.ownerReferences")
     return [*errors, *_finalizer_errors(metadata.get("finalizers") or [], f"{path}.finalizers")]
+
+
+def _changed_accessories(now: Json, before: Json) -> list[FieldError]:
+    """What an update leaves as it is has been looked at before."""
+    is_same = all(now.get(member) == before.get(member) for member in _ACCESSORIES)
+    return [] if is_same else _accessories(now, "metadata")
 
 
 def _not_negative(path: str, value: int) -> FieldError:

@@ -1,6 +1,7 @@
 """Time as an argument: `Now` comes in, text goes into objects. Nothing here reads a clock."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -18,7 +19,7 @@ class Now(NamedTuple):
 
 def to_text(wall: float) -> str:
     """Seconds since 1970 as RFC 3339 in whole seconds: `2026-11-22T17:45:34Z`."""
-    return datetime.fromtimestamp(int(wall), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _second(int(wall))
 
 
 def to_micro_text(wall: float) -> str:
@@ -53,6 +54,11 @@ def short_duration(seconds: float) -> str:
     if days < 8 * 365:
         return _pair(days // 365, "y", days % 365, "d")
     return f"{days // 365}y"
+
+
+@lru_cache(maxsize=64)  # a moment is written into many objects
+def _second(wall: int) -> str:
+    return datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _pair(big: int, big_unit: str, small: int, small_unit: str) -> str:
