@@ -46,8 +46,6 @@ from stead.store.log import Store
 
 cri: Any = Late("stead.runtimes.cri.runtime")
 
-WITH_SERVICES = ("root", "user")  # tiers whose node has a network of its own
-
 log = logging.getLogger(__name__)
 
 RUBBISH = (20_000, 20, 50)  # objects are frozen trees and no rings: rubbish is rare, and looking for it is not free
@@ -93,7 +91,7 @@ class Live:
         self.port = int(listener.getsockname()[1])
         self.runtime = await self._start_runtime()
         around = assembly.Surroundings(
-            facts=machine.facts(config),
+            facts=machine.facts(config, self._engine),
             authority=certificates.authority.read_text(),
             clock=now,
             token_key=authentication.signing_key(config.data / "pki" / "tokens.key"),
@@ -109,8 +107,7 @@ class Live:
         await self._listen(tls.server_context(certificates), listener)
         self._write_kubeconfig(certificates, token)
         await self._start_dns()
-        if self._tier in WITH_SERVICES:
-            assert isinstance(self.runtime, NativeRuntime)
+        if not isinstance(self.runtime, SimulatedRuntime) and self.runtime.has_network:
             self._relay = Relay(self.cluster.cache.index(Routes), self.runtime, config.host, SystemRandom())
         self._write_state()
         gc.freeze()
@@ -241,14 +238,21 @@ class Live:
 
     @property
     def _tier(self) -> str:
+        """The native runtime's."""
         return self.runtime.tier if isinstance(self.runtime, NativeRuntime) else ""
+
+    @property
+    def _engine(self) -> str:
+        """`containerd://1.6.20`, "" where stead runs the pods itself."""
+        return (
+            "" if isinstance(self.runtime, NativeRuntime | SimulatedRuntime) else self.runtime.tier.replace(" ", "://")
+        )
 
     async def _listen(self, context: ssl.SSLContext, listener: socket.socket) -> None:
         """For people on loopback, for pods at the address of the service `kubernetes`."""
         await self._server.listen_on(context, listener)
-        if self._tier not in WITH_SERVICES:
+        if isinstance(self.runtime, SimulatedRuntime) or not self.runtime.has_network:
             return
-        assert isinstance(self.runtime, NativeRuntime)
         address = ways.service_address(self.config)
         try:
             inside = await self.runtime.bind_tcp(ways.SERVICE_PORT, address)

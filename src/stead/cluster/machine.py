@@ -10,14 +10,15 @@ from stead.controllers.nodes import Facts
 KUBERNETES = "v1.36.2"
 
 
-def facts(config: Config) -> Facts:
+def facts(config: Config, engine: str = "") -> Facts:
+    """`engine` is what runs the containers where stead does not do it itself."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     capacity = {"cpu": str(os.cpu_count() or 1), "memory": f"{memory // 1024}Ki", "pods": str(config.max_pods)}
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     info = {
         "architecture": machine,
         "bootID": _line("/proc/sys/kernel/random/boot_id"),
-        "containerRuntimeVersion": f"stead://{__version__}",
+        "containerRuntimeVersion": engine or f"stead://{__version__}",
         "kernelVersion": platform.release(),
         "kubeProxyVersion": "",
         "kubeletVersion": f"{KUBERNETES}+stead",

@@ -13,7 +13,8 @@ from random import Random
 
 from stead.cluster.routes import Front, Routes, Target
 from stead.machinery.keys import Key
-from stead.runtimes.native.runtime import NativeRuntime, Refusal
+from stead.runtimes.native.runtime import Refusal
+from stead.runtimes.real import RealRuntime
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class Relay:
     """`look` after every step; `host` is where node ports are opened."""
 
-    def __init__(self, routes: Routes, runtime: NativeRuntime, host: str, chance: Random) -> None:
+    def __init__(self, routes: Routes, runtime: RealRuntime, host: str, chance: Random) -> None:
         self._routes = routes
         self._runtime = runtime
         self._host = host

@@ -16,6 +16,10 @@ class RealRuntime(Runtime, Protocol):
         """How it runs pods here, for people: `user`, `containerd 1.6.20`."""
 
     @property
+    def has_network(self) -> bool:
+        """Whether the node has a network of its own, in which any address can be one of its."""
+
+    @property
     def dns_address(self) -> str:
         """Where pods expect the cluster's DNS."""
 
@@ -41,5 +45,8 @@ class RealRuntime(Runtime, Protocol):
     async def bind_udp(self, port: int) -> socket.socket:
         """A datagram socket on `dns_address`. Raises OSError."""
 
-    async def bind_tcp(self, port: int) -> socket.socket:
-        """A listening socket on `dns_address`. Raises OSError."""
+    async def bind_tcp(self, port: int, address: str = "") -> socket.socket:
+        """A listening socket on `dns_address`, or on another that the node's network gets. Raises OSError."""
+
+    async def dial_address(self, address: str, port: int) -> socket.socket:
+        """A connection from the node's network. Raises OSError or Refusal."""

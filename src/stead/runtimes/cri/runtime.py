@@ -218,6 +218,11 @@ class CriRuntime:
     # the side door
 
     @property
+    def has_network(self) -> bool:
+        """Whether the node has a network of its own: where the engine is ours."""
+        return self._own is not None
+
+    @property
     def images(self) -> ImageStore:
         return self._node.images
 

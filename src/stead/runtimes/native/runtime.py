@@ -105,6 +105,11 @@ class NativeRuntime:
         return self._node.tier
 
     @property
+    def has_network(self) -> bool:
+        """Whether the node has a network of its own: not in the plain tier."""
+        return self._node.tier != "plain"
+
+    @property
     def images(self) -> ImageStore:
         return self._node.images
 
