@@ -202,7 +202,8 @@ class SandboxRemoved(Struct, frozen=True):
 class ImageReady(Struct, frozen=True):
     """`image_id` is what really runs. `alias` is the reference that stood in for the asked one, "" if none did.
 
-    `pulled_seconds` is what a pull took, None where the image was there already.
+    `pulled_seconds` is what a pull took, None where the image was there already. `user` is whom the image names, ""
+    nobody.
     """
 
     pod: Key
@@ -212,6 +213,7 @@ class ImageReady(Struct, frozen=True):
     alias: str = ""
     pulled_seconds: float | None = None
     size_bytes: int = 0
+    user: str = ""
 
 
 class ImageFailed(Struct, frozen=True):

@@ -47,6 +47,7 @@ from stead.machinery.times import Now
 PREFIX = "simulation.stead.dev/"
 NOTE = "simulated: containers are scripts in virtual time, no process runs"
 KILLED = 137
+SOMEBODY = "65532"  # no simulated image runs as root
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)$")
 
@@ -201,7 +202,8 @@ class SimulatedRuntime:
             self._say(ImageFailed(action.pod, action.uid, name, "ErrImagePull", why))
             return
         seconds = self._drawn(pod.seconds(name, "pull-after", self.settings.pull_seconds))
-        ready = ImageReady(action.pod, action.uid, name, f"simulated://{image}", pulled_seconds=seconds or None)
+        identity = f"simulated://{image}"
+        ready = ImageReady(action.pod, action.uid, name, identity, pulled_seconds=seconds or None, user=SOMEBODY)
         self._at(now.mono + seconds, lambda _: None if self._is_gone(pod) else ready)
 
     def _start_container(self, action: StartContainer, now: Now) -> None:

@@ -3,12 +3,15 @@
 from base64 import b64encode
 
 import pytest
+from msgspec.structs import replace
 
+from stead.controllers.kubelet import privileges
 from stead.controllers.kubelet.environment import expand
+from stead.controllers.kubelet.round import begin
 from stead.controllers.kubelet.settings import Settings
 from stead.machinery.runtime import RunSandbox, StartContainer
 
-from .world import World, a_container, a_pod
+from .world import WEB, World, a_container, a_pod
 
 
 def environment_of(world, **fields):
@@ -125,6 +128,34 @@ def test_who_is_on_the_hosts_network_finds_the_api_elsewhere(spec, host):
     world = World(a_pod(a_container(), **spec), settings=Settings(**names))
     world.run()
     assert dict(world.sent_of(StartContainer)[0].environment)["HOST"] == host
+
+
+@pytest.mark.parametrize(
+    "security, user, told",
+    [
+        ({}, "", "container has runAsNonRoot and image will run as root"),
+        ({}, "0:5", "image will run as root"),
+        ({}, "web", "image has non-numeric user (web), cannot verify user is non-root"),
+        ({}, "7", ""),
+        ({"runAsUser": 7}, "", ""),
+        ({"runAsNonRoot": False}, "", ""),
+    ],
+)
+def test_run_as_non_root_looks_at_the_images_user(security, user, told):
+    world = World(a_pod(a_container(securityContext=security), securityContext={"runAsNonRoot": True}))
+    world.run()
+    round_ = begin(world.kubelet.observe(world.cache, WEB), Settings(), world.now)
+    life = replace(round_.lives.mains[0], image={"user": user})
+    found = privileges.problem(round_, life)
+    assert told in found and bool(found) == bool(told)
+
+
+def test_a_root_that_must_not_be_waits():
+    world = World(a_pod(a_container(securityContext={"runAsNonRoot": True, "runAsUser": 0})))
+    world.run()
+    waiting = world.status()["state"]["waiting"]
+    assert waiting["reason"] == "CreateContainerConfigError"
+    assert "container's runAsUser breaks non-root policy" in waiting["message"]
 
 
 def test_names_of_a_replica():

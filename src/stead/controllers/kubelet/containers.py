@@ -8,7 +8,7 @@ starting, running, stopping   nothing: an event will come
 
 from collections.abc import Callable, Mapping
 
-from stead.controllers.kubelet import backoff, environment, probes, starts
+from stead.controllers.kubelet import backoff, environment, privileges, probes, starts
 from stead.controllers.kubelet.lives import Life
 from stead.controllers.kubelet.round import Round, Steps, Trouble, held_up
 from stead.machinery.objects import Json
@@ -76,6 +76,8 @@ def _begin(round_: Round, life: Life, attempt: int) -> Steps:
     found = environment.resolve(round_.observed, life.spec, round_.settings)
     if found.problem:
         return held_up(life, Trouble("CreateContainerConfigError", found.problem))
+    if problem := privileges.problem(round_, life):
+        return held_up(life, Trouble("CreateContainerConfigError", problem))
     if round_.ground.problem:
         return held_up(life, Trouble("ContainerCreating", round_.ground.problem))
     return Steps(Plan((starts.start_container(round_, life, attempt, found.values),)))

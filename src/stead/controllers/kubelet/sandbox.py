@@ -164,7 +164,7 @@ def _pull(record: Record | None, what: PullImage, now: Now) -> Record:
 def _image_ready(record: Record | None, what: ImageReady, now: Now) -> Record | None:
     if record is None:
         return None  # too late
-    found = {"id": what.image_id, "alias": what.alias, "failures": 0, "reason": "", "message": ""}
+    found = {"id": what.image_id, "alias": what.alias, "user": what.user, "failures": 0, "reason": "", "message": ""}
     cost = {"pulled_seconds": what.pulled_seconds, "size_bytes": what.size_bytes}
     return _with_image(record, what.container, {"state": "ready", "at": now.mono, **found, **cost})
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from stead.controllers.kubelet import privileges
 from stead.controllers.kubelet.environment import config_data, expand
 from stead.controllers.kubelet.lives import Life
 from stead.controllers.kubelet.round import Round
@@ -48,8 +49,7 @@ def pull_image(round_: Round, life: Life) -> PullImage:
 
 def start_container(round_: Round, life: Life, attempt: int, values: Mapping[str, str]) -> StartContainer:
     """One attempt; `values` are its variables."""
-    spec, security = life.spec, dig(round_.pod, "spec", "securityContext", default={})
-    own = spec.get("securityContext") or {}
+    spec = life.spec
     limits = dig(spec, "resources", "limits", default={})
     return StartContainer(
         round_.observed.key,
@@ -62,11 +62,7 @@ def start_container(round_: Round, life: Life, attempt: int, values: Mapping[str
         environment=tuple(values.items()),
         working_directory=spec.get("workingDir") or "",
         mounts=mounts(spec, round_.ground, values),
-        run_as_user=own.get("runAsUser", security.get("runAsUser")),
-        run_as_group=own.get("runAsGroup", security.get("runAsGroup")),
-        groups=tuple(security.get("supplementalGroups") or ()),
-        **_privileges(own),
-        is_root_read_only=bool(own.get("readOnlyRootFilesystem")),
+        **privileges.asked(round_, life),
         memory_limit_bytes=quantity.parse(limits["memory"]).value if limits.get("memory") else None,
         cpu_limit_millis=quantity.parse(limits["cpu"]).milli_value if limits.get("cpu") else None,
         has_tty=bool(spec.get("tty")),
@@ -74,15 +70,6 @@ def start_container(round_: Round, life: Life, attempt: int, values: Mapping[str
         stop_signal=dig(spec, "lifecycle", "stopSignal", default=""),
         termination_message_path=spec.get("terminationMessagePath") or "/dev/termination-log",
     )
-
-
-def _privileges(security: Json) -> dict[str, Any]:
-    changed = security.get("capabilities") or {}
-    return {
-        "capabilities_added": ("ALL",) if security.get("privileged") else tuple(changed.get("add") or ()),
-        "capabilities_dropped": tuple(changed.get("drop") or ()),
-        "may_gain_privileges": security.get("allowPrivilegeEscalation") is not False,
-    }
 
 
 def _credentials(round_: Round) -> Iterator[bytes]:

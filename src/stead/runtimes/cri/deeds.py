@@ -108,7 +108,7 @@ async def pull_image(node: Node, action: PullImage) -> None:
         node.report(ImageFailed(*identity, "ErrImagePull", str(error)))
         return
     seconds = time.monotonic() - begin if found.is_pulled else None
-    node.report(ImageReady(*identity, image.identity, found.alias, seconds, image.size_bytes))
+    node.report(ImageReady(*identity, image.identity, found.alias, seconds, image.size_bytes, image.user))
 
 
 # containers

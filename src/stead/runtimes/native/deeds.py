@@ -130,7 +130,9 @@ async def pull_image(node: Node, action: PullImage) -> None:
         return
     seconds = time.monotonic() - begin if found.is_pulled else None
     if isinstance(found.image, Image):
-        node.report(ImageReady(*identity, found.image.identity, found.alias, seconds, found.image.size_bytes))
+        image = found.image
+        told = ImageReady(*identity, image.identity, found.alias, seconds, image.size_bytes, image.user)
+        node.report(told)
         return
     try:
         node.report(ImageReady(*identity, recipes.identity(found.image), found.alias, seconds))
