@@ -7,7 +7,7 @@ TOOLS := .tools/bin
 export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check fix test stories bench docs
+.PHONY: help setup run check fix test stories bench profile docs
 
 help: ## list these words
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## / - /'
@@ -43,3 +43,6 @@ stories: setup ## simulated lives of StatefulSets, by seed
 
 bench: setup ## measure; results in .bench/
 	$(BIN)/python -m bench $(WORDS)
+
+profile: setup ## where the time goes: WHAT=ordered, parallel or requests
+	$(BIN)/python -m bench --profile $(or $(WHAT),ordered)

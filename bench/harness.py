@@ -39,6 +39,9 @@ class Figure:
         return f"{shown(min(self.values))}–{shown(max(self.values))}"
 
 
+Kept = Mapping[str, Figure]
+
+
 def run(measurement: Measurement, runs: int | None = None) -> list[Figure]:
     """Every figure over the runs, in the order the first run gave them."""
     found = [measurement.measure() for _ in range(runs or measurement.runs)]
@@ -72,6 +75,12 @@ def keep(figures: list[Figure]) -> Path:
     kept = {figure.name: {"unit": figure.unit, "values": figure.values} for figure in figures}
     path.write_text(json.dumps({"machine": machine(), "figures": kept}, indent=1))
     return path
+
+
+def read(path: Path) -> Kept:
+    """Figures kept earlier, by name."""
+    kept = json.loads(path.read_text())["figures"]
+    return {name: Figure(name, figure["unit"], tuple(figure["values"])) for name, figure in kept.items()}
 
 
 @contextmanager
