@@ -82,6 +82,7 @@ class Live:
         """Everything up and listening; raises StartError, StoreInUse or StoreDamaged with nothing left behind."""
         config = self.config
         config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        config.volumes_path.mkdir(mode=0o711, exist_ok=True)  # where the directory was there before, open to others
         _raise_open_files()
         self._store = Store(str(config.store_path), is_durable=config.is_durable)
         names = tls.server_names(config.cluster_domain, [ways.service_address(config)])

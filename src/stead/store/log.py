@@ -91,10 +91,12 @@ class Store:
             lost = wal.lost_commits(path)
             if lost:
                 raise StoreDamaged(f"{path}: its write-ahead log is damaged: {lost} commits are lost")
+            if path != ":memory:":
+                _keep_private(Path(path))
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._prepare(is_durable)
             self._load()
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, OSError) as error:
             raise StoreRefuses(f"{path}: {error}") from error
         except (sqlite3.DatabaseError, DecodeError) as error:
             raise StoreDamaged(f"{path}: {error}") from error
@@ -356,6 +358,12 @@ def _change(
 
 def _row(key: Key, obj: Json) -> Row:
     return Row(key, obj, encode(obj), int(obj["metadata"]["resourceVersion"]))
+
+
+def _keep_private(path: Path) -> None:
+    """Secrets are in it: its owner alone may read it, and what SQLite puts beside it takes after it."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
 
 
 def hold(path: str) -> IO[str]:
