@@ -29,7 +29,7 @@ from tests.stories import exhaustive
 WORKERS = 2
 SECONDS = 60.0
 LIVED_BY_ALL = 10  # every so manieth seed
-MOST_TRIES, MOST_BROKEN = 60, 3
+MOST_SHRINKING_SECONDS, MOST_BROKEN = 40.0, 3
 FOLDER = Path(".stories")
 
 
@@ -130,9 +130,14 @@ def _report(seed: int, ending: Ending) -> dict[str, object]:
     return told
 
 
-def shortened(ending: Ending, most_tries: int = MOST_TRIES) -> Schedule:
-    """The shortest schedule found that breaks the same promise."""
-    return shrink(ending.schedule, lambda one: _gist(live(one).broken) == _gist(ending.broken), most_tries)
+def shortened(ending: Ending, seconds: float = MOST_SHRINKING_SECONDS) -> Schedule:
+    """The shortest schedule found in that time that breaks the same promise."""
+    until = time.monotonic() + seconds
+
+    def is_broken(one: Schedule) -> bool:
+        return time.monotonic() < until and _gist(live(one).broken) == _gist(ending.broken)
+
+    return shrink(ending.schedule, is_broken)
 
 
 def _gist(broken: str) -> str:

@@ -20,13 +20,14 @@ from stead.machinery.errors import BadRequest
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, encode
 from stead.machinery.plan import Action, AnyController, Lost, Outcome, Waiting
-from stead.machinery.runtime import RuntimeAction, RuntimeEvent
+from stead.machinery.runtime import PodAction, RuntimeAction, RuntimeEvent
 from stead.machinery.times import Now
 from stead.runtimes.simulated import SimulatedRuntime
 from stead.store.log import Store
 
 START = 1_767_225_600.0  # 2026-01-01T00:00:00Z: where virtual time begins
 MOST_STEPS = 1_000_000
+ON_THE_NODE = ("kubelet", "node")  # controllers whose word does not arrive when the node is lost
 
 
 class NotSettled(Exception):
@@ -238,7 +239,7 @@ class Simulation:
         self._last_deed = (actions, how)
 
     def lose_node(self) -> None:
-        """The node is cut off: containers run on, nothing is heard and nothing arrives."""
+        """The node is cut off: containers run on, nothing is heard of them or of their kubelet, and nothing arrives."""
         self._is_node_lost = True
         self.runtime.lose()
 
@@ -246,6 +247,9 @@ class Simulation:
         if self._is_node_lost:
             self._is_node_lost = False
             self.runtime.recover(self.now)
+            self.cluster.engine.wake("node", Key("Node", "", self.config.node))
+            for row in self.store.rows("Pod"):
+                self.cluster.engine.wake("kubelet", row.key)
 
     def jump(self, seconds: float) -> None:
         """The wall clock is set forward or back; what measures waits does not notice."""
@@ -276,13 +280,14 @@ class Simulation:
         return self.cluster.carry_out(controller, action, now) if outcome is None else outcome
 
     def _answer_instead(self, controller: AnyController, action: Action) -> Outcome | None:
-        """The hook of the kernel's door: here stead dies, and here a story refuses."""
+        """The hook of the kernel's door: here stead dies, here a story refuses, and here a lost node is not heard."""
         if self._last_deed is not None:
             left, how = self._last_deed
             self._last_deed = (left - 1, how)
             if left <= 0:
                 return self._death(how)
-        return self.refuse(controller, action)
+        is_lost = self._is_node_lost and controller.name in ON_THE_NODE and not isinstance(action, PodAction)
+        return Lost("the node is cut off") if is_lost else self.refuse(controller, action)
 
     def _death(self, how: str) -> Outcome | None:
         if how == "before commit":
