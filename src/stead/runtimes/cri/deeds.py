@@ -132,7 +132,9 @@ async def _start(node: Node, pod: Pod, action: StartContainer, before: Held | No
     engine_image = await node.feed(image)
     furnishing.make_room(pod, action)
     mounts = furnishing.mounts(pod, action)
-    config = mapping.container_config(action, pod.config, engine_image, user=image.user, mounts=mounts, group=pod.group)
+    config = mapping.container_config(
+        action, pod.config, image, engine_image=engine_image, mounts=mounts, group=pod.group
+    )
     if before is not None:
         await node.ask_gone("RemoveContainer", {"container_id": before.id})
     asked = {"pod_sandbox_id": pod.sandbox_id, "config": config, "sandbox_config": pod.config}

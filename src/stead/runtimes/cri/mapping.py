@@ -7,6 +7,7 @@ from typing import Any, Literal
 from stead.machinery.keys import Key
 from stead.machinery.runtime import ContainerExited, ContainerStarted, RunSandbox, StartContainer
 from stead.runtimes.cri.messages import Body
+from stead.runtimes.images import Image
 
 POD, CONTAINER, NODE = 0, 1, 2  # whose namespace
 READY = 0
@@ -14,6 +15,7 @@ CREATED, RUNNING, EXITED = 0, 1, 2
 
 POD_NAME, POD_NAMESPACE, POD_UID = ("io.kubernetes.pod.name", "io.kubernetes.pod.namespace", "io.kubernetes.pod.uid")
 CONTAINER_NAME = "io.kubernetes.container.name"
+IMAGE = "stead.dev/image"  # its identity in our store
 OWNER = "stead.dev/node"  # which stead's: others may use the same engine
 
 Reason = Literal["Completed", "Error", "OOMKilled", "StartError", "ContainerStatusUnknown"]
@@ -56,18 +58,19 @@ def namespaces(is_host_network: bool) -> Body:
 
 
 def container_config(
-    order: StartContainer, sandbox: Body, image: str, *, user: str, mounts: Iterable[Body], group: int | None
+    order: StartContainer, sandbox: Body, image: Image, *, engine_image: str, mounts: Iterable[Body], group: int | None
 ) -> Body:
-    """The ContainerConfig of one attempt. `image` is the engine's id of it, `user` the image's."""
+    """The ContainerConfig of one attempt. `engine_image` is the engine's name for `image`."""
     return {
         "metadata": {"name": order.container, "attempt": order.attempt},
-        "image": {"image": image},
+        "image": {"image": engine_image},
         "command": list(order.command or ()),
         "args": list(order.arguments or ()),
         "working_dir": order.working_directory,
         "envs": [{"key": name, "value": value} for name, value in order.environment],
         "mounts": list(mounts),
         "labels": {**sandbox["labels"], CONTAINER_NAME: order.container},
+        "annotations": {IMAGE: image.identity},
         "log_path": f"{order.container}/{order.attempt}.log",
         "stdin": order.has_stdin,
         "tty": order.has_tty,
@@ -77,7 +80,7 @@ def container_config(
                 "namespace_options": sandbox["linux"]["security_context"]["namespace_options"],
                 "readonly_rootfs": order.is_root_read_only,
                 "supplemental_groups": [*([] if group is None else [group]), *order.groups],
-                **_user(order, user),
+                **_user(order, image.user),
             },
         },
     }
@@ -124,7 +127,7 @@ def started_event(pod: Key, uid: str, status: Body, engine: str) -> ContainerSta
         name,
         attempt,
         f"{engine}://{status['id']}",
-        status["image_ref"],
+        status["annotations"].get(IMAGE) or status["image_ref"],
         status["started_at"] / _NANO,
     )
 

@@ -63,7 +63,7 @@ Container id=1 pod_sandbox_id=2 metadata=3:ContainerMetadata image_ref=5 state=6
 ContainerStatusRequest container_id=1 verbose=2:number
 ContainerStatusResponse status=1:ContainerStatus info=2:map
 ContainerStatus id=1 metadata=2:ContainerMetadata state=3:number started_at=5:number finished_at=6:number
-    exit_code=7:number image_ref=9 reason=10 message=11
+    exit_code=7:number image_ref=9 reason=10 message=11 annotations=13:map
 ExecSyncRequest container_id=1 cmd=2* timeout=3:number
 ExecSyncResponse stdout=1:bytes stderr=2:bytes exit_code=3:number
 ReopenContainerLogRequest container_id=1

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -68,10 +68,6 @@ class Pod(Struct):
         self.changed = asyncio.Event()
 
 
-async def _nothing() -> None:
-    return None
-
-
 class Node:
     """One node: everything of it lies below `directory`. `network` is the file of its network, "" is the host's."""
 
@@ -88,7 +84,6 @@ class Node:
         self.own_address = ""
         self.addresses: Addresses | None = None  # None where the engine's own network gives the pods theirs
         self.stir: Callable[[], None] = lambda: None  # look again soon: something ended
-        self.revive: Callable[[], Awaitable[None]] = _nothing  # bring back an engine of our own
         self._locks: dict[str, asyncio.Lock] = {}
         for name in ("pods", "removed"):
             os.makedirs(os.path.join(self.directory, name), mode=0o711, exist_ok=True)

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import os
 import socket
-import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -24,7 +23,6 @@ from stead.runtimes.cri import client, containerd, deeds, sessions, spaces, watc
 from stead.runtimes.cri.client import Engine, EngineTrouble
 from stead.runtimes.cri.containerd import Containerd, ContainerdTrouble
 from stead.runtimes.cri.feeding import Feeder
-from stead.runtimes.cri.messages import Body
 from stead.runtimes.cri.node import Node
 from stead.runtimes.cri.reach import Reach
 from stead.runtimes.images import Aliases, ImageStore
@@ -35,9 +33,7 @@ from stead.runtimes.native.sessions import ExecSession
 
 log = logging.getLogger(__name__)
 
-_READY_SECONDS = 15.0
-_LOOK_SECONDS = 0.02
-_NOT_READY = "not initialized"
+_READY_SECONDS = 5.0
 _HOST = "host:"
 
 
@@ -84,6 +80,7 @@ class CriRuntime:
         store = ImageStore(settings.images, aliases, is_pulling=settings.is_pulling)
         self._node = Node(directory, store, self._report)
         self._own: Containerd | None = None
+        self._reviving = asyncio.Lock()
         self._feeder: Feeder | None = None
 
     # the mailbox
@@ -120,7 +117,7 @@ class CriRuntime:
         """Reach the engine, adopt what lives, then begin. Raises CriTrouble with nothing left open."""
         try:
             path = await self._engine_path()
-            self._node.engine = Engine(path)
+            self._node.engine = Engine(path, self._revive)
             try:
                 await self._greet(path)
                 await self._node.recover()
@@ -147,19 +144,23 @@ class CriRuntime:
         directory = Path(self._node.directory)
         self._own = Containerd(directory / "engine", directory / "pods", addresses)
         self._node.network = await self._own.start()
-        self._node.revive = self._revive
         self._node.addresses = addresses
         self._node.own_address = addresses.gateway
         return self._own.socket_path
 
     async def _revive(self) -> None:
-        if self._own is not None:
-            await self._own.start()
+        if self._own is None:
+            return
+        async with self._reviving:
+            try:
+                await self._own.start()
+            except (OSError, ContainerdTrouble) as error:
+                log.error("the engine cannot be started again: %s", error)
 
     async def _greet(self, path: str) -> None:
         """Learn whom we speak with, and open the images to it."""
         try:
-            told = await self._first_answer()
+            told = await self._node.engine.ask("Version", {"version": "v1"}, away_seconds=_READY_SECONDS)
         except EngineTrouble as error:
             raise CriTrouble(f"the engine at {path} does not speak CRI v1: {error}") from error
         self._node.engine_name = told["runtime_name"]
@@ -169,17 +170,6 @@ class CriRuntime:
         self._feeder = Feeder(self._node.images, listener)
         await self._feeder.start()
         self._node.registry = self._feeder.address
-
-    async def _first_answer(self) -> Body:
-        """An engine that has just begun first looks at what it has. Raises EngineTrouble."""
-        deadline = time.monotonic() + _READY_SECONDS
-        while True:
-            try:
-                return await self._node.engine.ask("Version", {"version": "v1"})
-            except EngineTrouble as error:
-                if _NOT_READY not in str(error) or time.monotonic() > deadline:
-                    raise
-            await asyncio.sleep(_LOOK_SECONDS)
 
     async def close(self) -> None:
         """Let go; pods and engine live on."""

@@ -8,7 +8,6 @@ import os
 from stead.machinery.runtime import SandboxFailed
 from stead.runtimes.cri import mapping
 from stead.runtimes.cri.client import EngineTrouble
-from stead.runtimes.cri.containerd import ContainerdTrouble
 from stead.runtimes.cri.node import Held, Node, Pod
 from stead.runtimes.logs import FILE_BYTES
 from stead.runtimes.native import starting
@@ -44,15 +43,7 @@ class Watch:
             except EngineTrouble as trouble:
                 log.warning("the engine does not answer: %s", trouble)
                 seconds = _AWAY_SECONDS
-                await self._bring_back(trouble)
             await self._pause(seconds)
-
-    async def _bring_back(self, trouble: EngineTrouble) -> None:
-        if trouble.code == "UNAVAILABLE":
-            try:
-                await self._node.revive()
-            except (OSError, ContainerdTrouble) as error:
-                log.error("the engine cannot be started again: %s", error)
 
     async def _pause(self, seconds: float) -> None:
         if self._hurried:
