@@ -27,17 +27,20 @@ _RESTORED = (
 )
 
 
-def first_process(spec: Spec, stdio: tuple[int, int, int], trouble: int) -> NoReturn:
-    """Become the container's process: its groups of resources, root, user, directory and program. Runs after clone."""
+def first_process(spec: Spec, stdio: tuple[int, int, int], trouble: int, shim: int) -> NoReturn:
+    """Become the container's process: its groups of resources, root, user, directory and program. Runs after clone.
+
+    `shim` is a pidfd of our parent, which we must not outlive.
+    """
     try:
-        linux.die_with_parent()
+        linux.die_with_parent(shim)
         os.setsid()
         _join_groups(spec)
         if spec["has_mounts"]:
             os.chdir(rootfs.build(spec))
             linux.pivot_here()
         _become(spec, stdio)
-        linux.die_with_parent()  # a change of user has cleared it
+        linux.die_with_parent(shim)  # a change of user has cleared it
         _run(spec)
     except BaseException as error:
         _tell(trouble, error)

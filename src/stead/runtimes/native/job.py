@@ -72,12 +72,13 @@ class Job:
         for fd, stream in ours:
             self._listen(fd, stream, loop)
         trouble, trouble_end = os.pipe()
+        shim = os.pidfd_open(os.getpid())
         try:
             self.pid = linux.fork_into(_NAMESPACES[self.spec["tier"]])
             if not self.pid:
-                container.first_process(self.spec, theirs, trouble_end)
+                container.first_process(self.spec, theirs, trouble_end, shim)
         finally:
-            for fd in {*theirs, trouble_end}:
+            for fd in {*theirs, trouble_end, shim}:
                 os.close(fd)
         return _read_all(trouble).decode(errors="replace")
 

@@ -6,6 +6,7 @@ Everything here raises OSError with the errno of the call.
 import ctypes
 import fcntl
 import os
+import select
 import signal
 import termios
 
@@ -78,8 +79,13 @@ def pivot_here() -> None:
     os.chdir("/")
 
 
-def die_with_parent() -> None:
+def die_with_parent(parent: int) -> None:
+    """Be killed when our parent ends. `parent` is its pidfd: it may have ended before the kernel knew of our wish."""
     _checked(_libc.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0), "prctl")
+    ended = select.poll()
+    ended.register(parent, select.POLLIN)
+    if ended.poll(0):
+        os._exit(1)
 
 
 def adopt_orphans() -> None:
