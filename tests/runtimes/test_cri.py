@@ -290,3 +290,21 @@ def test_an_engine_that_is_not_there_is_told(place: Path) -> None:
             await CriRuntime(place / "cri", settings).start()
 
     uvloop.run(scene())
+
+
+def test_a_pod_names_its_stop_signal_and_its_privileges(play: Play) -> None:
+    async def scenario(machine: CriMachine) -> None:
+        await machine.sandbox("web-0", fs_group=77)
+        script = "trap 'exit 5' USR1; echo ready; trap '' TERM; while :; do sleep 0.05; done"
+        more = {"stop_signal": "SIGUSR1", "groups": (88,), "capabilities_dropped": ("ALL",), "run_as_group": 99}
+        await machine.start("web-0", "sh", "-c", script, **more)
+        _, out, _ = await machine.run("web-0", "sh", "-c", "id -u; id -G; cat /proc/self/status")
+        user, groups, *status = out.splitlines()
+        assert (user, set(groups.split())) == ("0", {"99", "77", "88"})
+        assert "CapEff:\t0000000000000000" in status
+        while LogReader(machine.log("web-0")).read() != b"ready\n":
+            await asyncio.sleep(0.01)
+        ended = await machine.stop("web-0", 10)
+        assert (ended.exit_code, ended.reason) == (5, "Error")
+
+    play(scenario)

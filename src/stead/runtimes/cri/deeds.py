@@ -36,6 +36,7 @@ from stead.runtimes.cri.node import Held, Node, Pod, real, remember
 from stead.runtimes.cri.reach import Reach
 from stead.runtimes.images import ImageTrouble
 from stead.runtimes.layers import remove_tree
+from stead.runtimes.native import starting
 from stead.runtimes.native.addresses import AddressesExhausted
 from stead.runtimes.native.channel import Refusal
 from stead.runtimes.native.volumes import VolumeTrouble
@@ -169,11 +170,27 @@ async def stop_container(node: Node, action: StopContainer) -> None:
     if not held.is_running:
         node.report(held.told)
         return
-    grace = math.ceil(max(action.grace_seconds, 0))
+    left = await _own_signal(pod, held, action.grace_seconds)
+    if not held.is_running:
+        return
+    grace = math.ceil(max(left, 0))
     with contextlib.suppress(EngineTrouble):  # what still runs, the next StopContainer meets; what ended is seen
         body = {"container_id": held.id, "timeout": grace}
         await node.engine.ask("StopContainer", body, seconds=grace + _STOP_PATIENCE_SECONDS)
         await node.settle(pod, held)
+
+
+async def _own_signal(pod: Pod, held: Held, grace_seconds: float) -> float:
+    """Where the pod names the signal, send it ourselves: engines of today know the image's. Answers what is left."""
+    if not held.stop_signal or not held.pid or grace_seconds <= 0:
+        return grace_seconds
+    deadline = time.monotonic() + grace_seconds
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(held.pid, starting.signal_number(held.stop_signal))
+    while held.is_running and (left := deadline - time.monotonic()) > 0:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(pod.changed.wait(), left)
+    return 0.0
 
 
 async def run_probe(node: Node, action: RunProbe) -> None:

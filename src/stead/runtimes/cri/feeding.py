@@ -14,6 +14,7 @@ import socket
 import tarfile
 from collections.abc import Iterator
 from functools import cache
+from typing import cast
 
 from stead.runtimes.blobs import BadBlob
 from stead.runtimes.images import ImageStore, architecture
@@ -42,16 +43,22 @@ class Feeder:
         host, port = listener.getsockname()[:2]
         self.address = f"{host}:{port}"
         self._server: asyncio.Server | None = None
+        self._talks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._converse, sock=self._listener, limit=_HEAD_BYTES)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         if self._server is not None:
             self._server.close()
+        for writer in self._talks.values():
+            writer.transport.abort()
+        await asyncio.gather(*self._talks, return_exceptions=True)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Requests one after the other, until the engine hangs up."""
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        self._talks[task] = writer
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -60,6 +67,7 @@ class Feeder:
         except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             return
         finally:
+            del self._talks[task]
             writer.close()
 
     async def _answer(self, writer: asyncio.StreamWriter, method: str, path: str) -> None:

@@ -77,8 +77,7 @@ def mounts(pod: Pod, order: StartContainer) -> list[Body]:
     own = [(volumes.source_of(mount, place), mount.target, mount.is_read_only) for mount in wanted]
     volumes.make_places(own)
     for mount, (source, _, is_read_only) in zip(wanted, own, strict=True):
-        is_lasting = not mount.source.startswith("volume:") and os.path.isdir(source)
-        if pod.group is not None and is_lasting and not is_read_only:
+        if pod.group is not None and mount.is_grouped and not is_read_only:
             volumes.give_to_group_once(source, pod.group)
     taken = {target for _, target, _ in own}
     extra = [(source, target, False) for source, target in _pod_files(pod, order) if target not in taken]

@@ -16,6 +16,7 @@ CREATED, RUNNING, EXITED = 0, 1, 2
 POD_NAME, POD_NAMESPACE, POD_UID = ("io.kubernetes.pod.name", "io.kubernetes.pod.namespace", "io.kubernetes.pod.uid")
 CONTAINER_NAME = "io.kubernetes.container.name"
 IMAGE = "stead.dev/image"  # its identity in our store
+STOP_SIGNAL = "stead.dev/stop-signal"
 OWNER = "stead.dev/node"  # which stead's: others may use the same engine
 
 Reason = Literal["Completed", "Error", "OOMKilled", "StartError", "ContainerStatusUnknown"]
@@ -70,7 +71,7 @@ def container_config(
         "envs": [{"key": name, "value": value} for name, value in order.environment],
         "mounts": list(mounts),
         "labels": {**sandbox["labels"], CONTAINER_NAME: order.container},
-        "annotations": {IMAGE: image.identity},
+        "annotations": {IMAGE: image.identity, STOP_SIGNAL: order.stop_signal},
         "log_path": f"{order.container}/{order.attempt}.log",
         "stdin": order.has_stdin,
         "tty": order.has_tty,
@@ -80,6 +81,11 @@ def container_config(
                 "namespace_options": sandbox["linux"]["security_context"]["namespace_options"],
                 "readonly_rootfs": order.is_root_read_only,
                 "supplemental_groups": [*([] if group is None else [group]), *order.groups],
+                "no_new_privs": not order.may_gain_privileges,
+                "capabilities": {
+                    "add_capabilities": list(order.capabilities_added),
+                    "drop_capabilities": list(order.capabilities_dropped),
+                },
                 **_user(order, image.user),
             },
         },

@@ -48,8 +48,10 @@ KeyValue key=1 value=2
 Mount container_path=1 host_path=2 readonly=3:number
 LinuxContainerConfig resources=1:LinuxContainerResources security_context=2:LinuxContainerSecurityContext
 LinuxContainerResources cpu_period=1:number cpu_quota=2:number memory_limit_in_bytes=4:number oom_score_adj=5:number
-LinuxContainerSecurityContext namespace_options=3:NamespaceOption run_as_user=5:Int64Value run_as_username=6
-    readonly_rootfs=7:number supplemental_groups=8:number* run_as_group=12:Int64Value
+LinuxContainerSecurityContext capabilities=1:Capability namespace_options=3:NamespaceOption
+    run_as_user=5:Int64Value run_as_username=6 readonly_rootfs=7:number supplemental_groups=8:number*
+    no_new_privs=11:number run_as_group=12:Int64Value
+Capability add_capabilities=1* drop_capabilities=2*
 StartContainerRequest container_id=1
 StartContainerResponse
 StopContainerRequest container_id=1 timeout=2:number

@@ -34,6 +34,7 @@ class Held(Struct):
     told: ContainerStarted | ContainerExited
     pid: int = 0
     pidfd: int = -1
+    stop_signal: str = ""  # where the pod names one
 
     @property
     def is_running(self) -> bool:
@@ -250,7 +251,8 @@ class Node:
         status = answer["status"]
         name, attempt = mapping.identity(status)
         told = mapping.started_event(pod.pod, pod.uid, status, self.engine_name)
-        held = Held(status["id"], attempt, told, int(mapping.info(answer).get("pid", 0)))
+        pid = int(mapping.info(answer).get("pid", 0))
+        held = Held(status["id"], attempt, told, pid, stop_signal=status["annotations"].get(mapping.STOP_SIGNAL, ""))
         pod.containers[name] = held
         if held.pid and status["state"] == mapping.RUNNING:
             self.watch(held)

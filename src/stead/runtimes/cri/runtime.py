@@ -122,7 +122,7 @@ class CriRuntime:
                 await self._greet(path)
                 await self._node.recover()
             except BaseException:
-                self._hang_up()
+                await self._hang_up()
                 raise
         except (OSError, ValueError, EngineTrouble, ContainerdTrouble) as error:
             raise CriTrouble(str(error)) from error
@@ -180,11 +180,11 @@ class CriRuntime:
         for pod in self._node.pods.values():
             for held in pod.containers.values():
                 self._node.unwatch(held)
-        self._hang_up()
+        await self._hang_up()
 
-    def _hang_up(self) -> None:
+    async def _hang_up(self) -> None:
         if self._feeder is not None:
-            self._feeder.close()
+            await self._feeder.close()
         self._node.engine.close()
         if self._own is not None:
             self._own.let_go()

@@ -51,7 +51,7 @@ def order(start: StartContainer, image: Image, pod: Pod) -> Message:
         "attempt": start.attempt,
         "container_id": f"stead://{uuid.uuid4().hex}{uuid.uuid4().hex}",
         "image_id": image.identity,
-        "stop_signal": _signal(image.stop_signal),
+        "stop_signal": signal_number(start.stop_signal or image.stop_signal),
         "log": log_path(pod.directory, start.container, start.attempt),
         "spec": {
             **process(pod, arguments, environment, _directory(start, image, pod, mounts)),
@@ -145,7 +145,7 @@ def _pod_files(pod: Pod, mounts: list[tuple[str, str, bool]]) -> list[tuple[str,
     return [(os.path.join(pod.directory, "etc", name), f"/etc/{name}") for name in names if f"/etc/{name}" not in taken]
 
 
-def _signal(name: str) -> int:
+def signal_number(name: str) -> int:
     """`SIGTERM`, `TERM` or `15` as a number; SIGTERM where it means nothing."""
     if name.isdigit():
         return int(name)
