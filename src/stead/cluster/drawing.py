@@ -20,7 +20,9 @@ def draw(seed: int, *, most_steps: int = 14) -> Schedule:
     sets = tuple(_shape(name, chance, profile) for name in names)
     verbs = [verb for verb in _DRAWN if is_distant or verb != "lag"]
     weights = [_DRAWN[verb][0] for verb in verbs]
-    steps = [_step(chance, chance.choices(verbs, weights)[0], sets) for _ in range(chance.randint(1, most_steps))]
+    pace = chance.choice((1, 1, 1, 1, 10))  # some lives are long enough for a silent node to lose its pods
+    count = chance.randint(1, most_steps)
+    steps = [_step(chance, chance.choices(verbs, weights)[0], chance.choice(sets), pace) for _ in range(count)]
     lag = chance.choice((0.0, 0.5, 3.0)) if is_distant else 0.0
     return Schedule(sets, tuple(sorted(steps, key=lambda step: step.at)), seed, profile, is_distant, lag)
 
@@ -48,9 +50,9 @@ def _shape(name: str, chance: Random, profile: str) -> Shape:
     )
 
 
-def _step(chance: Random, verb: str, sets: tuple[Shape, ...]) -> Step:
-    at = round(chance.choice((chance.uniform(0, 6), chance.uniform(0, 25), chance.uniform(0, LONGEST))), 1)
-    return a_step(at, verb, **_DRAWN[verb][1](chance, chance.choice(sets)))
+def _step(chance: Random, verb: str, shape: Shape, pace: float) -> Step:
+    at = chance.choice((chance.uniform(0, 6), chance.uniform(0, 25), chance.uniform(0, LONGEST)))
+    return a_step(round(at * pace, 1), verb, **_DRAWN[verb][1](chance, shape))
 
 
 def _pod(chance: Random, shape: Shape) -> dict[str, Any]:

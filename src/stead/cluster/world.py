@@ -118,6 +118,11 @@ class World:
             self.interfered[Key("ControllerRevision", "default", named)] = None
             self.simulation.delete("ControllerRevision", named)
 
+    def nudge(self, name: str) -> None:
+        """An event for a set that changes nothing."""
+        nudged = {"metadata": {"annotations": {"simulation.stead.dev/nudged": self.simulation.now.text}}}
+        self.simulation.patch("StatefulSet", name, nudged)
+
     # --- pods and claims
 
     def _delete_pod(self, pod: str, grace: int | None) -> None:
