@@ -10,7 +10,7 @@ import pytest
 
 from tests.shells.cluster import ROOT, Cluster, a_cluster, is_ready, until
 
-pytestmark = [pytest.mark.shell, pytest.mark.anyone]
+pytestmark = pytest.mark.shell
 
 CLIENT = ROOT / ".tools" / "python"
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -53,19 +53,20 @@ def ask(cluster: Cluster, pod: str, where: str) -> Any:
     return json.loads(cluster.kubectl("exec", pod, "--", "sh", "-c", ASK, where))
 
 
+@pytest.mark.anyone
 @pytest.mark.parametrize("where", ["kubernetes.default.svc", "kubernetes.default.svc.cluster.local:443", "10.96.0.1"])
 def test_a_pod_asks_with_its_token_what_its_account_may_know(stead: Cluster, where: str) -> None:
     pod = run(stead, "reader", serviceAccountName="reader")
     assert [item["metadata"]["name"] for item in ask(stead, pod, where)["items"]] == stead.ready()
 
 
+@pytest.mark.anyone
 def test_an_account_without_rights_is_refused_by_name(stead: Cluster) -> None:
     told = ask(stead, run(stead, "nobody"), "kubernetes.default.svc")
     assert told["code"] == 403
     assert 'User "system:serviceaccount:default:default" cannot list resource "pods"' in told["message"]
 
 
-@pytest.mark.skipif(not CLIENT.is_dir(), reason="tools/clients has not fetched the Python client")
 @pytest.mark.parametrize("more", [{}, {"hostNetwork": True}], ids=["own network", "host network"])
 def test_the_python_client_finds_the_cluster_it_is_in(stead: Cluster, more: dict[str, Any]) -> None:
     pod = run(stead, "own" if not more else "host", serviceAccountName="reader", **more)
