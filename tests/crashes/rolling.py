@@ -56,9 +56,9 @@ class Roller(Worker):
         self.deeds = 0
 
     def work(self) -> None:
-        self.deeds += 1
         deed = self._chance.choice((self._scale, self._roll_out, self._delete_pod))
         code, answer = deed()
+        self.deeds += 1
         if code >= 500 or code in (400, 403, 422):
             self.broken.append(f"{deed.__name__} answered {code}: {answer}")
         self.stopping.wait(self._chance.random() * self._seconds)
