@@ -1,16 +1,13 @@
-"""Sets that come up, roll and go down: simulated containers in real time, durable writes; and one real pod."""
+"""Sets that come up, roll and go down: simulated containers in real time, durable writes."""
 
 import asyncio
 import time
 from functools import partial
 
 from bench.harness import Figures, Measurement, timed
-from bench.living import SET, a_set, ask, live, settled, until
-from stead.cluster.live import Live
+from bench.living import a_set, ask, live, settled, until
 from stead.cluster.simulated import Simulation
-from stead.kinds.pod import PodView
 from stead.machinery.objects import with_value
-from stead.runtimes.native.runtime import NativeRuntime
 
 SETS = "/apis/apps/v1/namespaces/default/statefulsets"
 MERGE = "application/merge-patch+json"
@@ -58,53 +55,6 @@ def _virtual(replicas: int) -> Figures:
     }
 
 
-def _real_pod() -> Figures:
-    return asyncio.run(_real_pod_answers())
-
-
-async def _real_pod_answers() -> Figures:
-    """From the pod's creation in the log to the first byte of its web server."""
-    async with live("native") as stead:
-        assert isinstance(stead.runtime, NativeRuntime)
-        wanted = with_value(a_set(0), ("spec", "template", "spec", "containers"), [_web_container()])
-        ask(stead, "POST", SETS, wanted)
-        await until(stead, lambda: stead.cluster.cache.get(SET) is not None)
-        await asyncio.sleep(0.2)
-        took = []
-        for ordinal in range(5):
-            ask(stead, "PATCH", f"{SETS}/web", {"spec": {"replicas": ordinal + 1}}, MERGE)
-            took.append(await _first_answer(stead, stead.runtime, f"web-{ordinal}"))
-        return {"from its decision to HTTP answered": sorted(took)[2] * 1000}
-
-
-def _web_container() -> dict[str, object]:
-    return {"name": "nginx", "image": "k8s.gcr.io/nginx-slim:0.8", "ports": [{"containerPort": 80}]}
-
-
-async def _first_answer(stead: Live, runtime: NativeRuntime, name: str) -> float:
-    def pod() -> PodView | None:
-        found = next((p for p in stead.cluster.cache.all("Pod", "default") if p["metadata"]["name"] == name), None)
-        return PodView(found) if found else None
-
-    await until(stead, lambda: pod() is not None)
-    began = time.perf_counter()
-    await until(stead, lambda: bool((view := pod()) and view.phase == "Running"))
-    view = pod()
-    assert view is not None
-    while True:
-        try:
-            connection = await runtime.dial(view.uid, 80)
-        except OSError:
-            await asyncio.sleep(0.001)
-            continue
-        with connection:
-            connection.setblocking(False)
-            loop = asyncio.get_running_loop()
-            await loop.sock_sendall(connection, b"GET / HTTP/1.0\r\n\r\n")
-            await loop.sock_recv(connection, 1)
-        return time.perf_counter() - began
-
-
 ALL = (
     *(
         Measurement(f"{replicas} replicas, {policy}", "s", partial(_life, replicas, policy), runs)
@@ -117,5 +67,4 @@ ALL = (
         )
     ),
     *(Measurement("virtual time", "", partial(_virtual, replicas), 1) for replicas in (100, 1000, 10_000)),
-    Measurement("a real pod", "ms", _real_pod),
 )

@@ -2,7 +2,7 @@
 
 stead has chosen the pod's address before and written it beside the pod, so there is nothing to lease. Runs in a bare
 interpreter (`python -I -S`): the standard library and our own rtnetlink only. CNI speaks over environment, stdin and
-stdout.
+stdout. A pod's loopback is turned on here too, so that the plugin which engines call for it has nothing to do.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ def main() -> None:
     """One call. A trouble is answered as CNI wants it: an error object, and status 1."""
     command = os.environ.get("CNI_COMMAND", "")
     try:
-        answer = _DEEDS[command](os.path.basename(sys.argv[0]))
+        answer = _DEEDS[command]()
     except Exception as error:
         answer = {"cniVersion": VERSION, "code": _FAILED, "msg": f"{command or 'no command'}: {error}"}
         print(json.dumps(answer))
@@ -32,20 +32,8 @@ def main() -> None:
         print(json.dumps(answer))
 
 
-def _add(plugin: str) -> dict[str, Any]:
+def _add() -> dict[str, Any]:
     asked = json.load(sys.stdin)
-    return _loopback(asked) if plugin == "loopback" else _bridge(asked)
-
-
-def _loopback(asked: dict[str, Any]) -> dict[str, Any]:
-    _enter()
-    network.Wires().turn_on("lo")
-    place = {"name": "lo", "mac": "00:00:00:00:00:00", "sandbox": os.environ["CNI_NETNS"]}
-    ip = {"version": "4", "address": "127.0.0.1/8", "interface": 0}
-    return {"cniVersion": asked.get("cniVersion", VERSION), "interfaces": [place], "ips": [ip]}
-
-
-def _bridge(asked: dict[str, Any]) -> dict[str, Any]:
     inner, prefix, gateway = os.environ["CNI_IFNAME"], int(asked["prefix"]), asked["gateway"]
     address = _address(asked["pods"])
     outside = network.Wires()
@@ -56,6 +44,7 @@ def _bridge(asked: dict[str, Any]) -> dict[str, Any]:
     outside.plug(_cable(), asked["bridge"])
     _enter()
     inside = network.Wires()
+    inside.turn_on("lo")
     inside.add_address(inner, address, prefix)
     inside.turn_on(inner)
     inside.add_default_route(gateway)
@@ -68,19 +57,18 @@ def _bridge(asked: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _remove(plugin: str) -> dict[str, Any]:
+def _remove() -> dict[str, Any]:
     """Also of what was never added, or is gone with its other end."""
-    if plugin != "loopback":
-        with contextlib.suppress(OSError):
-            network.Wires().remove(_cable())
+    with contextlib.suppress(OSError):
+        network.Wires().remove(_cable())
     return {}
 
 
-def _check(plugin: str) -> dict[str, Any]:
+def _check() -> dict[str, Any]:
     return {}
 
 
-def _version(plugin: str) -> dict[str, Any]:
+def _version() -> dict[str, Any]:
     return {"cniVersion": VERSION, "supportedVersions": list(_VERSIONS)}
 
 
