@@ -3,6 +3,8 @@
 Upstream refuses loopback addresses here. Pods that are plain processes have no others, so we let them be.
 """
 
+from collections.abc import Mapping, Sequence
+
 from stead.kinds.checks import Errors, faults, needed, not_too_many, one_of
 from stead.kinds.syntax import (
     ip_faults,
@@ -14,20 +16,24 @@ from stead.kinds.syntax import (
     subdomain_faults,
 )
 from stead.machinery import fields
-from stead.machinery.objects import Json
+from stead.machinery.objects import Json, dig
 
 _ADDRESS_TYPES = ["FQDN", "IPv4", "IPv6"]
 _VERSIONS = {"IPv4": 4, "IPv6": 6}
 _PROTOCOLS = ["SCTP", "TCP", "UDP"]
+_MEMBERS = ("addresses", "notReadyAddresses")
 _MOST_ENDPOINTS, _MOST_ADDRESSES, _MOST_PORTS = 1000, 100, 20000
 
 
-def validate_slice(obj: Json) -> Errors:
+def validate_slice(obj: Json, old: Json | None = None) -> Errors:
+    """What is in `old` already, word for word, was judged when it came: services are long, and change by one."""
+    known = _judged(dig(old, "endpoints"), "addresses") if dig(old, "addressType") == obj.get("addressType") else {}
     sort, endpoints, ports = obj.get("addressType", ""), obj.get("endpoints") or [], obj.get("ports") or []
     errors = one_of("addressType", sort, _ADDRESS_TYPES)
     errors += not_too_many("endpoints", len(endpoints), _MOST_ENDPOINTS)
     for index, endpoint in enumerate(endpoints if len(endpoints) <= _MOST_ENDPOINTS else []):
-        errors += _endpoint_errors(endpoint, sort, f"endpoints[{index}]")
+        if known.get(str(endpoint.get("addresses"))) != endpoint:
+            errors += _endpoint_errors(endpoint, sort, f"endpoints[{index}]")
     if len(ports) > _MOST_PORTS:
         return [*errors, *not_too_many("ports", len(ports), _MOST_PORTS)]
     names: set[str] = set()
@@ -67,19 +73,28 @@ def _port_errors(port: Json, names: set[str], path: str) -> Errors:
     return errors + (faults(f"{path}.appProtocol", protocol, qualified_name_faults(protocol)) if protocol else [])
 
 
-def validate_subsets(obj: Json) -> Errors:
+def validate_subsets(obj: Json, old: Json | None = None) -> Errors:
+    """As a slice: addresses that were there before were judged then."""
     errors: Errors = []
+    before = dig(old, "subsets") or []
+    listed = [address for subset in before for m in _MEMBERS for address in subset.get(m) or []]
+    known = _judged(listed, "ip")
     for index, subset in enumerate(obj.get("subsets") or []):
-        errors += _subset_errors(subset, f"subsets[{index}]")
+        errors += _subset_errors(subset, known, f"subsets[{index}]")
     return errors
 
 
-def _subset_errors(subset: Json, path: str) -> Errors:
+def _judged(found: Sequence[Json] | None, word: str) -> dict[str, Json]:
+    return {str(one.get(word)): one for one in found or []}
+
+
+def _subset_errors(subset: Json, known: Mapping[str, Json], path: str) -> Errors:
     addresses, waiting, ports = (subset.get(m) or [] for m in ("addresses", "notReadyAddresses", "ports"))
     errors = needed(path, addresses or waiting, "must specify `addresses` or `notReadyAddresses`")
     for member, listed in (("addresses", addresses), ("notReadyAddresses", waiting)):
         for index, address in enumerate(listed):
-            errors += _old_address_errors(address, f"{path}.{member}[{index}]")
+            if known.get(str(address.get("ip"))) != address:
+                errors += _old_address_errors(address, f"{path}.{member}[{index}]")
     for index, port in enumerate(ports):
         errors += _old_port_errors(port, len(ports) > 1, f"{path}.ports[{index}]")
     return errors

@@ -23,7 +23,8 @@ def validate_create(obj: Json) -> Sequence[FieldError]:
 
 
 def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
-    return [*objectmeta.validate_update(new, old), *validate_create(new)]
+    meta_errors = [*objectmeta.validate_update(new, old), *objectmeta.validate_create(new, subdomain_faults)]
+    return [*meta_errors, *validate_subsets(new, old)]
 
 
 def _endpoints(obj: Json, now: Now) -> str:

@@ -31,7 +31,11 @@ def validate_create(obj: Json) -> Sequence[FieldError]:
 
 
 def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
-    errors = [*objectmeta.common(new, old), *validate_create(new)]
+    errors = [
+        *objectmeta.common(new, old),
+        *objectmeta.validate_create(new, subdomain_faults),
+        *validate_slice(new, old),
+    ]
     return [*errors, *unchanged("addressType", new.get("addressType"), old.get("addressType"))]
 
 
