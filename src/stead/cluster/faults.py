@@ -19,7 +19,6 @@ _MESSAGES = {
     "Conflict": "the object has been modified; please apply your changes to the latest version and try again",
     "Forbidden": "exceeded quota: simulated",
     "AlreadyExists": "already exists",
-    "NotFound": "not found",
     "TooManyRequests": "too many requests",
     "InternalError": "simulated",
 }

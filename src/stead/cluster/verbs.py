@@ -12,7 +12,7 @@ _COUNT = fields.whole(0, 20_000)
 _KEEP = fields.choice("Retain", "Delete")
 
 TROUBLES = ("none", "image", "unready", "crash")
-REASONS = ("Conflict", "Forbidden", "AlreadyExists", "NotFound", "TooManyRequests", "InternalError", "Lost", "Unheard")
+REASONS = ("Conflict", "Forbidden", "AlreadyExists", "TooManyRequests", "InternalError", "Lost", "Unheard")
 DEATHS = ("between", "before commit", "before runtime")
 
 VERBS: dict[str, Fields] = {
