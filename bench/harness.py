@@ -91,6 +91,21 @@ def timed(figures: dict[str, float], name: str, scale: float = 1.0) -> Iterator[
     figures[name] = (time.perf_counter() - began) * scale
 
 
+@contextmanager
+def spent(figures: dict[str, float], name: str) -> Iterator[None]:
+    """As `timed`, and the seconds of processor that this process spent: those stay the same on a busy machine."""
+    began = time.process_time()
+    with timed(figures, name):
+        yield
+    figures[f"{name}, processor"] = time.process_time() - began
+
+
+def processor_seconds(pid: int) -> float:
+    """What another process has had of the processor so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def memory_mb(pid: int) -> float:
     """What a process has of the machine's memory (PSS), in MB."""
     lines = _lines(f"/proc/{pid}/smaps_rollup")

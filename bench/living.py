@@ -81,19 +81,25 @@ def ask(live: Live, method: str, path: str, body: Any = None, media: str = "appl
 @contextmanager
 def command(runtime: str, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], Path, float]]:
     """`stead up` beside us: the process, its data directory, and the seconds until it said that it was up."""
-    with tempfile.TemporaryDirectory(prefix="stead-", ignore_cleanup_errors=True) as folder:
-        data = Path(folder, "data")
-        words = [sys.executable, "-m", "stead", "up", "--data", str(data), "--port", "0", "--runtime", runtime]
-        began = time.perf_counter()
-        process = subprocess.Popen([*words, *options], stdout=subprocess.PIPE, env=with_bytecode())
-        assert process.stdout is not None
-        process.stdout.readline()
-        seconds = time.perf_counter() - began
-        try:
-            yield process, data, seconds
-        finally:
-            process.send_signal(2)
-            process.communicate(timeout=60)
+    place = tempfile.TemporaryDirectory(prefix="stead-", ignore_cleanup_errors=True)
+    with place as folder, command_on(Path(folder, "data"), runtime, *options) as started:
+        yield started
+
+
+@contextmanager
+def command_on(data: Path, runtime: str, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], Path, float]]:
+    """The same on a data directory that may have been used before."""
+    words = [sys.executable, "-m", "stead", "up", "--data", str(data), "--port", "0", "--runtime", runtime]
+    began = time.perf_counter()
+    process = subprocess.Popen([*words, *options], stdout=subprocess.PIPE, env=with_bytecode())
+    assert process.stdout is not None
+    process.stdout.readline()
+    seconds = time.perf_counter() - began
+    try:
+        yield process, data, seconds
+    finally:
+        process.send_signal(2)
+        process.communicate(timeout=60)
 
 
 def with_bytecode() -> dict[str, str]:

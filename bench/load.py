@@ -13,7 +13,7 @@ from functools import partial
 import uvloop
 
 from bench.client import Connection, Target, some_text
-from bench.harness import Figures, Measurement
+from bench.harness import Figures, Measurement, memory_mb, processor_seconds
 from bench.living import command
 from stead.kube import kubeconfig
 from stead.machinery.objects import encode
@@ -23,6 +23,7 @@ WATCHERS = 100
 LISTED = 500
 SECONDS = 3.0
 FANNED_WRITES = 300
+KEPT_OBJECTS = 10_000
 MERGE = "application/merge-patch+json"
 
 Deed = Callable[[Connection, int], Awaitable[int]]
@@ -128,27 +129,49 @@ async def _fan_out(on: Ground) -> float:
     return expected / took
 
 
-async def figures(target: Target, seconds: float = SECONDS) -> Figures:
-    """The whole load once."""
+async def figures(target: Target, processor: Callable[[], float] | None = None) -> Figures:
+    """The whole load once. `processor`: seconds that the server has had so far, where they can be known."""
     found: dict[str, float] = {}
     async with ground(target) as on:
         await on.times(partial(_create, on, "listed"), LISTED)
-        found[f"lists of {LISTED}"] = await on.per_second(partial(_list, on), seconds)
-        found["gets"] = await on.per_second(partial(_get, on), seconds)
-        found["contended patches"] = await on.per_second(partial(_patch, on), seconds)
-        found["creates"] = await on.per_second(partial(_create, on, "made"), seconds)
+        for name, deed in (
+            (f"lists of {LISTED}", partial(_list, on)),
+            ("gets", partial(_get, on)),
+            ("contended patches", partial(_patch, on)),
+            ("creates", partial(_create, on, "made")),
+        ):
+            before = processor() if processor else 0.0
+            found[name] = await on.per_second(deed)
+            if processor:
+                found[f"{name}, by a second of processor"] = found[name] * SECONDS / (processor() - before)
     async with ground(target) as on:
         found[f"watch events to {WATCHERS} watchers"] = await _fan_out(on)
     return found
 
 
-def against(target: Target) -> Figures:
-    return uvloop.run(figures(target))
+def against(target: Target, processor: Callable[[], float] | None = None) -> Figures:
+    return uvloop.run(figures(target, processor))
 
 
 def _on_stead() -> Figures:
-    with command("simulated") as (_, data, _):
-        return against(Target.of(kubeconfig.read(data / "kubeconfig")))
+    with command("simulated") as (process, data, _):
+        return against(Target.of(kubeconfig.read(data / "kubeconfig")), partial(processor_seconds, process.pid))
 
 
-ALL = (Measurement("API load", "/s", _on_stead),)
+async def _filled(target: Target, memory: Callable[[], float]) -> float:
+    """MB of the server with many objects."""
+    async with ground(target) as on:
+        await on.times(partial(_create, on, "kept"), KEPT_OBJECTS)
+        return memory()
+
+
+def _memory() -> Figures:
+    """What many objects cost, the recent log included, which keeps 16 MB of them a second time."""
+    with command("simulated") as (process, data, _):
+        target = Target.of(kubeconfig.read(data / "kubeconfig"))
+        before = memory_mb(process.pid)
+        grown = uvloop.run(_filled(target, partial(memory_mb, process.pid))) - before
+        return {f"each of {KEPT_OBJECTS:,} objects of 2 KB": grown * 1024 / KEPT_OBJECTS}
+
+
+ALL = (Measurement("API load", "/s", _on_stead), Measurement("memory", "KB", _memory))

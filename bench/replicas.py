@@ -4,7 +4,7 @@ import asyncio
 import time
 from functools import partial
 
-from bench.harness import Figures, Measurement, timed
+from bench.harness import Figures, Measurement, spent
 from bench.living import a_set, ask, live, settled, until
 from stead.cluster.simulated import Simulation
 from stead.machinery.objects import with_value
@@ -21,14 +21,14 @@ async def _live_through(replicas: int, policy: str) -> Figures:
     figures: dict[str, float] = {}
     async with live("simulated") as stead:
         await asyncio.sleep(0.2)
-        with timed(figures, "up"):
+        with spent(figures, "up"):
             ask(stead, "POST", SETS, a_set(replicas, policy))
             await settled(stead)
-        with timed(figures, "roll"):
+        with spent(figures, "roll"):
             change = {"spec": {"template": {"metadata": {"annotations": {"roll": "1"}}}}}
             ask(stead, "PATCH", f"{SETS}/web", change, MERGE)
             await settled(stead)
-        with timed(figures, "down"):
+        with spent(figures, "down"):
             ask(stead, "PATCH", f"{SETS}/web", {"spec": {"replicas": 0}}, MERGE)
             await until(stead, lambda: not any(stead.cluster.cache.all("Pod", "default")))
     return figures

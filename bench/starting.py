@@ -2,17 +2,22 @@
 
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
-from bench.harness import Figures, Measurement, memory_mb, timed
-from bench.living import command, with_bytecode
+from bench.harness import Figures, Measurement, memory_mb, processor_seconds, timed
+from bench.living import command, command_on, with_bytecode
 
 
 def _start() -> Figures:
     figures: dict[str, float] = {}
     for runtime in ("simulated", "native"):
-        with command(runtime) as (_, _, seconds):
-            figures[f"first start to ready, {runtime}"] = seconds
+        with tempfile.TemporaryDirectory(prefix="stead-", ignore_cleanup_errors=True) as folder:
+            for name in ("first", "next"):
+                with command_on(Path(folder, "data"), runtime) as (process, _, seconds):
+                    figures[f"{name} start to ready, {runtime}"] = seconds
+                    figures[f"{name} start to ready, {runtime}, processor"] = processor_seconds(process.pid)
     return figures
 
 
