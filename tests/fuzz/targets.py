@@ -37,7 +37,7 @@ from stead.machinery.keys import key_of
 from stead.machinery.objects import encode
 from stead.machinery.patches import PatchError, json_patch, merge_patch, strategic_merge
 from stead.machinery.times import Now
-from stead.runtimes import layers, logs, references
+from stead.runtimes import layers, logs, references, trees
 from stead.runtimes.images import ImageStore, ImageTrouble
 from stead.serve import authentication, channels, message, spdy
 from stead.serve.incoming import Incoming
@@ -272,7 +272,7 @@ def run_layer(data: bytes) -> None:
     assert sorted(entry.name for entry in folder.iterdir()) == ["below", "blob"]
     assert [entry.name for entry in (folder / "below").iterdir()] in ([], ["place"])
     if (folder / "below" / "place").exists():
-        layers.remove_tree(str(folder / "below" / "place"))
+        trees.remove_tree(str(folder / "below" / "place"))
 
 
 def run_image(data: bytes) -> None:

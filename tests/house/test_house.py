@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,6 +88,21 @@ def test_no_path_of_any_one_machine() -> None:
     pattern = re.compile(r"/(?:work|home|root)/[a-z]|\.pyenv")
     told = [str(file.relative_to(ROOT)) for file in files if file.is_file() and pattern.search(file.read_text("utf-8"))]
     assert told == []
+
+
+@pytest.mark.parametrize(
+    ("words", "unwanted"),
+    [
+        ("stead", "argparse asyncio msgspec stead.machinery"),
+        ("stead.cli.main", "asyncio msgspec rich yaml importlib.metadata"),
+        ("stead.cli.up", "cryptography dataclasses dns.message http.client rich tarfile wsproto yaml"),
+    ],
+)
+def test_what_is_not_needed_at_once_is_loaded_late(words, unwanted):
+    """`make bench WORDS=words` says what it is good for."""
+    asked = f"import sys, {words}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout.split()
+    assert not set(unwanted.split()) & set(loaded)
 
 
 def test_the_version_is_told_in_one_way():

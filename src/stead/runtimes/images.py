@@ -21,6 +21,7 @@ from stead.machinery.late import Late
 from stead.machinery.runtime import Mount
 from stead.runtimes import references
 from stead.runtimes.blobs import BadBlob, Blobs
+from stead.runtimes.trees import remove_tree
 
 archives: Any = Late("stead.runtimes.archives")
 layers: Any = Late("stead.runtimes.layers")
@@ -207,7 +208,7 @@ class ImageStore:
                     raise
             finally:
                 if partial.is_dir():
-                    layers.remove_tree(str(partial))
+                    remove_tree(str(partial))
         return name
 
     def _empty_layer(self) -> str:
@@ -302,7 +303,7 @@ class ImageStore:
         self._blobs.keep_only(blobs)
         for place in self.layers.iterdir() if self.layers.is_dir() else ():
             if place.name not in names:
-                layers.remove_tree(str(place))
+                remove_tree(str(place))
 
 
 def architecture() -> str:

@@ -9,6 +9,7 @@ import tarfile
 from typing import IO, BinaryIO, cast
 
 from stead.runtimes import inside
+from stead.runtimes.trees import remove_tree
 
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 _OPAQUE_MARKS = ("trusted.overlay.opaque", "user.overlay.opaque")
@@ -169,20 +170,3 @@ def _clear(place: str) -> None:
         remove_tree(place)
     else:
         os.unlink(place)
-
-
-def remove_tree(path: str) -> None:
-    """Delete a directory whatever its permission bits say; links are not followed."""
-    for directory, names, _ in os.walk(path):
-        for name in names:
-            place = os.path.join(directory, name)
-            if not os.path.islink(place):
-                with contextlib.suppress(OSError):
-                    os.chmod(place, 0o700)
-    for directory, names, files in os.walk(path, topdown=False):
-        for name in files:
-            os.unlink(os.path.join(directory, name))
-        for name in names:
-            place = os.path.join(directory, name)
-            (os.unlink if os.path.islink(place) else os.rmdir)(place)
-    os.rmdir(path)

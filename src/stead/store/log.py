@@ -11,7 +11,6 @@ import sqlite3
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib.resources import files
 from pathlib import Path
 from typing import IO, NamedTuple, TypeAlias
 
@@ -29,6 +28,7 @@ TYPES: tuple[EventType, ...] = ("ADDED", "MODIFIED", "DELETED")
 CHECKPOINT_ROWS = 500
 WAL_BYTES = 16 * 1024 * 1024  # what the write-ahead log may keep of the disk between checkpoints
 SLICE = 1000  # revisions read or forgotten in one go
+SCHEMA = Path(__file__).with_name("schema.sql")
 FORMAT = "2"
 # What nobody can ask for once a kind's (or "", every kind's) history begins at ?2 instead of ?1.
 _FORGET = (
@@ -230,7 +230,7 @@ class Store:
         self._db.execute(f"PRAGMA synchronous={'FULL' if is_durable else 'NORMAL'}")
         self._db.execute("PRAGMA wal_autocheckpoint=0")
         self._db.execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
-        self._db.executescript(files(__package__).joinpath("schema.sql").read_text())
+        self._db.executescript(SCHEMA.read_text())
         found = dict(self._db.execute("SELECT name, value FROM meta"))
         if found.setdefault("format", FORMAT) != FORMAT:
             raise StoreDamaged(f"format {found['format']} is not one this stead reads ({FORMAT})")

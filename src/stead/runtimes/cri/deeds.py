@@ -35,11 +35,11 @@ from stead.runtimes.cri.client import EngineTrouble
 from stead.runtimes.cri.node import Held, Node, Pod, real, remember
 from stead.runtimes.cri.reach import Reach
 from stead.runtimes.images import ImageTrouble
-from stead.runtimes.layers import remove_tree
 from stead.runtimes.native import starting
 from stead.runtimes.native.addresses import AddressesExhausted
 from stead.runtimes.native.channel import Refusal
 from stead.runtimes.native.volumes import VolumeTrouble
+from stead.runtimes.trees import remove_tree
 
 log = logging.getLogger(__name__)
 

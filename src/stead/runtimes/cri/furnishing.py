@@ -8,8 +8,8 @@ from stead.machinery.runtime import EmptyDir, RunSandbox, StartContainer, Volume
 from stead.runtimes.cri import mapping
 from stead.runtimes.cri.messages import Body
 from stead.runtimes.cri.node import Pod, message_path
-from stead.runtimes.layers import remove_tree
 from stead.runtimes.native import files, linux, starting, volumes
+from stead.runtimes.trees import remove_tree
 
 _KEPT_ATTEMPTS = 1
 _ETC = ("hosts", "resolv.conf", "hostname")

@@ -17,10 +17,10 @@ from stead.runtimes.cri import mapping
 from stead.runtimes.cri.client import Engine, EngineTrouble
 from stead.runtimes.cri.messages import Body
 from stead.runtimes.images import Image, ImageStore, ImageTrouble
-from stead.runtimes.layers import remove_tree
 from stead.runtimes.native import linux
 from stead.runtimes.native.addresses import Addresses
 from stead.runtimes.native.channel import Refusal
+from stead.runtimes.trees import remove_tree
 
 _MESSAGE_BYTES = 4096
 _GONE = "NOT_FOUND"

@@ -32,7 +32,6 @@ from stead.machinery.runtime import (
 )
 from stead.runtimes import probing
 from stead.runtimes.images import Image, ImageTrouble
-from stead.runtimes.layers import remove_tree
 from stead.runtimes.native import files, handlers, probe, recipes, sandbox, starting, volumes, wire
 from stead.runtimes.native.addresses import AddressesExhausted
 from stead.runtimes.native.channel import Refusal
@@ -40,6 +39,7 @@ from stead.runtimes.native.keeping import KeeperTrouble
 from stead.runtimes.native.node import Node
 from stead.runtimes.native.sandbox import Sandbox
 from stead.runtimes.native.volumes import VolumeTrouble
+from stead.runtimes.trees import remove_tree
 
 _START_FAILED = 128
 _KILLED = 128 + signal.SIGKILL

@@ -12,11 +12,11 @@ from msgspec import Struct
 
 from stead.machinery.runtime import RuntimeEvent
 from stead.runtimes.images import Image, ImageStore, ImageTrouble
-from stead.runtimes.layers import remove_tree
 from stead.runtimes.native import keeping, probe, recipes, sandbox, starting, trials, wire
 from stead.runtimes.native.addresses import Addresses
 from stead.runtimes.native.channel import Channel, Refusal
 from stead.runtimes.native.sandbox import Sandbox
+from stead.runtimes.trees import remove_tree
 
 _LEAVING_SECONDS = 5.0
 
