@@ -82,6 +82,7 @@ class Story:
         self._tried: Counter[str] = Counter()
 
     def run(self) -> None:
+        """From the creation of the sets to the calm after the last step; raises Broken."""
         self.world.begin()
         self.look()
         began = self.world.simulation.now.mono
@@ -89,6 +90,32 @@ class Story:
             self._run_until(began + step.at)
             self.happen(step)
         self.calm()
+
+    def happen(self, step: Step) -> None:
+        """Let one step happen and look what came of it; raises Broken."""
+        answer = self.world.happen(step)
+        self._on_step(self.world.simulation.now.mono, str(step), answer)
+        self.look()
+
+    def look(self) -> None:
+        """Hold every promise against what happened; raises Broken."""
+        broken = self.watchman.look()
+        if broken:
+            raise Broken("; ".join(broken))
+
+    def calm(self) -> None:
+        """Everything must come to rest, or say why it cannot, and the remedy it names must help; raises Broken."""
+        simulation = self.world.simulation
+        self._on_step(simulation.now.mono, "calm", "")
+        self.world.calm()
+        while missing := self._rest(simulation.now.mono + CALM_SECONDS):
+            if not self._is_explained(missing):
+                raise Broken(f"no calm, and nobody says why: {'; '.join(missing)}{self._waits()}")
+            if not self._remedies and self._is_stalled_by_spec():
+                continue
+            if not self._remedies or self.ending.remedies >= MOST_REMEDIES:
+                raise Broken(f"no calm: {'; '.join(missing)}{self._waits()}")
+            self._apply_remedy()
 
     def note(self, round_: Round) -> None:
         """Fold a round into the digest, by which two runs are compared."""
@@ -103,11 +130,6 @@ class Story:
 
     # --- inside
 
-    def happen(self, step: Step) -> None:
-        answer = self.world.happen(step)
-        self._on_step(self.world.simulation.now.mono, str(step), answer)
-        self.look()
-
     def _run_until(self, until: float) -> None:
         simulation = self.world.simulation
         while simulation.now.mono < until:
@@ -121,25 +143,6 @@ class Story:
                 raise Broken(f"{MOST_STEPS_AT_ONCE} steps and no time passes{self._waits()}")
             if simulation.steps > MOST_STEPS:
                 raise Broken(f"more than {MOST_STEPS} steps{self._waits()}")
-
-    def look(self) -> None:
-        broken = self.watchman.look()
-        if broken:
-            raise Broken("; ".join(broken))
-
-    def calm(self) -> None:
-        """Everything must come to rest, or say why it cannot, and the remedy it names must help."""
-        simulation = self.world.simulation
-        self._on_step(simulation.now.mono, "calm", "")
-        self.world.calm()
-        while missing := self._rest(simulation.now.mono + CALM_SECONDS):
-            if not self._is_explained(missing):
-                raise Broken(f"no calm, and nobody says why: {'; '.join(missing)}{self._waits()}")
-            if not self._remedies and self._is_stalled_by_spec():
-                continue
-            if not self._remedies or self.ending.remedies >= MOST_REMEDIES:
-                raise Broken(f"no calm: {'; '.join(missing)}{self._waits()}")
-            self._apply_remedy()
 
     def _apply_remedy(self) -> None:
         """Do what is said. Where a bare strategy brings a pod back at the bad revision (RE-2), say a partition."""
