@@ -1,9 +1,16 @@
-"""In CI, as root, everything can be had: a test that does not run there is a test that fails."""
+"""In CI, as root, everything can be had: a test that does not run there is a test that fails.
+
+No property test has a deadline by the clock: a busy machine is no defect.
+"""
 
 import os
 from collections.abc import Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("stead", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("stead")
 
 IS_STRICT = bool(os.environ.get("CI")) and os.geteuid() == 0
 
