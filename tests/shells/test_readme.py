@@ -36,7 +36,7 @@ def as_pattern(printed: str) -> str:
 def test_the_tour(folder: Path, page: str) -> None:
     home = folder / "home"
     home.mkdir()
-    tools = f"{Path(os.sys.executable).parent}:{ROOT / '.tools' / 'bin'}:{folder}"  # type: ignore[attr-defined]
+    tools = f"{ROOT / '.tools' / 'bin'}:{Path(os.sys.executable).parent}"  # type: ignore[attr-defined]
     command = folder / "stead"
     command.write_text(f'#!/bin/sh\nexec "{os.sys.executable}" -m stead "$@"\n')  # type: ignore[attr-defined]
     command.chmod(0o755)
