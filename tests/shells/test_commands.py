@@ -131,6 +131,25 @@ def test_help_is_instant_and_imports_nothing(command: str) -> None:
     assert "stead" in done.stdout
 
 
+@pytest.mark.parametrize(("options", "is_found"), [((), True), (("--dns-denial-ttl", "30"), False)])
+def test_a_denial_is_remembered_as_long_as_asked_for(folder: Path, options: tuple[str, ...], is_found: bool) -> None:
+    """around.md 3.2.9: who asks too early does not see the pod that comes a moment later."""
+    name = "web-0.nginx.default.svc.cluster.local"
+    with a_cluster(folder, runtime="simulated") as cluster:
+        cluster.up(options=options)
+        assert "NXDOMAIN" in cluster.stead("dns", name, check=False)
+        cluster.kubectl("apply", "-f", str(EXAMPLE))
+        cluster.wait_ready("web-0", "web-1", "web-2")
+        assert ("NXDOMAIN" in cluster.stead("dns", name, check=False)) is not is_found
+        assert "NXDOMAIN" not in cluster.stead("dns", name.replace("web-0", "web-1"))
+
+
+@pytest.mark.parametrize("flag", ["--dns-ttl", "--dns-denial-ttl"])
+def test_a_ttl_out_of_bounds_is_told(folder: Path, flag: str) -> None:
+    status, said = stead("up", flag, "-1", data=folder / "d")
+    assert (status, f"{flag} -1: a number of seconds from 0 to 3600" in said) == (1, True)
+
+
 def test_a_controller_that_is_not_there_is_told(folder: Path) -> None:
     status, said = stead("up", "--controllers", "statefulset,nope", data=folder / "d")
     assert status == 1

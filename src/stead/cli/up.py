@@ -21,6 +21,7 @@ from stead.store.cursor import Cursor
 from stead.store.log import StoreDamaged, StoreInUse, StoreRefuses
 
 DOUBLED_SECONDS = 0.5
+LONGEST_TTL = 3600  # what CoreDNS takes
 RUNTIMES = ("native", "root", "user", "plain", "cri", "simulated")
 
 
@@ -52,6 +53,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --runtime cri: the engine's socket (a containerd of our own is started)",
     )
     parser.add_argument("--cluster-domain", default="cluster.local", help="the zone of cluster DNS (cluster.local)")
+    parser.add_argument("--dns-ttl", metavar="SECONDS", type=int, default=5, help="how long DNS answers hold (5)")
+    parser.add_argument(
+        "--dns-denial-ttl",
+        metavar="SECONDS",
+        type=int,
+        default=0,
+        help="how long DNS remembers that a name is not there (0; 30 is what kubeadm's CoreDNS does)",
+    )
     parser.add_argument("--max-pods", metavar="N", type=int, default=110, help="how many pods the node takes (110)")
     parser.add_argument("--profile", choices=("v1_36", "v1_37"), default="v1_36", help="whose behaviour (v1_36)")
     parser.add_argument(
@@ -82,6 +91,9 @@ def _config(parsed: argparse.Namespace) -> Config:
         raise ValueError(f"--controllers: there is no controller {unknown[0]!r}; there are {', '.join(CONTROLLERS)}")
     if not 0 <= parsed.port < 65536:
         raise ValueError(f"--port {parsed.port}: a port is 0 to 65535")
+    for flag, seconds in (("--dns-ttl", parsed.dns_ttl), ("--dns-denial-ttl", parsed.dns_denial_ttl)):
+        if not 0 <= seconds <= LONGEST_TTL:
+            raise ValueError(f"{flag} {seconds}: a number of seconds from 0 to {LONGEST_TTL}")
     if parsed.cri_endpoint and parsed.runtime != "cri":
         raise ValueError("--cri-endpoint is for --runtime cri")
     return Config(
@@ -93,6 +105,8 @@ def _config(parsed: argparse.Namespace) -> Config:
         profile=parsed.profile,
         max_pods=parsed.max_pods,
         cluster_domain=parsed.cluster_domain,
+        dns_ttl_seconds=parsed.dns_ttl,
+        dns_denial_seconds=parsed.dns_denial_ttl,
     )
 
 

@@ -46,7 +46,7 @@ class Config(Struct, frozen=True):
     service_cidr: str = "10.96.0.0/16"
     is_durable: bool = True
     dns_ttl_seconds: int = 5
-    dns_negative_ttl_seconds: int = 0
+    dns_denial_seconds: int = 0
 
     @property
     def store_path(self) -> Path:

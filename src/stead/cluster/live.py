@@ -287,7 +287,8 @@ class Live:
         settings = answer.Settings(
             zone=config.cluster_domain,
             ttl=config.dns_ttl_seconds,
-            negative_ttl=config.dns_negative_ttl_seconds,
+            negative_ttl=config.dns_denial_seconds,
+            kept_denial_seconds=config.dns_denial_seconds,
             networks=(config.pod_cidr, config.service_cidr),
         )
         self._dns = DnsServer(Responder(self.cluster.cache.index(NameIndex), settings), now, host_resolvers())
