@@ -6,8 +6,8 @@ from functools import partial
 
 from bench.harness import Figures, Measurement, spent
 from bench.living import a_set, ask, live, settled, until
-from stead.cluster.simulated import Simulation
 from stead.machinery.objects import with_value
+from stead.simulation.shell import Simulation
 
 SETS = "/apis/apps/v1/namespaces/default/statefulsets"
 MERGE = "application/merge-patch+json"

@@ -7,8 +7,8 @@ import pytest
 from stead.api.request import Response
 from stead.cluster import applying, manifests
 from stead.cluster.manifests import Manifest, ManifestError
-from stead.cluster.simulated import Simulation
 from stead.machinery.objects import Json
+from stead.simulation.shell import Simulation
 
 EXAMPLE = manifests.read([str(Path(__file__).parents[2] / "examples" / "web.yaml")])
 

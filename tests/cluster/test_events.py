@@ -1,9 +1,9 @@
 """Events: the same one told again is counted, another is another."""
 
 from stead.cluster.events import Recorder
-from stead.cluster.simulated import Simulation
 from stead.machinery.objects import Json
 from stead.machinery.plan import Emit
+from stead.simulation.shell import Simulation
 
 
 def told(simulation: Simulation) -> list[tuple[str, str, int]]:

@@ -1,7 +1,7 @@
 """The kernel's step: what follows within it, and what becomes of it when nothing can be written."""
 
-from stead.cluster.simulated import Simulation
 from stead.machinery.objects import without
+from stead.simulation.shell import Simulation
 from stead.testing.builders import a_stateful_set
 
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from stead.cluster.simulated import Simulation
 from stead.engine.journal import Round
 from stead.machinery import meta
 from stead.machinery.objects import Json, dig
 from stead.machinery.plan import Refused
+from stead.simulation.shell import Simulation
 from tests.controllers.world import a_class, a_service, in_space
 
 SLOWLY = {"simulation.stead.dev/stop-after": "5s"}

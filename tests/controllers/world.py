@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from stead.cluster.config import Config
-from stead.cluster.simulated import Simulation
 from stead.engine.journal import Round
 from stead.machinery import meta
 from stead.machinery.errors import ApiError
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
+from stead.simulation.shell import Simulation
 
 SPACE = "default"
 

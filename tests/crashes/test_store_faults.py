@@ -15,12 +15,12 @@ from stead.api.request import Request, Response
 from stead.cluster import assembly, bootstrap
 from stead.cluster.config import Config
 from stead.cluster.kernel import Cluster
-from stead.cluster.simulated import Simulation
 from stead.machinery.errors import Expired
 from stead.machinery.keys import Key
 from stead.machinery.objects import decode, encode
 from stead.machinery.times import Now
 from stead.runtimes.simulated import SimulatedRuntime
+from stead.simulation.shell import Simulation
 from stead.store import copies
 from stead.store.log import Store, StoreDamaged, StoreInUse, StoreRefuses
 

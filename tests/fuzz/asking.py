@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from stead.api.request import Request, Response
 from stead.cluster.config import Config
-from stead.cluster.simulated import Simulation
+from stead.simulation.shell import Simulation
 from tests.fuzz.samples import POD
 
 # ruff: noqa: SIM905  words are read better than quoted words

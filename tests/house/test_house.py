@@ -50,7 +50,7 @@ def test_no_clock_is_read_below_the_adapters() -> None:
 
 
 def test_async_only_where_sockets_are() -> None:
-    found = walked((ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith), *PURE)
+    found = walked((ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith), *PURE, "simulation")
     assert places(found) == []
 
 
@@ -68,7 +68,7 @@ def test_nobody_imports_inside_a_function_or_for_types_alone() -> None:
 
 def test_no_loop_goes_over_a_set() -> None:
     """The order of a set of strings changes with each process: two runs of a seed would disagree."""
-    loops = walked((ast.For, ast.comprehension), *PURE)
+    loops = walked((ast.For, ast.comprehension), *PURE, "simulation")
     over = ((path, loop) for path, loop in loops if isinstance(loop.iter, ast.Set | ast.SetComp))  # type: ignore[attr-defined]
     assert places(over) == []
 

@@ -7,9 +7,9 @@ import pytest
 from stead.cluster import manifests
 from stead.cluster.config import Config
 from stead.cluster.housekeeping import EVENT_SECONDS
-from stead.cluster.simulated import Simulation
 from stead.machinery.errors import Expired
 from stead.machinery.keys import Key
+from stead.simulation.shell import Simulation
 from stead.store import recent
 from stead.store.compaction import History, Keep
 from stead.store.cursor import Cursor

@@ -8,8 +8,8 @@ import sys
 import time
 from collections.abc import Iterator
 
-from stead.cluster.exploration import Bounds, Found, explore
-from stead.cluster.schedules import Schedule, Step, a_set, a_step
+from stead.simulation.exploration import Bounds, Found, explore
+from stead.simulation.schedules import Schedule, Step, a_set, a_step
 
 MENU = (
     a_step(0, "scale", set="web", replicas=1),

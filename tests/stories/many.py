@@ -20,10 +20,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import SystemRandom
 
-from stead.cluster.drawing import draw
-from stead.cluster.schedules import Schedule
-from stead.cluster.shrinking import shrink
-from stead.cluster.stories import Ending, live
+from stead.simulation.drawing import draw
+from stead.simulation.schedules import Schedule
+from stead.simulation.shrinking import shrink
+from stead.simulation.stories import Ending, live
 from tests.stories import exhaustive
 
 WORKERS = 2

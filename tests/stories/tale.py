@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stead.cluster.schedules import Schedule, a_set, a_step
-from stead.cluster.world import World
 from stead.controllers.statefulset import identity
 from stead.kinds.pod import PodView
 from stead.machinery import meta
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
 from stead.machinery.plan import Waiting
+from stead.simulation.schedules import Schedule, a_set, a_step
+from stead.simulation.world import World
 
 WEB = Key("StatefulSet", "default", "web")
 

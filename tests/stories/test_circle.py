@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from stead.cluster import manifests
-from stead.cluster.simulated import Simulation
 from stead.engine.journal import Round
 from stead.machinery import meta
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
 from stead.machinery.plan import Create, Delete, Done
+from stead.simulation.shell import Simulation
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "web.yaml"
 

@@ -11,10 +11,10 @@ import pytest
 
 from stead.cli.explain import lines
 from stead.cluster import manifests
-from stead.cluster.simulated import Simulation
 from stead.kinds.explanation import EXPLANATION
 from stead.kinds.paths import path_of
 from stead.machinery.objects import Json, decode, dig, with_value
+from stead.simulation.shell import Simulation
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "web.yaml"
 SERVICE, CLASS, SET = (

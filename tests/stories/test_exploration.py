@@ -1,7 +1,7 @@
 """Small sets explored in every way to a small depth; `make stories SEEDS=exhaustive` goes further."""
 
-from stead.cluster.exploration import Bounds, explore
-from stead.cluster.schedules import Schedule, Step, a_set, a_step
+from stead.simulation.exploration import Bounds, explore
+from stead.simulation.schedules import Schedule, Step, a_set, a_step
 from tests.stories import exhaustive
 
 SHALLOW = Bounds(depth=3, faults=1, seconds=60)

@@ -7,8 +7,8 @@ import pytest
 
 from stead.api.request import Request, Response, User
 from stead.cluster.config import Config
-from stead.cluster.simulated import Simulation
 from stead.machinery.metrics import MEDIA, Metric, exposition
+from stead.simulation.shell import Simulation
 from tests.stories.test_explain import CLASS, NOT_READY, SERVICE, a_web
 
 GAUGE = "statefulset_controller_statefulset_"

@@ -3,8 +3,8 @@
 import pytest
 
 from stead.cluster.config import Config
-from stead.cluster.simulated import Simulation
 from stead.machinery.objects import Json, dig
+from stead.simulation.shell import Simulation
 
 STRATEGY = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 2}}
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from stead.cluster import schedules
-from stead.cluster.drawing import draw
-from stead.cluster.schedules import Schedule, ScheduleError, a_set, a_step, parse
-from stead.cluster.shrinking import shrink
-from stead.cluster.stories import live
+from stead.simulation import schedules
+from stead.simulation.drawing import draw
+from stead.simulation.schedules import Schedule, ScheduleError, a_set, a_step, parse
+from stead.simulation.shrinking import shrink
+from stead.simulation.stories import live
 from tests.stories import many
 
 SEEDS = range(2000, 2016)

@@ -7,8 +7,8 @@ import argparse
 
 from stead.cli.options import complain
 from stead.cli.roundlog import RoundLog
-from stead.cluster import drawing, schedules, stories
-from stead.cluster.schedules import Schedule, ScheduleError
+from stead.simulation import drawing, schedules, stories
+from stead.simulation.schedules import Schedule, ScheduleError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,12 +4,13 @@ import argparse
 
 from stead.cli.options import complain
 from stead.cli.roundlog import RoundLog
-from stead.cluster import manifests, schedules
+from stead.cluster import manifests
 from stead.cluster.config import Config
-from stead.cluster.schedules import Schedule, ScheduleError
-from stead.cluster.simulated import NotSettled, Simulation
-from stead.cluster.world import World
 from stead.machinery.errors import ApiError
+from stead.simulation import schedules
+from stead.simulation.schedules import Schedule, ScheduleError
+from stead.simulation.shell import NotSettled, Simulation
+from stead.simulation.world import World
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

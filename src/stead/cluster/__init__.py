@@ -1,1 +1,1 @@
-"""The only place where rooms meet: the kernel and the shells around it."""
+"""The only place where rooms meet: the kernel and the live shell around it."""

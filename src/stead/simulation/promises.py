@@ -6,7 +6,6 @@ change at a time, by somebody who has a cache of their own and takes no part.
 
 from collections.abc import Iterator
 
-from stead.cluster.world import World
 from stead.controllers.statefulset import identity, invariants, spec
 from stead.kinds.encoding import go_json
 from stead.kinds.pod import PodView
@@ -15,6 +14,7 @@ from stead.machinery.cache import Cache
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
 from stead.machinery.watch import WatchEvent
+from stead.simulation.world import World
 from stead.store.cursor import Cursor
 
 TOLD_KINDS = ("StatefulSet", "Pod", "PersistentVolumeClaim")

@@ -17,9 +17,9 @@ from hashlib import blake2b
 
 from msgspec import Struct, field
 
-from stead.cluster.schedules import Schedule, Step
-from stead.cluster.stories import Broken, Story
 from stead.machinery.objects import Json, canonical
+from stead.simulation.schedules import Schedule, Step
+from stead.simulation.stories import Broken, Story
 
 SEEN_KINDS = ("StatefulSet", "Pod", "PersistentVolumeClaim", "ControllerRevision")
 IDLE = ("node", "serviceaccount", "root-ca", "namespace")  # their heartbeats make no difference

@@ -8,7 +8,6 @@ from msgspec.structs import replace
 from stead.api.request import Request, Response
 from stead.cluster import assembly, bootstrap
 from stead.cluster.config import Config
-from stead.cluster.distant import Distant
 from stead.cluster.settled import is_settled
 from stead.controllers.statefulset.controller import StatefulSetController
 from stead.controllers.statefulset.profile import PROFILES
@@ -23,6 +22,7 @@ from stead.machinery.plan import Action, AnyController, Lost, Outcome, Waiting
 from stead.machinery.runtime import PodAction, RuntimeAction, RuntimeEvent
 from stead.machinery.times import Now
 from stead.runtimes.simulated import SimulatedRuntime
+from stead.simulation.distant import Distant
 from stead.store.log import Store
 
 START = 1_767_225_600.0  # 2026-01-01T00:00:00Z: where virtual time begins

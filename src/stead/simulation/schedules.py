@@ -19,9 +19,9 @@ import yaml
 from msgspec import Struct
 from msgspec.structs import replace
 
-from stead.cluster import fields
-from stead.cluster.fields import REQUIRED, Field, Fields
-from stead.cluster.verbs import VERBS
+from stead.simulation import fields
+from stead.simulation.fields import REQUIRED, Field, Fields
+from stead.simulation.verbs import VERBS
 
 STRATEGIES = ("default", "RollingUpdate", "OnDelete", "bare")
 KEEP = fields.choice("Retain", "Delete")

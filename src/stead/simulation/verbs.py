@@ -3,8 +3,8 @@
 Pods and claims are named as they are in the cluster (`web-1`, `www-web-1`), sets by their names.
 """
 
-from stead.cluster import fields
-from stead.cluster.fields import Field, Fields
+from stead.simulation import fields
+from stead.simulation.fields import Field, Fields
 
 _SET = {"set": Field(fields.name)}
 _POD = {"pod": Field(fields.name)}

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
-from stead.cluster.promises import Watchman
-from stead.cluster.schedules import Schedule, Step, a_step
-from stead.cluster.world import World
 from stead.engine.journal import Round
 from stead.machinery import meta
+from stead.simulation.promises import Watchman
+from stead.simulation.schedules import Schedule, Step, a_step
+from stead.simulation.world import World
 
 MOST_STEPS = 60_000  # of a whole story
 MOST_STEPS_AT_ONCE = 3_000  # without the clock moving

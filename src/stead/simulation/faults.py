@@ -9,10 +9,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from stead.cluster.simulated import Simulation
 from stead.machinery import meta
 from stead.machinery.keys import Key
 from stead.machinery.plan import Action, AnyController, Create, Delete, Lost, Outcome, Patch, Refused, Update
+from stead.simulation.shell import Simulation
 
 _WRITES = {Create: "create", Update: "update", Patch: "patch", Delete: "delete"}
 _MESSAGES = {

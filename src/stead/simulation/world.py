@@ -6,15 +6,15 @@ Users are refused like anybody else; that is part of life and ends nothing.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from stead.cluster import faults, shapes
 from stead.cluster.config import Config
-from stead.cluster.faults import Mischief
-from stead.cluster.schedules import Schedule, Step
-from stead.cluster.simulated import Simulation
 from stead.machinery import meta
 from stead.machinery.errors import ApiError
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
+from stead.simulation import faults, shapes
+from stead.simulation.faults import Mischief
+from stead.simulation.schedules import Schedule, Step
+from stead.simulation.shell import Simulation
 
 
 class World:

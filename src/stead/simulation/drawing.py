@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
-from stead.cluster.schedules import Schedule, Step, a_set, a_step
-from stead.cluster.verbs import DEATHS, REASONS, TROUBLES
+from stead.simulation.schedules import Schedule, Step, a_set, a_step
+from stead.simulation.verbs import DEATHS, REASONS, TROUBLES
 
 LONGEST = 60.0  # virtual seconds in which things happen
 Shape = Mapping[str, Any]

@@ -5,9 +5,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from stead.cluster.fields import REQUIRED
-from stead.cluster.schedules import SET, Schedule, Step
-from stead.cluster.verbs import VERBS
+from stead.simulation.fields import REQUIRED
+from stead.simulation.schedules import SET, Schedule, Step
+from stead.simulation.verbs import VERBS
 
 MOST_TRIES = 200
 
