@@ -27,10 +27,9 @@ from stead.machinery.runtime import (
     StartContainer,
     StopContainer,
     UpdateVolume,
-    VolumeRemoved,
 )
-from stead.runtimes import probing
-from stead.runtimes.cri import furnishing, mapping
+from stead.runtimes import furnishing, probing
+from stead.runtimes.cri import mapping, mounting
 from stead.runtimes.cri.client import EngineTrouble
 from stead.runtimes.cri.node import Held, Node, Pod, real, remember
 from stead.runtimes.cri.reach import Reach
@@ -39,11 +38,9 @@ from stead.runtimes.native import starting
 from stead.runtimes.native.addresses import AddressesExhausted
 from stead.runtimes.native.channel import Refusal
 from stead.runtimes.native.volumes import VolumeTrouble
-from stead.runtimes.trees import remove_tree
 
 log = logging.getLogger(__name__)
 
-_START_FAILED = 128
 _KILLED = 137
 _REMOVING_TRIES = 60
 _BETWEEN_SECONDS = 1.0
@@ -81,7 +78,9 @@ async def _make_sandbox(node: Node, action: RunSandbox, known: Pod | None) -> Po
     pod.sandbox_id = (await node.engine.ask("RunPodSandbox", {"config": config}))["pod_sandbox_id"]
     status = await node.look_inside(pod)
     pod.ip = pod.ip or status["network"]["ip"]
-    furnishing.furnish(action, pod, node.own_address)
+    furnishing.furnish_etc(pod.home, action, node.own_address)
+    mounting.mount_memory(pod, action)
+    furnishing.furnish_volumes(pod.home, action)
     remember(pod)
     pod.is_alive = True
     return pod
@@ -125,14 +124,14 @@ async def start_container(node: Node, action: StartContainer) -> None:
                 return
             await _start(node, pod, action, held)
         except (OSError, Refusal, ImageTrouble, VolumeTrouble, EngineTrouble) as error:
-            node.report(_not_started(action, str(error)))
+            node.report(furnishing.not_started(action, str(error)))
 
 
 async def _start(node: Node, pod: Pod, action: StartContainer, before: Held | None) -> None:
     image = node.image(action.image)
     engine_image = await node.feed(image)
-    furnishing.make_room(pod, action)
-    mounts = furnishing.mounts(pod, action)
+    furnishing.make_room(pod.directory, action)
+    mounts = mounting.mounts(pod, action)
     config = mapping.container_config(
         action, pod.config, image, engine_image=engine_image, mounts=mounts, group=pod.group
     )
@@ -151,12 +150,6 @@ async def _start(node: Node, pod: Pod, action: StartContainer, before: Held | No
     node.report(held.told)
     if answer["status"]["state"] == mapping.EXITED:
         node.tell_end(pod, held, node.ended_event(pod, answer["status"]))
-
-
-def _not_started(action: StartContainer, message: str) -> ContainerExited:
-    now = time.time()
-    identity = (action.pod, action.uid, action.container, action.attempt)
-    return ContainerExited(*identity, "", _START_FAILED, "StartError", now, now, message=message)
 
 
 async def stop_container(node: Node, action: StopContainer) -> None:
@@ -206,7 +199,7 @@ async def update_volume(node: Node, action: UpdateVolume) -> None:
     pod = node.pods.get(action.uid)
     if pod is not None:
         with contextlib.suppress(OSError):
-            furnishing.furnish_volume(pod, action.volume)
+            furnishing.furnish_volume(pod.home, action.volume)
 
 
 async def remove_sandbox(node: Node, action: RemoveSandbox) -> None:
@@ -214,8 +207,7 @@ async def remove_sandbox(node: Node, action: RemoveSandbox) -> None:
         pod = node.pods.pop(action.uid, None)
         if pod is not None:
             await _end_for_good(node, pod)
-        with contextlib.suppress(OSError):
-            await asyncio.to_thread(node.discard, node.pod_directory(action.uid))
+        await furnishing.discard(node.pod_directory(action.uid), node.discard)
         if node.addresses is not None:
             node.addresses.release(action.uid)
         node.report(SandboxRemoved(action.pod, action.uid))
@@ -233,13 +225,7 @@ async def _end_for_good(node: Node, pod: Pod) -> None:
 
 
 async def remove_volume(node: Node, action: RemoveVolume) -> None:
-    error = ""
-    try:
-        if os.path.lexists(action.path):
-            await asyncio.to_thread(remove_tree, action.path)
-    except OSError as trouble:
-        error = str(trouble)
-    node.report(VolumeRemoved(action.volume, error))
+    await furnishing.remove_volume(node.report, action)
 
 
 DEEDS: dict[type, Callable[[Node, Any], Coroutine[Any, Any, None]]] = {

@@ -16,6 +16,7 @@ from stead.machinery.runtime import ContainerExited, ContainerStarted, RuntimeEv
 from stead.runtimes.cri import mapping
 from stead.runtimes.cri.client import Engine, EngineTrouble
 from stead.runtimes.cri.messages import Body
+from stead.runtimes.furnishing import Home
 from stead.runtimes.images import Image, ImageStore, ImageTrouble
 from stead.runtimes.native import linux
 from stead.runtimes.native.addresses import Addresses
@@ -60,6 +61,10 @@ class Pod(Struct):
     @property
     def attempt(self) -> int:
         return int(self.config["metadata"]["attempt"])
+
+    @property
+    def home(self) -> Home:
+        return Home(self.directory, self.ip, self.group)
 
     def running_event(self, is_new: bool = False) -> SandboxRunning:
         return SandboxRunning(self.pod, self.uid, (self.ip,), "", is_new)

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import os
 import socket
-from collections import deque
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,7 @@ from typing import Any
 from msgspec import Struct
 
 from stead.machinery.keys import Key
-from stead.machinery.runtime import RuntimeAction, RuntimeEvent, StopContainer
-from stead.machinery.times import Now
+from stead.machinery.runtime import RuntimeAction, StopContainer
 from stead.runtimes.cri import client, containerd, deeds, sessions, spaces, watching
 from stead.runtimes.cri.client import Engine, EngineTrouble
 from stead.runtimes.cri.containerd import Containerd, ContainerdTrouble
@@ -26,6 +24,7 @@ from stead.runtimes.cri.feeding import Feeder
 from stead.runtimes.cri.node import Node
 from stead.runtimes.cri.reach import Reach
 from stead.runtimes.images import Aliases, ImageStore
+from stead.runtimes.mailbox import Mailbox, silent
 from stead.runtimes.native import probe, starting
 from stead.runtimes.native.addresses import Addresses
 from stead.runtimes.native.channel import Refusal
@@ -50,10 +49,6 @@ class CriTrouble(Exception):
     """The runtime cannot start; the message says why and what to do."""
 
 
-def _silent() -> None:
-    return None
-
-
 def _without_hosts(aliases: Aliases) -> Aliases:
     """An engine runs images and nothing of the host."""
     always, unreachable = (
@@ -63,19 +58,15 @@ def _without_hosts(aliases: Aliases) -> Aliases:
     return Aliases(always, unreachable)
 
 
-class CriRuntime:
-    """Implements `machinery.runtime.Runtime`. `bell` is rung on the loop's thread when `take` has something."""
+class CriRuntime(Mailbox):
+    """Implements `machinery.runtime.Runtime`."""
 
     name = "cri"
 
-    def __init__(self, directory: Path, settings: Settings, bell: Callable[[], None] = _silent):
-        self.bell = bell
+    def __init__(self, directory: Path, settings: Settings, bell: Callable[[], None] = silent):
+        super().__init__(bell)
         self.tier = ""
         self._settings = settings
-        self._inbox: deque[RuntimeAction] = deque()
-        self._events: deque[RuntimeEvent] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._loop: asyncio.AbstractEventLoop | None = None
         aliases = _without_hosts(Aliases.shipped())
         store = ImageStore(settings.images, aliases, is_pulling=settings.is_pulling)
         self._node = Node(directory, store, self._report)
@@ -83,33 +74,8 @@ class CriRuntime:
         self._reviving = asyncio.Lock()
         self._feeder: Feeder | None = None
 
-    # the mailbox
-
-    def send(self, action: RuntimeAction, now: Now) -> None:
-        self._inbox.append(action)
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._open_inbox)
-
-    def take(self, now: Now) -> list[RuntimeEvent]:
-        return [self._events.popleft() for _ in range(len(self._events))]
-
-    def next_wake(self) -> float | None:
-        return None
-
-    def _report(self, event: RuntimeEvent) -> None:
-        self._events.append(event)
-        if self._loop is not None:  # what was found at the start waits for the first `take`
-            self.bell()
-
-    def _open_inbox(self) -> None:
-        while self._inbox:
-            action = self._inbox.popleft()
-            self._spawn(deeds.DEEDS[type(action)](self._node, action))
-
-    def _spawn(self, deed: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(deed)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _deed(self, action: RuntimeAction) -> Coroutine[Any, Any, None]:
+        return deeds.DEEDS[type(action)](self._node, action)
 
     # beginning and end
 
@@ -126,11 +92,10 @@ class CriRuntime:
                 raise
         except (OSError, ValueError, EngineTrouble, ContainerdTrouble) as error:
             raise CriTrouble(str(error)) from error
-        self._loop = asyncio.get_running_loop()
         watch = watching.Watch(self._node)
         self._node.stir = watch.stir
         self._spawn(watch.run())
-        self._open_inbox()
+        self._open()
 
     async def _engine_path(self) -> str:
         """The engine's socket; one of our own is started, with the network that its pods will have."""
@@ -173,10 +138,7 @@ class CriRuntime:
 
     async def close(self) -> None:
         """Let go; pods and engine live on."""
-        self._loop = None
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._shut()
         for pod in self._node.pods.values():
             for held in pod.containers.values():
                 self._node.unwatch(held)

@@ -13,7 +13,6 @@ from typing import Any
 
 from stead.machinery.runtime import (
     ContainerExited,
-    EmptyDir,
     ImageFailed,
     ImageReady,
     Probed,
@@ -27,23 +26,18 @@ from stead.machinery.runtime import (
     StartContainer,
     StopContainer,
     UpdateVolume,
-    VolumeFiles,
-    VolumeRemoved,
 )
-from stead.runtimes import probing
+from stead.runtimes import furnishing, probing
 from stead.runtimes.images import Image, ImageTrouble
-from stead.runtimes.native import files, handlers, probe, recipes, sandbox, starting, volumes, wire
+from stead.runtimes.native import handlers, probe, recipes, sandbox, starting, volumes, wire
 from stead.runtimes.native.addresses import AddressesExhausted
 from stead.runtimes.native.channel import Refusal
 from stead.runtimes.native.keeping import KeeperTrouble
 from stead.runtimes.native.node import Node
 from stead.runtimes.native.sandbox import Sandbox
 from stead.runtimes.native.volumes import VolumeTrouble
-from stead.runtimes.trees import remove_tree
 
-_START_FAILED = 128
 _KILLED = 128 + signal.SIGKILL
-_KEPT_ATTEMPTS = 1
 
 
 async def run_sandbox(node: Node, action: RunSandbox) -> None:
@@ -66,7 +60,8 @@ async def _make_sandbox(node: Node, action: RunSandbox) -> Sandbox:
     ip = _address(node, action)
     note = probe.note_of(node.tier, action.is_host_network)
     pod = Sandbox(action.pod, action.uid, directory, ip, action.hostname, note, action.fs_group, node.report)
-    _furnish(node, action, pod)
+    furnishing.furnish_etc(pod.home, action, node.addresses.gateway)
+    furnishing.furnish_volumes(pod.home, action)
     sandbox.remember(pod)
     keeper = await node.keeper()
     ours, theirs = wire.pair()
@@ -94,32 +89,6 @@ def _address(node: Node, action: RunSandbox) -> str:
     return node.addresses.take(action.uid)
 
 
-def _furnish(node: Node, action: RunSandbox, pod: Sandbox) -> None:
-    """The pod's directory: its files for /etc and its volumes."""
-    etc = os.path.join(pod.directory, "etc")
-    os.makedirs(etc, exist_ok=True)
-    cluster_dns = node.addresses.gateway
-    resolving = _host_file("/etc/resolv.conf") if action.uses_host_dns else files.resolv_conf(action, cluster_dns)
-    names = _host_file("/etc/hosts") if action.is_host_network else ""
-    texts = {"hosts": files.hosts(action, pod.ip, names), "resolv.conf": resolving, "hostname": action.hostname + "\n"}
-    for name, text in texts.items():
-        sandbox.write(os.path.join(etc, name), text)
-        os.chmod(os.path.join(etc, name), 0o644)
-    os.makedirs(os.path.join(pod.directory, "volumes"), exist_ok=True)
-    for volume in action.volumes:
-        _furnish_volume(pod, volume)
-
-
-def _furnish_volume(pod: Sandbox, volume: VolumeFiles | EmptyDir) -> None:
-    volumes.make(os.path.join(pod.directory, "volumes"), volume, pod.group)
-
-
-def _host_file(path: str) -> str:
-    with contextlib.suppress(OSError), open(path) as file:
-        return file.read()
-    return ""
-
-
 async def pull_image(node: Node, action: PullImage) -> None:
     identity = (action.pod, action.uid, action.container)
     try:
@@ -145,7 +114,7 @@ async def start_container(node: Node, action: StartContainer) -> None:
         try:
             await _start(node, action)
         except (starting.StartTrouble, OSError, Refusal, ImageTrouble, VolumeTrouble) as error:
-            node.report(_not_started(action, str(error)))
+            node.report(furnishing.not_started(action, str(error)))
 
 
 async def _start(node: Node, action: StartContainer) -> None:
@@ -153,29 +122,8 @@ async def _start(node: Node, action: StartContainer) -> None:
     pod = node.pods[action.uid]
     image = node.image(action.image, pod, action.container)
     order = starting.order(action, image, node.starting_pod(pod))
-    _make_room(pod, action)
+    furnishing.make_room(pod.directory, action)
     await shim.ask("start", **order)
-
-
-def _make_room(pod: Sandbox, action: StartContainer) -> None:
-    """Directories for this attempt; of earlier ones only the last log stays."""
-    home = starting.container_directory(pod.directory, action.container)
-    log = starting.log_path(pod.directory, action.container, action.attempt)
-    os.makedirs(os.path.join(home, str(action.attempt)), exist_ok=True)
-    os.makedirs(os.path.dirname(log), exist_ok=True)
-    for name in os.listdir(home):
-        if name.isdigit() and int(name) < action.attempt:
-            remove_tree(os.path.join(home, name))
-    for name in os.listdir(os.path.dirname(log)):
-        number = name.partition(".")[0]
-        if number.isdigit() and int(number) < action.attempt - _KEPT_ATTEMPTS:
-            os.unlink(os.path.join(os.path.dirname(log), name))
-
-
-def _not_started(action: StartContainer, message: str) -> ContainerExited:
-    now = time.time()
-    identity = (action.pod, action.uid, action.container, action.attempt)
-    return ContainerExited(*identity, "", _START_FAILED, "StartError", now, now, message=message)
 
 
 async def stop_container(node: Node, action: StopContainer) -> None:
@@ -204,7 +152,7 @@ async def update_volume(node: Node, action: UpdateVolume) -> None:
     pod = node.pods.get(action.uid)
     if pod is not None:
         with contextlib.suppress(OSError):
-            _furnish_volume(pod, action.volume)
+            furnishing.furnish_volume(pod.home, action.volume)
 
 
 async def remove_sandbox(node: Node, action: RemoveSandbox) -> None:
@@ -212,20 +160,13 @@ async def remove_sandbox(node: Node, action: RemoveSandbox) -> None:
         pod = node.pods.pop(action.uid, None)
         if pod is not None:
             await node.end(pod)
-        with contextlib.suppress(OSError):
-            await asyncio.to_thread(node.discard, node.pod_directory(action.uid))
+        await furnishing.discard(node.pod_directory(action.uid), node.discard)
         node.addresses.release(action.uid)
         node.report(SandboxRemoved(action.pod, action.uid))
 
 
 async def remove_volume(node: Node, action: RemoveVolume) -> None:
-    error = ""
-    try:
-        if os.path.lexists(action.path):
-            await asyncio.to_thread(remove_tree, action.path)
-    except OSError as trouble:
-        error = str(trouble)
-    node.report(VolumeRemoved(action.volume, error))
+    await furnishing.remove_volume(node.report, action)
 
 
 DEEDS: dict[type, Callable[[Node, Any], Coroutine[Any, Any, None]]] = {

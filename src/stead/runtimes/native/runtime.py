@@ -6,15 +6,14 @@ and the next `start` reports them before anything else.
 
 import asyncio
 import socket
-from collections import deque
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 from stead.machinery.keys import Key
-from stead.machinery.runtime import RuntimeAction, RuntimeEvent, StopContainer
-from stead.machinery.times import Now
+from stead.machinery.runtime import RuntimeAction, StopContainer
 from stead.runtimes.images import ImageStore
+from stead.runtimes.mailbox import Mailbox, silent
 from stead.runtimes.native import deeds, handlers, probe, recipes, sessions, starting
 from stead.runtimes.native.channel import Refusal
 from stead.runtimes.native.node import Node, Settings
@@ -24,50 +23,17 @@ _DEFAULT = Settings()
 _LAST_SECONDS = 2.0
 
 
-def _silent() -> None:
-    return None
-
-
-class NativeRuntime:
-    """Implements `machinery.runtime.Runtime`. `bell` is rung on the loop's thread when `take` has something."""
+class NativeRuntime(Mailbox):
+    """Implements `machinery.runtime.Runtime`."""
 
     name = "native"
 
-    def __init__(self, directory: Path, bell: Callable[[], None] = _silent, settings: Settings = _DEFAULT):
-        self.bell = bell
-        self._inbox: deque[RuntimeAction] = deque()
-        self._events: deque[RuntimeEvent] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._loop: asyncio.AbstractEventLoop | None = None
+    def __init__(self, directory: Path, bell: Callable[[], None] = silent, settings: Settings = _DEFAULT):
+        super().__init__(bell)
         self._node = Node(directory, self._report, settings)
 
-    # the mailbox
-
-    def send(self, action: RuntimeAction, now: Now) -> None:
-        self._inbox.append(action)
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._open_inbox)
-
-    def take(self, now: Now) -> list[RuntimeEvent]:
-        return [self._events.popleft() for _ in range(len(self._events))]
-
-    def next_wake(self) -> float | None:
-        return None
-
-    def _report(self, event: RuntimeEvent) -> None:
-        self._events.append(event)
-        if self._loop is not None:  # what was found at the start waits for the first `take`
-            self.bell()
-
-    def _open_inbox(self) -> None:
-        while self._inbox:
-            action = self._inbox.popleft()
-            self._spawn(deeds.DEEDS[type(action)](self._node, action))
-
-    def _spawn(self, deed: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(deed)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _deed(self, action: RuntimeAction) -> Coroutine[Any, Any, None]:
+        return deeds.DEEDS[type(action)](self._node, action)
 
     # beginning and end
 
@@ -75,15 +41,11 @@ class NativeRuntime:
         """Adopt what lives, then begin. Raises KeeperTrouble where this machine refuses the tier."""
         await self._node.settle()
         await self._node.recover()
-        self._loop = asyncio.get_running_loop()
-        self._open_inbox()
+        self._open()
 
     async def close(self) -> None:
         """Let go; pods, shims and keeper live on."""
-        self._loop = None
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._shut()
         self._node.hang_up()
 
     async def stop_all(self, grace_seconds: float) -> None:

@@ -15,6 +15,7 @@ from msgspec import Struct, field
 
 from stead.machinery.keys import Key
 from stead.machinery.runtime import ContainerExited, ContainerStarted, RuntimeEvent, SandboxFailed, SandboxRunning
+from stead.runtimes.furnishing import Home, write
 from stead.runtimes.native import linux, plain
 from stead.runtimes.native.channel import Channel
 from stead.runtimes.native.wire import Message
@@ -41,6 +42,10 @@ class Sandbox(Struct):
     is_leaving: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def home(self) -> Home:
+        return Home(self.directory, self.ip, self.group)
 
     @property
     def has_running(self) -> bool:
@@ -194,9 +199,3 @@ def kill_leftovers(directory: str) -> None:
     for told in recorded_containers(directory):
         if told["is_running"] and told["pid"]:
             plain.kill(told["pid"])
-
-
-def write(path: str, text: str) -> None:
-    with open(path + ".new", "w") as file:
-        file.write(text)
-    os.replace(path + ".new", path)
