@@ -39,10 +39,15 @@ def home(world: World, name: str) -> str:
     return str(dig(world.get("Pod", name), "spec", "nodeName", default=""))
 
 
-def why(world: World, name: str) -> str:
+def message(world: World, name: str) -> str:
     """The message of a pod that is not scheduled."""
     condition = meta.condition(world.get("Pod", name) or {}, "PodScheduled") or {}
     return str(condition.get("message", "")) if condition.get("status") == "False" else ""
+
+
+def why(world: World, name: str) -> str:
+    """The same without what is said of preemption."""
+    return message(world, name).partition(" preemption: ")[0]
 
 
 def asks(name: str = "c", ports: list[Json] | None = None, **requests: str) -> dict[str, Any]:
@@ -146,7 +151,8 @@ def test_an_uncordoned_node_is_open_at_once() -> None:
     world.patch("Node", "n1", {"spec": {"unschedulable": None}}, "")
     world.run()
     assert world.messages("web-0") == [
-        "0/1 nodes are available: 1 node(s) were unschedulable.",
+        "0/1 nodes are available: 1 node(s) were unschedulable. "
+        "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.",
         "Successfully assigned default/web-0 to n1",
     ]
 

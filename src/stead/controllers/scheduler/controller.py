@@ -1,14 +1,14 @@
 """The controller: whom a change concerns, and what becomes of a pod in line."""
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from stead.controllers.scheduler import storage
+from stead.controllers.scheduler import obstacles, storage
 from stead.controllers.scheduler.line import CLAIM, Line
 from stead.controllers.scheduler.neighbours import Neighbourhood
 from stead.controllers.scheduler.observed import Observed, observe
-from stead.controllers.scheduler.rules import SELECTED_NODE, against, rules, score
+from stead.controllers.scheduler.rules import against, rules
+from stead.controllers.scheduler.scores import SELECTED_NODE, best
 from stead.kinds.claimfit import reserved_for
 from stead.kinds.placed import node_of
 from stead.kinds.pod import PodView
@@ -66,19 +66,16 @@ class Scheduler:
             return _refused(observed, "Unschedulable", NO_NODES, now)
         blocked = storage.blocked(observed.claims)
         if blocked:
-            return _refused(observed, "Unschedulable", _told(observed, [blocked]), now)
+            told = obstacles.told_of_all(observed.pod, len(observed.nodes), blocked)
+            return _refused(observed, "Unschedulable", told, now)
         neighbours = Neighbourhood(observed)
-        asked, reasons, feasible = rules(neighbours), Counter[str](), []
-        for node in observed.nodes.values():
-            found = against(observed, node, asked)
-            reasons.update(found)
-            if not found:
-                feasible.append(node)
+        asked = rules(neighbours)
+        found = [(node, against(observed, node, asked)) for node in observed.nodes.values()]
+        feasible = [node for node, obstacles_ in found if not obstacles_]
         if not feasible:
-            counted = sorted(f"{count} {words}" for words, count in reasons.items())
-            return _refused(observed, "Unschedulable", _told(observed, counted), now)
-        best = max(feasible, key=lambda node: score(observed, node, neighbours)) if feasible[1:] else feasible[0]
-        return _placed(observed, best)
+            told = obstacles.told(observed.pod, [obstacles_ for _, obstacles_ in found])
+            return _refused(observed, "Unschedulable", told, now)
+        return _placed(observed, best(observed, feasible, neighbours) if feasible[1:] else feasible[0])
 
     def react(self, observed: Observed, action: Action, outcome: Outcome, now: Now) -> Reaction:
         """A pod just bound takes its room at once; one that is gone needs none."""
@@ -131,14 +128,10 @@ def _placed(observed: Observed, node: Json) -> Plan:
     return Plan((bind, Fence(), Emit(pod, "Normal", "Scheduled", told)))
 
 
-def _told(observed: Observed, reasons: list[str]) -> str:
-    return f"0/{len(observed.nodes)} nodes are available: {', '.join(reasons)}."
-
-
 def _refused(observed: Observed, reason: str, message: str, now: Now) -> Plan:
     """PodScheduled is False, and once for each new message an event says why."""
     pod = observed.pod
-    waiting = (Waiting(message.rstrip("."), "3.4", observed.key),)
+    waiting = (Waiting(obstacles.short(message), "3.4", observed.key),)
     found = meta.condition(pod, "PodScheduled")
     if found is not None and (found.get("reason"), found.get("message")) == (reason, message):
         return Plan(waiting=waiting)

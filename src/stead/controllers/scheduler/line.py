@@ -17,6 +17,7 @@ from stead.machinery.objects import Json, dig
 
 CLAIM = "PersistentVolumeClaim"
 OUR_NAME = "default-scheduler"
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 class Tenant(Struct, frozen=True):
@@ -25,6 +26,7 @@ class Tenant(Struct, frozen=True):
     pod: Json
     node: str
     amounts: requests.Amounts
+    presumed: requests.Amounts
     ports: tuple[requests.HostPort, ...]
 
 
@@ -35,6 +37,8 @@ class Line:
         self.waiting: dict[Key, Json] = {}
         self.tenants: dict[str, dict[Key, Tenant]] = {}
         self.used: dict[str, dict[str, int]] = {}  # amounts by node and resource
+        self.presumed: dict[str, dict[str, int]] = {}  # the same for comparing nodes, see `requests.presumed`
+        self.leaning: dict[Key, Tenant] = {}  # tenants that would like certain others near them, or not
         self.repelling: dict[Key, Tenant] = {}  # tenants that will not have certain others near them
         self._seekers: dict[Key, dict[Key, None]] = {}  # pods in line by their claims
         self._sociable: dict[Key, None] = {}  # pods in line that look at where others are
@@ -95,16 +99,17 @@ class Line:
                 del self._seekers[claim]
 
     def _move_in(self, key: Key, pod: Json, node: str) -> None:
-        tenant = Tenant(pod, node, requests.amounts(pod), requests.host_ports(pod))
+        tenant = Tenant(pod, node, requests.amounts(pod), requests.presumed(pod), requests.host_ports(pod))
         self.tenants.setdefault(node, {})[key] = tenant
         self._home[key] = node
-        used = self.used.setdefault(node, {})
-        for name, nanos in tenant.amounts.items():
-            used[name] = used.get(name, 0) + nanos
+        _add(self.used.setdefault(node, {}), tenant.amounts)
+        _add(self.presumed.setdefault(node, {}), tenant.presumed)
         for claim in claims_of(pod):
             self._users.setdefault(claim, {})[key] = None
-        if dig(pod, "spec", "affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution"):
-            self.repelling[key] = tenant
+        if affinities := _affinities(pod):
+            self.leaning[key] = tenant
+            if "podAntiAffinity" in affinities and affinities["podAntiAffinity"].get(REQUIRED):
+                self.repelling[key] = tenant
 
     def _move_out(self, key: Key) -> None:
         node = self._home.pop(key, None)
@@ -112,15 +117,15 @@ class Line:
             return
         tenant = self.tenants[node].pop(key)
         if not self.tenants[node]:
-            del self.tenants[node]
-            del self.used[node]
+            del self.tenants[node], self.used[node], self.presumed[node]
         else:
-            for name, nanos in tenant.amounts.items():
-                self.used[node][name] -= nanos
+            _add(self.used[node], tenant.amounts, -1)
+            _add(self.presumed[node], tenant.presumed, -1)
         for claim in claims_of(tenant.pod):
             self._users[claim].pop(key, None)
             if not self._users[claim]:
                 del self._users[claim]
+        self.leaning.pop(key, None)
         self.repelling.pop(key, None)
 
 
@@ -137,6 +142,15 @@ def is_in_line(pod: Json) -> bool:
 
 
 def _is_sociable(pod: Json) -> bool:
-    spec = pod["spec"]
-    affinity = spec.get("affinity") or {}
-    return bool(spec.get("topologySpreadConstraints") or affinity.get("podAffinity") or affinity.get("podAntiAffinity"))
+    return bool(pod["spec"].get("topologySpreadConstraints") or _affinities(pod))
+
+
+def _affinities(pod: Json) -> dict[str, Json]:
+    """podAffinity and podAntiAffinity, where they ask for something."""
+    affinity = pod["spec"].get("affinity") or {}
+    return {sort: affinity[sort] for sort in ("podAffinity", "podAntiAffinity") if affinity.get(sort)}
+
+
+def _add(total: dict[str, int], amounts: requests.Amounts, times: int = 1) -> None:
+    for name, nanos in amounts.items():
+        total[name] = total.get(name, 0) + times * nanos

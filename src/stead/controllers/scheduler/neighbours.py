@@ -4,20 +4,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from stead.controllers.scheduler.line import Tenant
+from stead.controllers.scheduler.line import REQUIRED, Tenant
 from stead.controllers.scheduler.observed import Observed
+from stead.controllers.scheduler.obstacles import Obstacle
 from stead.kinds import taints
 from stead.kinds.nodeterms import any_term
 from stead.machinery import meta, selectors
 from stead.machinery.objects import Json, dig
 from stead.machinery.selectors import Selector
 
-UNEVEN = "node(s) didn't match pod topology spread constraints"
-NO_LABEL = "node(s) didn't match pod topology spread constraints (missing required label)"
-NO_FRIENDS = "node(s) didn't match pod affinity rules"
-FOES = "node(s) didn't match pod anti-affinity rules"
-UNWELCOME = "node(s) didn't satisfy existing pods anti-affinity rules"
-REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+UNEVEN = Obstacle("node(s) didn't match pod topology spread constraints", is_lasting=False)
+NO_LABEL = Obstacle("node(s) didn't match pod topology spread constraints (missing required label)")
+NO_FRIENDS = Obstacle("node(s) didn't match pod affinity rules")
+FOES = Obstacle("node(s) didn't match pod anti-affinity rules", is_lasting=False)
+UNWELCOME = Obstacle("node(s) didn't satisfy existing pods anti-affinity rules", is_lasting=False)
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 Domain = tuple[str, str]  # a topology's key and value
@@ -34,11 +34,14 @@ class Neighbourhood:
 
     @cached_property
     def constraints(self) -> list["Spread"]:
-        """Those that must hold; the soft ones are a matter of taste (see `rules`)."""
+        """Those that must hold; the soft ones are a matter of taste (see `evenness`)."""
         wanted = dig(self.pod, "spec", "topologySpreadConstraints", default=[])
-        return [Spread(self.observed, one) for one in wanted if one["whenUnsatisfiable"] == "DoNotSchedule"]
+        hard = [one for one in wanted if one["whenUnsatisfiable"] == "DoNotSchedule"]
+        keys = [one["topologyKey"] for one in hard]
+        nodes = [node for node in self.observed.nodes.values() if all(key in meta.labels(node) for key in keys)]
+        return [Spread(self.observed, one, nodes) for one in hard]
 
-    def is_even(self, _: Observed, node: Json) -> Iterator[str]:
+    def is_even(self, _: Observed, node: Json) -> Iterator[Obstacle]:
         """A rule: no constraint would be stretched further than it allows."""
         for constraint in self.constraints:
             value = meta.labels(node).get(constraint.key)
@@ -51,29 +54,26 @@ class Neighbourhood:
 
     # --- affinity
 
-    def is_among_friends(self, _: Observed, node: Json) -> Iterator[str]:
+    def is_among_friends(self, _: Observed, node: Json) -> Iterator[Obstacle]:
         """A rule: required affinity, which the first of those that want to be together need not find."""
         if not all(domain_of(node, key) in self._friends for key in self._friend_keys):
             is_first = not self._has_friends and self._is_own_friend
             if not is_first or not all(key in meta.labels(node) for key in self._friend_keys):
                 yield NO_FRIENDS
 
-    def is_free_of_foes(self, _: Observed, node: Json) -> Iterator[str]:
+    def is_free_of_foes(self, _: Observed, node: Json) -> Iterator[Obstacle]:
         """A rule: required anti-affinity of the pod."""
         if any(domain_of(node, term["topologyKey"]) in self._foes for term in self._terms("podAntiAffinity")):
             yield FOES
 
-    def is_welcome(self, _: Observed, node: Json) -> Iterator[str]:
+    def is_welcome(self, _: Observed, node: Json) -> Iterator[Obstacle]:
         """A rule: required anti-affinity of those that are there."""
         if any((key, value) in self._unwelcoming for key, value in meta.labels(node).items()):
             yield UNWELCOME
 
     def fondness(self, node: Json) -> int:
-        """How much the preferred terms, by their weights, speak for a node."""
-        return sum(
-            sign * term["weight"] * (domain_of(node, term["podAffinityTerm"]["topologyKey"]) in domains)
-            for sign, term, domains in self._preferred
-        )
+        """How much preferred terms, of the pod and of those that are there, speak for a node."""
+        return sum(self._leanings.get(domain, 0) for domain in meta.labels(node).items())
 
     @property
     def _friend_keys(self) -> list[str]:
@@ -117,12 +117,23 @@ class Neighbourhood:
         return frozenset(found)
 
     @cached_property
-    def _preferred(self) -> list[tuple[int, Json, set[Domain]]]:
-        found: list[tuple[int, Json, set[Domain]]] = []
-        for sort, sign in (("podAffinity", 1), ("podAntiAffinity", -1)):
-            for term in dig(self.pod, "spec", "affinity", sort, PREFERRED, default=[]):
-                found.append((sign, term, self._domains_of_matching(term["podAffinityTerm"], self.pod)))
+    def _leanings(self) -> dict[Domain, int]:
+        """By domain, the weights of all pairs of pods that like (or dislike) being there together."""
+        found: dict[Domain, int] = {}
+        for weight, term in _tastes(self.pod):
+            match = matcher(self.observed, term, self.pod)
+            self._lean(found, weight, term, (tenant for tenant in self._tenants if match(tenant.pod)))
+        for tenant in self.observed.line.leaning.values():
+            musts = [(1, term) for term in required(tenant.pod, "podAffinity")]
+            for weight, term in (*_tastes(tenant.pod), *musts):
+                if matcher(self.observed, term, tenant.pod)(self.pod):
+                    self._lean(found, weight, term, [tenant])
         return found
+
+    def _lean(self, found: dict[Domain, int], weight: int, term: Json, tenants: Iterable[Tenant]) -> None:
+        for tenant in tenants:
+            for domain in self._domains(tenant, [term["topologyKey"]]):
+                found[domain] = found.get(domain, 0) + weight
 
     def _domains_of_matching(self, term: Json, owner: Json) -> set[Domain]:
         match = matcher(self.observed, term, owner)
@@ -142,26 +153,31 @@ class Neighbourhood:
 
 
 class Spread:
-    """One constraint: how many matching pods each of its domains has."""
+    """One constraint that must hold: how many matching pods each of its domains has. `nodes`: those with every key."""
 
-    def __init__(self, observed: Observed, constraint: Json) -> None:
+    def __init__(self, observed: Observed, constraint: Json, nodes: Iterable[Json]) -> None:
         self.key = str(constraint["topologyKey"])
         self.most = int(constraint["maxSkew"])
         self._least_domains = int(constraint.get("minDomains") or 1)
-        selector = _with_label_keys(constraint, observed.pod)
-        namespace = meta.namespace(observed.pod)
+        selector = with_label_keys(constraint, observed.pod)
         self._self = int(selector.matches(meta.labels(observed.pod)))
         self._counts: dict[str, int] = {}
-        for node in observed.nodes.values():
-            if self.key in meta.labels(node) and _counts(constraint, observed.pod, node):
-                matching = sum(_is_like(tenant.pod, namespace, selector) for tenant in observed.tenants(node).values())
+        for node in nodes:
+            if counts(constraint, observed.pod, node):
                 value = meta.labels(node)[self.key]
-                self._counts[value] = self._counts.get(value, 0) + matching
+                self._counts[value] = self._counts.get(value, 0) + alike(observed, node, selector)
 
     def skew_with(self, value: str) -> int:
         """How uneven it would be with the pod in that domain."""
         fewest = min(self._counts.values(), default=0) if len(self._counts) >= self._least_domains else 0
         return self._counts.get(value, 0) + self._self - fewest
+
+
+def _tastes(pod: Json) -> Iterator[tuple[int, Json]]:
+    """Preferred terms with their weights; below nothing where the pod would rather not."""
+    for sort, sign in (("podAffinity", 1), ("podAntiAffinity", -1)):
+        for term in dig(pod, "spec", "affinity", sort, PREFERRED, default=[]):
+            yield sign * int(term["weight"]), term["podAffinityTerm"]
 
 
 def required(pod: Json, sort: str) -> list[Json]:
@@ -178,7 +194,7 @@ def domain_of(node: Json, key: str) -> Domain | None:
 
 def matcher(observed: Observed, term: Json, owner: Json) -> Callable[[Json], bool]:
     """Whether a pod is one that the term speaks of; `owner` is the pod whose term it is."""
-    selector = _with_label_keys(term, owner)
+    selector = with_label_keys(term, owner)
     spaces = _namespaces(observed.namespaces, term, meta.namespace(owner))
     return lambda pod: meta.namespace(pod) in spaces and selector.matches(meta.labels(pod))
 
@@ -192,7 +208,7 @@ def _namespaces(all_: Mapping[str, Json], term: Json, own: str) -> frozenset[str
     return frozenset((*named, *(name for name, labels in all_.items() if selector.matches(labels))))
 
 
-def _with_label_keys(term: Json, owner: Json) -> Selector:
+def with_label_keys(term: Json, owner: Json) -> Selector:
     """The term's selector, and that certain labels are the owner's own."""
     selector, labels = selectors.from_object(term.get("labelSelector")), meta.labels(owner)
     same = {key: labels[key] for key in term.get("matchLabelKeys") or [] if key in labels}
@@ -204,12 +220,18 @@ def _with_label_keys(term: Json, owner: Json) -> Selector:
     return Selector((*selector.requirements, *more))
 
 
-def _is_like(pod: Json, namespace: str, selector: Selector) -> bool:
-    is_near = meta.namespace(pod) == namespace and not meta.is_terminating(pod)
-    return is_near and selector.matches(meta.labels(pod))
+def alike(observed: Observed, node: Json, selector: Selector) -> int:
+    """How many of the node's pods a constraint counts: of the pod's namespace, selected, and here to stay."""
+    space = meta.namespace(observed.pod)
+    return sum(
+        meta.namespace(tenant.pod) == space
+        and not meta.is_terminating(tenant.pod)
+        and selector.matches(meta.labels(tenant.pod))
+        for tenant in observed.tenants(node).values()
+    )
 
 
-def _counts(constraint: Json, pod: Json, node: Json) -> bool:
+def counts(constraint: Json, pod: Json, node: Json) -> bool:
     """Whether a node is one of those over which a constraint spreads."""
     if (constraint.get("nodeAffinityPolicy") or "Honor") == "Honor" and not is_chosen(pod, node):
         return False

@@ -45,6 +45,8 @@ class Observed(Struct, frozen=True):
     volumes: tuple[Json, ...]
     line: Line
     namespaces: Mapping[str, Json]  # labels by name
+    owner: Json | None = None  # the set that the pod is of, where there is a choice of nodes
+    services: tuple[Json, ...] = ()  # of its namespace, likewise
 
     def tenants(self, node: Json) -> Mapping[Key, Tenant]:
         return self.line.tenants.get(meta.name(node), {})
@@ -56,16 +58,26 @@ def observe(cache: Cache, key: Key) -> Observed | None:
     if pod is None:
         return None
     claims = tuple(_claim(cache, claim) for claim in claims_of(pod))
+    nodes = {meta.name(node): node for node in cache.all("Node")}
+    has_choice = len(nodes) > 1
     needs_volumes = any(claim.obj is not None and claim.is_late and not claim.is_bound for claim in claims)
     return Observed(
         key,
         pod,
-        {meta.name(node): node for node in cache.all("Node")},
+        nodes,
         claims,
         tuple(cache.all("PersistentVolume")) if needs_volumes else (),
         line,
         {meta.name(space): meta.labels(space) for space in cache.all("Namespace")},
+        _owner(cache, key, pod) if has_choice else None,
+        tuple(cache.all("Service", key.namespace)) if has_choice else (),
     )
+
+
+def _owner(cache: Cache, key: Key, pod: Json) -> Json | None:
+    reference = meta.controller_of(pod)
+    is_set = reference is not None and reference["kind"] == "StatefulSet"
+    return cache.get(Key("StatefulSet", key.namespace, reference["name"])) if reference and is_set else None
 
 
 def _claim(cache: Cache, key: Key) -> Claim:

@@ -1,12 +1,14 @@
 """What a pod asks of a node: amounts of resources, and ports of the host."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from stead.machinery import quantity
 from stead.machinery.objects import Json, dig
+from stead.machinery.quantity import NANOS
 
 Amounts = Mapping[str, int]  # in nanos, by resource
+LEAST = {"cpu": NANOS // 10, "memory": 200 * 1024 * 1024 * NANOS}  # what a container that asks for nothing will use
 ANY_IP = ("", "0.0.0.0", "::")
 
 
@@ -24,16 +26,24 @@ class HostPort(NamedTuple):
 
 def amounts(pod: Json) -> Amounts:
     """The most that the pod asks at any time: all that runs together, or an initial container and its sidecars."""
-    spec = pod["spec"]
-    running = _sum(_asked(container) for container in spec.get("containers") or ())
+    return _peak(pod["spec"], _asked)
+
+
+def presumed(pod: Json) -> Amounts:
+    """The same of processor and memory, where a container that does not say gets a little: for comparing nodes."""
+    return _peak(pod["spec"], lambda container: {**LEAST, **_asked(container)})
+
+
+def _peak(spec: Json, asked: Callable[[Json], Amounts]) -> Amounts:
+    running = _sum(asked(container) for container in spec.get("containers") or ())
     sidecars: Amounts = {}
     peak: Amounts = {}
     for container in spec.get("initContainers") or ():
         if container.get("restartPolicy") == "Always":
-            sidecars = _sum((sidecars, _asked(container)))
+            sidecars = _sum((sidecars, asked(container)))
             peak = _most(peak, sidecars)
         else:
-            peak = _most(peak, _sum((sidecars, _asked(container))))
+            peak = _most(peak, _sum((sidecars, asked(container))))
     found = {**_most(_sum((running, sidecars)), peak), **_asked(spec)}
     return _sum((found, _nanos(spec.get("overhead") or {})))
 

@@ -3,16 +3,19 @@
 from collections.abc import Iterable, Iterator
 
 from stead.controllers.scheduler.observed import Claim, Observed
+from stead.controllers.scheduler.obstacles import Obstacle
 from stead.kinds.claimfit import fits, is_kept_for, is_large_enough, is_reachable, size, wanted_size
 from stead.machinery import meta
 from stead.machinery.objects import Json, dig
 
 NO_PROVISIONER = "kubernetes.io/no-provisioner"
 UNBOUND = "pod has unbound immediate PersistentVolumeClaims"
-UNREACHABLE = "node(s) didn't match PersistentVolume's node affinity"
-NONE_AVAILABLE = "node(s) didn't find available persistent volumes to bind"
-NO_VOLUME = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"
-IN_USE = "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode"
+UNREACHABLE = Obstacle("node(s) didn't match PersistentVolume's node affinity")
+NONE_AVAILABLE = Obstacle("node(s) didn't find available persistent volumes to bind")
+NO_VOLUME = Obstacle("node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)")
+IN_USE = Obstacle(
+    "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode", is_lasting=False
+)
 
 
 def blocked(claims: Iterable[Claim]) -> str:
@@ -29,7 +32,7 @@ def blocked(claims: Iterable[Claim]) -> str:
     return UNBOUND if any(not claim.is_bound and not claim.is_late for claim in claims) else ""
 
 
-def is_alone(observed: Observed, node: Json) -> Iterator[str]:
+def is_alone(observed: Observed, node: Json) -> Iterator[Obstacle]:
     """A ReadWriteOncePod claim has one user."""
     for claim in observed.claims:
         if claim.users and "ReadWriteOncePod" in dig(claim.obj, "spec", "accessModes", default=[]):
@@ -37,7 +40,7 @@ def is_alone(observed: Observed, node: Json) -> Iterator[str]:
             return
 
 
-def can_have_volumes(observed: Observed, node: Json) -> Iterator[str]:
+def can_have_volumes(observed: Observed, node: Json) -> Iterator[Obstacle]:
     """Bound volumes are in reach, and for each claim that waits for its node there is a volume, or one can be made."""
     bound = [claim for claim in observed.claims if claim.is_bound]
     if any(claim.volume is None for claim in bound):
