@@ -6,7 +6,7 @@ import pytest
 
 from stead.machinery import meta
 from stead.machinery.objects import Json
-from tests.controllers.test_scheduler import HOST, NO_SCHEDULE, ZONE, asks, home, message, node, pod, spread, why
+from tests.controllers.test_scheduler import HOST, NO_SCHEDULE, asks, home, message, node, pod, spread, why
 from tests.controllers.world import World, a_service
 
 SOFTLY = "preferredDuringSchedulingIgnoredDuringExecution"
