@@ -316,3 +316,32 @@ def test_a_pod_names_its_stop_signal_and_its_privileges(play: Play) -> None:
         assert (ended.exit_code, ended.reason) == (5, "Error")
 
     play(scenario)
+
+
+def test_an_ephemeral_container_sees_the_processes_of_its_target(play: Play) -> None:
+    async def scenario(machine: CriMachine) -> None:
+        await machine.sandbox("web-0", sysctls=(("net.ipv4.ip_local_port_range", "20000 20100"),))
+        await machine.start("web-0", "sleep", "1000", seccomp="RuntimeDefault")
+        started = await machine.start("web-0", "sleep", "2000", container="debugger", target="c")
+        assert isinstance(started, ContainerStarted), started
+        _, seen, _ = await machine.run("web-0", "sh", "-c", "cat /proc/[0-9]*/cmdline", container="debugger")
+        assert "1000" in seen and "2000" in seen
+        _, knob, _ = await machine.run("web-0", "cat", "/proc/sys/net/ipv4/ip_local_port_range")
+        assert knob.split() == ["20000", "20100"]
+        _, status, _ = await machine.run("web-0", "cat", "/proc/1/status")
+        assert "Seccomp:\t2" in status
+        gone = await machine.start("web-0", "true", container="late", target="nobody")
+        assert isinstance(gone, ContainerExited) and "nobody is not running" in gone.message
+
+    play(scenario)
+
+
+def test_containers_of_a_pod_may_share_their_processes(play: Play) -> None:
+    async def scenario(machine: CriMachine) -> None:
+        await machine.sandbox("web-0", processes="shared")
+        await machine.start("web-0", "sleep", "1000", container="one")
+        await machine.start("web-0", "sleep", "2000", container="two")
+        _, seen, _ = await machine.run("web-0", "sh", "-c", "cat /proc/[0-9]*/cmdline", container="two")
+        assert "1000" in seen and "2000" in seen
+
+    play(scenario)

@@ -11,7 +11,7 @@ KNOWN = (
     ("Int64Value", {"value": -1}, "08ffffffffffffffffff01"),
     ("ExecSyncRequest", {"container_id": "", "cmd": ["sh", ""], "timeout": 0}, "120273681200"),
     ("Filter", {"label_selector": {"a": "b"}}, "1a060a0161120162"),
-    ("NamespaceOption", {"network": 2, "pid": 1, "ipc": 0}, "08021001"),
+    ("NamespaceOption", {"network": 2, "pid": 1, "ipc": 0, "target_id": ""}, "08021001"),
     ("ImageStatusRequest", {"image": {"image": "x"}}, "0a030a0178"),
 )
 

@@ -71,6 +71,9 @@ class RunSandbox(Struct, frozen=True):
     volumes: tuple[VolumeFiles | EmptyDir, ...] = ()
     fs_group: int | None = None  # the group that owns what is in the pod's volumes
     uses_host_dns: bool = False  # dnsPolicy Default: the node's resolv.conf
+    processes: Literal["own", "shared", "host"] = "own"  # whose processes a container of the pod sees
+    is_host_ipc: bool = False
+    sysctls: tuple[tuple[str, str], ...] = ()
 
 
 class PullImage(Struct, frozen=True):
@@ -121,6 +124,8 @@ class StartContainer(Struct, frozen=True):
     has_stdin: bool = False
     stop_signal: str = ""  # `SIGQUIT`; "" is the image's, else SIGTERM
     termination_message_path: str = "/dev/termination-log"  # what stands there at the end is ContainerExited.message
+    target: str = ""  # the container whose processes this one sees (an ephemeral container's targetContainerName)
+    seccomp: str = ""  # `RuntimeDefault` or `Localhost/<path>`, "" is Unconfined
 
 
 class StopContainer(Struct, frozen=True):

@@ -179,3 +179,62 @@ def test_credentials_go_with_the_pull():
     world = World(secret, a_pod(imagePullSecrets=[{"name": "registry"}, {"name": "none"}]))
     world.run()
     assert world.sent_of(PullImage)[0].credentials == (b"{}",)
+
+
+def debugged(world, **fields):
+    """`kubectl debug`: one more ephemeral container in the pod's spec."""
+    pod = world.get()
+    spec = {**pod["spec"], "ephemeralContainers": [a_container("debugger", **fields)]}
+    world.put({**pod, "spec": spec, "metadata": {**pod["metadata"], "generation": 2}})
+
+
+def test_an_ephemeral_container_starts_in_a_running_pod_and_never_again():
+    world = World(a_pod(annotations={"debugger.exit-after": "5s", "debugger.exit-code": "1"}))
+    world.run(1)
+    debugged(world, targetContainerName="c", stdin=True, tty=True)
+    world.run(1)
+    assert started(world) == [("c", 0), ("debugger", 0)]
+    start = world.sent_of(StartContainer)[-1]
+    assert (start.target, start.has_stdin, start.has_tty) == ("c", True, True)
+    (told,) = world.get()["status"]["ephemeralContainerStatuses"]
+    assert "running" in told["state"] and told["ready"] is False
+    world.run(60)
+    (told,) = world.get()["status"]["ephemeralContainerStatuses"]
+    assert told["state"]["terminated"]["exitCode"] == 1
+    assert started(world) == [("c", 0), ("debugger", 0)]
+    assert world.shown[-1] == "Running 1/1 running" and world.condition("Ready") == "True"
+
+
+def test_an_ephemeral_container_waits_for_its_target():
+    world = World(a_pod())
+    world.run(1)
+    debugged(world, targetContainerName="nobody")
+    world.run(1)
+    (told,) = world.get()["status"]["ephemeralContainerStatuses"]
+    assert told["state"]["waiting"] == {
+        "reason": "CreateContainerConfigError",
+        "message": "unable to find target container nobody",
+    }
+
+
+def test_an_ephemeral_container_is_adopted_and_ends_with_its_pod():
+    world = World(a_pod())
+    world.run(1)
+    debugged(world)
+    world.run(1)
+    world.restart()
+    world.run(1)
+    assert len(started(world)) == 2
+    world.delete()
+    world.run(30)
+    assert {action.container for action in world.sent_of(StopContainer)} == {"c", "debugger"}
+    assert world.get() is None
+
+
+def test_an_ephemeral_container_does_not_keep_a_finished_pod():
+    world = World(a_pod(restartPolicy="Never", annotations={"c.exit-after": "5s"}))
+    world.run(1)
+    debugged(world)
+    world.run(20)
+    assert world.get()["status"]["phase"] == "Succeeded"
+    assert [action.container for action in world.sent_of(StopContainer)] == ["debugger"]

@@ -112,3 +112,18 @@ def test_each_kubelet_minds_its_own_node():
     world.cache.put(sandbox.key_for("u9"), sandbox.fold(None, SandboxRunning(WEB, "u9", ()), world.now, "other"))
     assert observe(world.cache, WEB, NODE).strays == ()
     assert [sandbox.uid_of(record) for record in other.observe(world.cache, WEB).strays] == ["u9"]
+
+
+@pytest.mark.parametrize(
+    "knob, phase, message",
+    [
+        ("net.ipv4.tcp_syncookies", "Running", None),
+        ("kernel.sem", "Failed", 'Pod was rejected: forbidden sysctl: "kernel.sem" not allowlisted'),
+    ],
+)
+def test_a_pod_turns_only_knobs_that_are_safe(knob, phase, message):
+    world = World(a_pod(securityContext={"sysctls": [{"name": knob, "value": "1"}]}))
+    world.run(5)
+    assert (world.get()["status"]["phase"], world.get()["status"].get("message")) == (phase, message)
+    sent = world.sent_of(RunSandbox)
+    assert [order.sysctls for order in sent] == ([((knob, "1"),)] if phase == "Running" else [])

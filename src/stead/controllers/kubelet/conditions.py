@@ -66,7 +66,7 @@ def _initialized(round_: Round, phase: str) -> Told:
 def _containers_ready(round_: Round, phase: str, statuses: list[Json]) -> Told:
     if phase in DONE:
         return False, DONE[phase], ""
-    counted = {life.name for life in round_.lives.all if not life.is_init or life.is_sidecar}
+    counted = {life.name for life in (*round_.lives.mains, *round_.lives.sidecars)}
     unready = [entry["name"] for entry in statuses if entry["name"] in counted and not entry["ready"]]
     if not unready:
         return YES

@@ -19,8 +19,12 @@ FINAL_IMAGE_REASONS = ("ErrImageNeverPull", "InvalidImageName")
 
 
 def walk(round_: Round) -> Steps:
-    """Init containers one after the other, a sidecar until it has started; then all others at once."""
+    """Ephemeral containers whenever they come; init containers one after the other, a sidecar until it has started;
+    then all others at once.
+    """
     steps, lives = Steps(), round_.lives
+    for life in lives.ephemerals:
+        steps += _STEPS[life.state](round_, life)
     for life in lives.inits:
         if life.is_sidecar or not lives.has_begun:
             steps += _STEPS[life.state](round_, life)
@@ -80,6 +84,9 @@ def _begin(round_: Round, life: Life, attempt: int) -> Steps:
         return held_up(life, Trouble("CreateContainerConfigError", problem))
     if round_.ground.problem:
         return held_up(life, Trouble("ContainerCreating", round_.ground.problem))
+    target = life.spec.get("targetContainerName")
+    if target and not any(other.name == target and other.state == "running" for other in round_.lives.all):
+        return held_up(life, Trouble("CreateContainerConfigError", f"unable to find target container {target}"))
     return Steps(Plan((starts.start_container(round_, life, attempt, found.values),)))
 
 

@@ -6,11 +6,13 @@ from stead.controllers.kubelet import probes, termination
 from stead.controllers.kubelet.backoff import A_MOMENT
 from stead.controllers.kubelet.observed import TERMINAL
 from stead.controllers.kubelet.report import report, wait
-from stead.controllers.kubelet.round import Round
+from stead.controllers.kubelet.round import Failure, Round
 from stead.machinery import meta, times
 from stead.machinery.objects import dig
 from stead.machinery.plan import NOTHING, Delete, Plan
 from stead.machinery.runtime import RemoveSandbox
+
+OVERDUE = Failure("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
 
 
 def deleted(round_: Round) -> Plan:
@@ -52,7 +54,7 @@ def overdue(round_: Round) -> Plan:
     """The pod was active for longer than it may be: it fails."""
     since = round_.now.mono - max(0.0, round_.now.wall - _deadline(round_))
     stopping = termination.stop_all(round_, termination.spec_grace(round_.pod), since)
-    return stopping + report(round_, failure="DeadlineExceeded")
+    return stopping + report(round_, failure=OVERDUE)
 
 
 def is_past_deadline(round_: Round) -> bool:

@@ -25,7 +25,8 @@ WAITING: Mapping[str, tuple[str, str]] = {
 def told(round_: Round, new: Json) -> list[Emit]:
     """The events that go with the pod's new status."""
     events = list(_of_sandbox(round_, new))
-    statuses = [*(new.get("initContainerStatuses") or ()), *(new.get("containerStatuses") or ())]
+    fields = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
+    statuses = [status for field in fields for status in new.get(field) or ()]
     for life, status in zip(round_.lives.all, statuses, strict=True):
         events += _of_container(round_, life, status)
     return events

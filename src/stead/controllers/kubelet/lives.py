@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from stead.controllers.kubelet import backoff, sandbox
 from stead.controllers.kubelet.observed import Observed
@@ -98,10 +98,11 @@ class Lives(Struct, frozen=True):
 
     inits: tuple[Life, ...]
     mains: tuple[Life, ...]
+    ephemerals: tuple[Life, ...] = ()
 
     @property
     def all(self) -> tuple[Life, ...]:
-        return self.inits + self.mains
+        return self.inits + self.mains + self.ephemerals
 
     @property
     def sidecars(self) -> tuple[Life, ...]:
@@ -123,7 +124,7 @@ def lives_of(observed: Observed, now: Now) -> Lives:
     spec, status = observed.pod["spec"], observed.pod.get("status") or {}
     told = {
         entry["name"]: entry
-        for field in ("initContainerStatuses", "containerStatuses")
+        for field in ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
         for entry in status.get(field) or ()
     }
     policy = spec.get("restartPolicy", "Always")
@@ -140,7 +141,11 @@ def lives_of(observed: Observed, now: Now) -> Lives:
 
     inits = tuple(life(container, is_init=True) for container in spec.get("initContainers") or ())
     mains = tuple(life(container, is_init=False) for container in spec.get("containers") or ())
-    return Lives(inits, mains)
+    ephemerals = tuple(
+        structs.replace(life(container, is_init=False), policy="Never")
+        for container in spec.get("ephemeralContainers") or ()
+    )
+    return Lives(inits, mains, ephemerals)
 
 
 def _remembered(told: Json, record: Json, now: Now) -> Json:

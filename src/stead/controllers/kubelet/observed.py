@@ -109,9 +109,9 @@ def things_named(key: Key, pod: Json) -> Iterator[Key]:
 
 
 def containers_of(pod: Json) -> list[Json]:
-    """Init containers first, then the others."""
-    spec = pod["spec"]
-    return [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+    """Init containers first, then the others, then those that were added to look inside."""
+    fields = ("initContainers", "containers", "ephemeralContainers")
+    return [container for field in fields for container in pod["spec"].get(field) or ()]
 
 
 def host_ports(pod: Json) -> frozenset[HostPort]:

@@ -19,8 +19,17 @@ def asked(round_: Round, life: Life) -> dict[str, Any]:
         "capabilities_added": ("ALL",) if own.get("privileged") else tuple(changed.get("add") or ()),
         "capabilities_dropped": tuple(changed.get("drop") or ()),
         "may_gain_privileges": own.get("allowPrivilegeEscalation") is not False,
+        "seccomp": "" if own.get("privileged") else _seccomp(own.get("seccompProfile") or pod.get("seccompProfile")),
         "is_root_read_only": bool(own.get("readOnlyRootFilesystem")),
     }
+
+
+def _seccomp(profile: Json | None) -> str:
+    """`RuntimeDefault`, `Localhost/<path>`, or "" for Unconfined, which is what nobody asked about gets."""
+    kind = (profile or {}).get("type", "")
+    if kind == "Localhost":
+        return f"Localhost/{(profile or {}).get('localhostProfile', '')}"
+    return "RuntimeDefault" if kind == "RuntimeDefault" else ""
 
 
 def problem(round_: Round, life: Life) -> str:

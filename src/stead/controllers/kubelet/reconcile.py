@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from stead.controllers.kubelet import admission, endings, living, sandbox, termination, waits
 from stead.controllers.kubelet.observed import Observed, Residents, observe
 from stead.controllers.kubelet.report import report, wait
-from stead.controllers.kubelet.round import Round, begin
+from stead.controllers.kubelet.round import Failure, Round, begin
 from stead.controllers.kubelet.settings import Settings
 from stead.machinery.cache import Cache
 from stead.machinery.keys import Key
@@ -75,8 +75,9 @@ def _next(round_: Round) -> Plan:
     if round_.is_terminating:
         return endings.deleted(round_)
     if refusal := admission.refusal(round_):
-        event = round_.event("Warning", refusal, f"Predicate {refusal} failed")
-        return report(round_, failure=refusal) + Plan((event,))
+        failure = Failure(refusal.reason, f"Pod was rejected: {refusal.message}")
+        event = round_.event("Warning", refusal.reason, refusal.message)
+        return report(round_, failure=failure) + Plan((event,))
     if endings.is_over(round_):
         return endings.over(round_)
     if endings.is_past_deadline(round_):

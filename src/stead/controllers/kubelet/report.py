@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 from stead.controllers.kubelet import events, status
-from stead.controllers.kubelet.round import Round, Trouble
+from stead.controllers.kubelet.round import Failure, Round, Trouble
 from stead.machinery.plan import NOTHING, Fence, Patch, Plan, Waiting
 
 
-def report(round_: Round, troubles: Mapping[str, Trouble] | None = None, failure: str = "") -> Plan:
+def report(round_: Round, troubles: Mapping[str, Trouble] | None = None, failure: Failure | None = None) -> Plan:
     """The status patch where something changed, and the events that go with the change."""
     if _is_unsure(round_):
         return NOTHING

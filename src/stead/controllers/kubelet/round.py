@@ -49,6 +49,13 @@ class Trouble(Struct, frozen=True):
     message: str = ""
 
 
+class Failure(Struct, frozen=True):
+    """Why a pod fails whatever its containers do, as its status says it: `NodePorts` and its message."""
+
+    reason: str
+    message: str = ""
+
+
 class Steps(Struct, frozen=True):
     """What is to be done about a pod's containers, and what holds each of them up."""
 

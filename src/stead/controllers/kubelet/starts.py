@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stead.controllers.kubelet import privileges
+from stead.controllers.kubelet.admission import sysctls
 from stead.controllers.kubelet.environment import config_data, expand
 from stead.controllers.kubelet.lives import Life
 from stead.controllers.kubelet.round import Round
@@ -38,6 +39,9 @@ def run_sandbox(round_: Round) -> RunSandbox:
         annotations=meta.annotations(round_.pod),
         volumes=round_.ground.declared,
         fs_group=dig(spec, "securityContext", "fsGroup"),
+        processes="host" if spec.get("hostPID") else "shared" if spec.get("shareProcessNamespace") else "own",
+        is_host_ipc=bool(spec.get("hostIPC")),
+        sysctls=sysctls(round_.pod),
     )
 
 
@@ -69,6 +73,7 @@ def start_container(round_: Round, life: Life, attempt: int, values: Mapping[str
         has_stdin=bool(spec.get("stdin")),
         stop_signal=dig(spec, "lifecycle", "stopSignal", default=""),
         termination_message_path=spec.get("terminationMessagePath") or "/dev/termination-log",
+        target=spec.get("targetContainerName") or "",
     )
 
 

@@ -11,22 +11,17 @@ from stead.controllers.kubelet.conditions import conditions_of
 from stead.controllers.kubelet.downward import host_ips
 from stead.controllers.kubelet.lives import Life
 from stead.controllers.kubelet.observed import TERMINAL
-from stead.controllers.kubelet.round import Round, Trouble
+from stead.controllers.kubelet.round import Failure, Round, Trouble
 from stead.machinery import times
 from stead.machinery.objects import Json, dig
 
-REASONS = {
-    "DeadlineExceeded": "Pod was active on the node longer than the specified deadline",
-    "NodePorts": "Pod was rejected: Predicate NodePorts failed",
-    "NodeAffinity": "Pod was rejected: Predicate NodeAffinity failed",
-}
 
-
-def status_of(round_: Round, troubles: Mapping[str, Trouble], *, failure: str = "") -> dict[str, Any]:
+def status_of(round_: Round, troubles: Mapping[str, Trouble], *, failure: Failure | None = None) -> dict[str, Any]:
     """The parts of the status that the kubelet owns. `failure` fails the pod for a reason of its own."""
     pod, old = round_.pod, round_.pod.get("status") or {}
     inits: list[Json] = [container_status(round_, life, troubles) for life in round_.lives.inits]
     mains: list[Json] = [container_status(round_, life, troubles) for life in round_.lives.mains]
+    ephemerals: list[Json] = [_ephemeral_status(round_, life, troubles) for life in round_.lives.ephemerals]
     phase = "Failed" if failure and not round_.lives.live else phase_of(round_)
     ips = list(dig(round_.observed.record, "ips", default=())) or [entry["ip"] for entry in old.get("podIPs") or ()]
     hosts = host_ips(round_.observed.node)
@@ -38,12 +33,14 @@ def status_of(round_: Round, troubles: Mapping[str, Trouble], *, failure: str = 
     }
     if inits:
         status["initContainerStatuses"] = inits
+    if ephemerals:
+        status["ephemeralContainerStatuses"] = ephemerals
     if hosts:
         status |= {"hostIP": hosts[0], "hostIPs": [{"ip": ip} for ip in hosts]}
     if ips:
         status |= {"podIP": ips[0], "podIPs": [{"ip": ip} for ip in ips]}
     if failure:
-        status |= {"reason": failure, "message": REASONS.get(failure, "")}
+        status |= {"reason": failure.reason, "message": failure.message}
     if generation := pod["metadata"].get("generation"):
         status["observedGeneration"] = generation
     return status
@@ -120,6 +117,11 @@ def container_status(round_: Round, life: Life, troubles: Mapping[str, Trouble])
         "volumeMounts": [_mount_status(mount) for mount in life.spec.get("volumeMounts") or ()],
     }
     return status | {key: value for key, value in extra.items() if value}
+
+
+def _ephemeral_status(round_: Round, life: Life, troubles: Mapping[str, Trouble]) -> dict[str, Any]:
+    """An ephemeral container is never ready: it has no probes, and nobody waits for it."""
+    return {**container_status(round_, life, troubles), "ready": False, "started": None}
 
 
 def _mount_status(mount: Json) -> Json:

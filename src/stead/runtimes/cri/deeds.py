@@ -131,10 +131,9 @@ async def _start(node: Node, pod: Pod, action: StartContainer, before: Held | No
     image = node.image(action.image)
     engine_image = await node.feed(image)
     furnishing.make_room(pod.directory, action)
-    mounts = mounting.mounts(pod, action)
-    config = mapping.container_config(
-        action, pod.config, image, engine_image=engine_image, mounts=mounts, group=pod.group
-    )
+    target = node.running(action.uid, action.target).id if action.target else ""
+    given = mapping.Given(engine_image, tuple(mounting.mounts(pod, action)), pod.group, target)
+    config = mapping.container_config(action, pod.config, image, given=given)
     if before is not None:
         await node.ask_gone("RemoveContainer", {"container_id": before.id})
     asked = {"pod_sandbox_id": pod.sandbox_id, "config": config, "sandbox_config": pod.config}

@@ -4,12 +4,15 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+from msgspec import Struct
+
 from stead.machinery.keys import Key
 from stead.machinery.runtime import ContainerExited, ContainerStarted, RunSandbox, StartContainer
 from stead.runtimes.cri.messages import Body
 from stead.runtimes.images import Image
 
-POD, CONTAINER, NODE = 0, 1, 2  # whose namespace
+POD, CONTAINER, NODE, TARGET = 0, 1, 2, 3  # whose namespace
+_PROCESSES = {"own": CONTAINER, "shared": POD, "host": NODE}
 READY = 0
 CREATED, RUNNING, EXITED = 0, 1, 2
 
@@ -24,8 +27,19 @@ Reason = Literal["Completed", "Error", "OOMKilled", "StartError", "ContainerStat
 _REASONS: dict[str, Reason] = {"Completed": "Completed", "OOMKilled": "OOMKilled", "StartError": "StartError"}
 _PERIOD = 100_000  # of cpu_quota, in microseconds
 _NANO = 1e9
+_LOCAL_PROFILES = "/var/lib/kubelet/seccomp"  # where manifests expect a node to keep them
+_PROFILES = {"RuntimeDefault": 0, "": 1, "Localhost": 2}
 _CGROUP = "/stead"
 _LOST_CODE = 137
+
+
+class Given(Struct, frozen=True):
+    """What a container gets beside its order: the engine's name of its image, mounts, the fsGroup, its target's id."""
+
+    engine_image: str
+    mounts: tuple[Body, ...] = ()
+    group: int | None = None
+    target_id: str = ""
 
 
 # orders
@@ -45,7 +59,8 @@ def sandbox_config(order: RunSandbox, owner: str, log_directory: str, attempt: i
         "labels": pod_labels(order.pod, order.uid, owner),
         "linux": {
             "cgroup_parent": _CGROUP,
-            "security_context": {"namespace_options": namespaces(order.is_host_network)},
+            "security_context": {"namespace_options": namespaces(order)},
+            "sysctls": dict(order.sysctls),
         },
     }
 
@@ -54,22 +69,27 @@ def pod_labels(pod: Key, uid: str, owner: str) -> dict[str, str]:
     return {POD_NAME: pod.name, POD_NAMESPACE: pod.namespace, POD_UID: uid, OWNER: owner}
 
 
-def namespaces(is_host_network: bool) -> Body:
-    return {"network": NODE if is_host_network else POD, "pid": CONTAINER, "ipc": POD}
+def namespaces(order: RunSandbox) -> Body:
+    return {
+        "network": NODE if order.is_host_network else POD,
+        "pid": _PROCESSES[order.processes],
+        "ipc": NODE if order.is_host_ipc else POD,
+    }
 
 
-def container_config(
-    order: StartContainer, sandbox: Body, image: Image, *, engine_image: str, mounts: Iterable[Body], group: int | None
-) -> Body:
-    """The ContainerConfig of one attempt. `engine_image` is the engine's name for `image`."""
+def container_config(order: StartContainer, sandbox: Body, image: Image, *, given: Given) -> Body:
+    """The ContainerConfig of one attempt."""
+    spaces = sandbox["linux"]["security_context"]["namespace_options"]
+    if given.target_id:
+        spaces = {**spaces, "pid": TARGET, "target_id": given.target_id}
     return {
         "metadata": {"name": order.container, "attempt": order.attempt},
-        "image": {"image": engine_image},
+        "image": {"image": given.engine_image},
         "command": list(order.command or ()),
         "args": list(order.arguments or ()),
         "working_dir": order.working_directory,
         "envs": [{"key": name, "value": value} for name, value in order.environment],
-        "mounts": list(mounts),
+        "mounts": list(given.mounts),
         "labels": {**sandbox["labels"], CONTAINER_NAME: order.container},
         "annotations": {IMAGE: image.identity, STOP_SIGNAL: order.stop_signal},
         "log_path": f"{order.container}/{order.attempt}.log",
@@ -78,9 +98,10 @@ def container_config(
         "linux": {
             "resources": _resources(order),
             "security_context": {
-                "namespace_options": sandbox["linux"]["security_context"]["namespace_options"],
+                "namespace_options": spaces,
+                "seccomp": _seccomp(order.seccomp),
                 "readonly_rootfs": order.is_root_read_only,
-                "supplemental_groups": [*([] if group is None else [group]), *order.groups],
+                "supplemental_groups": [*([] if given.group is None else [given.group]), *order.groups],
                 "no_new_privs": not order.may_gain_privileges,
                 "capabilities": {
                     "add_capabilities": list(order.capabilities_added),
@@ -90,6 +111,11 @@ def container_config(
             },
         },
     }
+
+
+def _seccomp(profile: str) -> Body:
+    kind, _, path = profile.partition("/")
+    return {"profile_type": _PROFILES[kind], "localhost_ref": f"{_LOCAL_PROFILES}/{path}" if path else ""}
 
 
 def _resources(order: StartContainer) -> Body:

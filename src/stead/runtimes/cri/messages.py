@@ -21,9 +21,10 @@ RunPodSandboxResponse pod_sandbox_id=1
 PodSandboxConfig metadata=1:PodSandboxMetadata hostname=2 log_directory=3 labels=6:map annotations=7:map
     linux=8:LinuxPodSandboxConfig
 PodSandboxMetadata name=1 uid=2 namespace=3 attempt=4:number
-LinuxPodSandboxConfig cgroup_parent=1 security_context=2:LinuxSandboxSecurityContext
+LinuxPodSandboxConfig cgroup_parent=1 security_context=2:LinuxSandboxSecurityContext sysctls=3:map
 LinuxSandboxSecurityContext namespace_options=1:NamespaceOption
-NamespaceOption network=1:number pid=2:number ipc=3:number
+NamespaceOption network=1:number pid=2:number ipc=3:number target_id=4
+SecurityProfile profile_type=1:number localhost_ref=2
 Int64Value value=1:number
 StopPodSandboxRequest pod_sandbox_id=1
 StopPodSandboxResponse
@@ -50,7 +51,7 @@ LinuxContainerConfig resources=1:LinuxContainerResources security_context=2:Linu
 LinuxContainerResources cpu_period=1:number cpu_quota=2:number memory_limit_in_bytes=4:number oom_score_adj=5:number
 LinuxContainerSecurityContext capabilities=1:Capability namespace_options=3:NamespaceOption
     run_as_user=5:Int64Value run_as_username=6 readonly_rootfs=7:number supplemental_groups=8:number*
-    no_new_privs=11:number run_as_group=12:Int64Value
+    no_new_privs=11:number run_as_group=12:Int64Value seccomp=15:SecurityProfile
 Capability add_capabilities=1* drop_capabilities=2*
 StartContainerRequest container_id=1
 StartContainerResponse

@@ -15,6 +15,7 @@ from stead.runtimes.native import accounts, linux, rootfs
 Spec = dict[str, Any]
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_MOST_FILES = 1 << 16
 _NOT_FOUND, _NOT_EXECUTABLE, _BROKEN = 127, 126, 128
 _RESTORED = (
     signal.SIGPIPE,
@@ -48,6 +49,37 @@ def first_process(spec: Spec, stdio: tuple[int, int, int], trouble: int, shim: i
         os._exit(_BROKEN)
 
 
+def companion_process(
+    spec: Spec, stdio: tuple[int, int, int], trouble: int, *, shim: int, beside: int, birth: int
+) -> NoReturn:
+    """A container's process among those of another, behind the pidfd `beside`: our parent's child, whose pid is told
+    on `birth`. Runs after fork.
+    """
+    try:
+        linux.join(beside, linux.NEW_PIDS)
+        child = linux.fork_into(linux.SAME_PARENT | linux.NEW_MOUNTS)
+        if child:
+            os.write(birth, b"%d" % child)
+            os._exit(0)
+        first_process(spec, stdio, trouble, shim)
+    except BaseException as error:
+        _tell(trouble, error)
+    finally:
+        os._exit(_BROKEN)
+
+
+def pause(shim: int) -> NoReturn:
+    """The first process of a pod whose containers share theirs: it holds the namespace and buries orphans."""
+    linux.die_with_parent(shim)
+    linux.set_process_name("pause")
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.closerange(0, _MOST_FILES)
+    while True:
+        signal.pause()
+
+
 def joining_process(spec: Spec, init: int, stdio: tuple[int, int, int], trouble: int, *, birth: int) -> NoReturn:
     """Run one more program in a container, beside `init`: our parent's child, whose pid is told on `birth`.
 
@@ -55,7 +87,7 @@ def joining_process(spec: Spec, init: int, stdio: tuple[int, int, int], trouble:
     """
     try:
         _join_groups(spec)
-        linux.join(init, linux.NEW_MOUNTS | linux.NEW_PIDS)
+        linux.join(init, linux.NEW_MOUNTS | (0 if spec["processes"] == "host" else linux.NEW_PIDS))
         child = linux.fork_into(linux.SAME_PARENT)
         if child:
             os.write(birth, b"%d" % child)
@@ -139,12 +171,19 @@ def _take_user(spec: Spec) -> None:
     if spec["tier"] == "user":
         if account.uid or account.gid:
             linux.become_root_of_new_user_namespace(0, account.uid, account.gid)
+        _filter_calls(spec)
         return
     _give_stdio(account)
     os.setgroups(spec["groups"])
+    _filter_calls(spec)  # while we still may
     if account.uid or account.gid:
         os.setgid(account.gid)
         os.setuid(account.uid)
+
+
+def _filter_calls(spec: Spec) -> None:
+    if spec["seccomp"]:
+        linux.filter_calls(bytes.fromhex(spec["seccomp"]))
 
 
 def _give_stdio(account: accounts.Account) -> None:

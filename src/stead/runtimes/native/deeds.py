@@ -74,6 +74,9 @@ async def _make_sandbox(node: Node, action: RunSandbox) -> Sandbox:
         "gateway": node.addresses.gateway,
         "cable": "v" + action.uid.replace("-", "")[-12:],
         "is_host_network": action.is_host_network,
+        "is_host_ipc": action.is_host_ipc,
+        "processes": action.processes,
+        "sysctls": [list(setting) for setting in action.sysctls],
         "memory_volumes": volumes.in_memory(os.path.join(directory, "volumes"), action),
     }
     with theirs:

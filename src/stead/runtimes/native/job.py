@@ -53,20 +53,22 @@ class Job:
 
     # beginning
 
-    def start(self, loop: Loop) -> None:
-        """Fork the first process; a failure before its exec is an exit with reason StartError."""
+    def start(self, loop: Loop, beside: int = 0) -> None:
+        """Fork the first process, among those of `beside` where that is a pid; a failure before its exec is an exit
+        with reason StartError.
+        """
         spec = self.spec
         if spec["memory_bytes"] is not None or spec["cpu_millis"] is not None:
             self._groups = cgroups.make(spec["cgroup"], spec["memory_bytes"], spec["cpu_millis"])
         spec["cgroups"] = self._groups
         try:
-            words = self._fork(loop)
+            words = self._fork(loop, beside)
         except OSError as error:  # no more processes or descriptors
             words = f"{_START_FAILED} {error}"
         if words:
             self._not_started(words, loop)
 
-    def _fork(self, loop: Loop) -> str:
+    def _fork(self, loop: Loop, beside: int) -> str:
         """Answers "" or, where the child did not come to its exec, `<exit code> <why>`."""
         theirs, ours = self._terminal() if self.spec["has_tty"] else self._pipes()
         for fd, stream in ours:
@@ -74,13 +76,29 @@ class Job:
         trouble, trouble_end = os.pipe()
         shim = os.pidfd_open(os.getpid())
         try:
-            self.pid = linux.fork_into(_NAMESPACES[self.spec["tier"]])
-            if not self.pid:
-                container.first_process(self.spec, theirs, trouble_end, shim)
+            if beside:
+                self.pid = self._companion(beside, theirs, trouble_end, shim)
+            else:
+                own = linux.NEW_PIDS if self.spec["processes"] == "own" else 0
+                self.pid = linux.fork_into(linux.NEW_MOUNTS | own if self.spec["has_mounts"] else 0)
+                if not self.pid:
+                    container.first_process(self.spec, theirs, trouble_end, shim)
         finally:
             for fd in {*theirs, trouble_end, shim}:
                 os.close(fd)
         return _read_all(trouble).decode(errors="replace")
+
+    def _companion(self, beside: int, stdio: tuple[int, int, int], trouble: int, shim: int) -> int:
+        """Its pid, 0 where it came to nothing."""
+        there, (birth, birth_end) = os.pidfd_open(beside), os.pipe()
+        child = os.fork()
+        if not child:
+            container.companion_process(self.spec, stdio, trouble, shim=shim, beside=there, birth=birth_end)
+        for fd in (there, birth_end):
+            os.close(fd)
+        born = _read_all(birth)
+        os.waitpid(child, 0)
+        return int(born or 0)
 
     def _pipes(self) -> tuple[tuple[int, int, int], list[tuple[int, bytes]]]:
         out, out_end = os.pipe()
@@ -184,7 +202,7 @@ class Job:
             "reason": reason,
             "message": "",
         }
-        if self.spec["tier"] == "plain":
+        if not self.spec["has_mounts"] or self.spec["processes"] != "own":
             plain.kill(self.pid)
 
     def finish(self, loop: Loop) -> None:
@@ -201,13 +219,6 @@ class Job:
             os.close(end)
         self._sinks, self._stdin, self.terminal = {b"stdout": [], b"stderr": []}, None, None
         cgroups.remove(self._groups)
-
-
-_NAMESPACES = {
-    "root": linux.NEW_MOUNTS | linux.NEW_PIDS,
-    "user": linux.NEW_MOUNTS | linux.NEW_PIDS,
-    "plain": 0,
-}
 
 
 class Feed:

@@ -20,7 +20,7 @@ from stead.runtimes.native import linux, surroundings, trials, wire
 from stead.runtimes.native.shim import Shim
 from stead.runtimes.native.wire import Message
 
-PROTOCOL = 1
+PROTOCOL = 2
 
 
 def main(text: str) -> None:

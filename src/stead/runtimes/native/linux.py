@@ -22,6 +22,12 @@ _NO_NEW_PRIVILEGES = 38
 _NUMBERS = {"x86_64": (56, 155), "aarch64": (220, 41), "riscv64": (220, 41)}
 
 _CAPABILITIES = 41
+_SET_SECCOMP, _FILTER, _INSTRUCTION_BYTES = 22, 2, 8
+
+
+class _Filters(ctypes.Structure):
+    _fields_ = (("count", ctypes.c_ushort), ("filters", ctypes.c_void_p))
+
 
 _libc = ctypes.PyDLL(None, use_errno=True)
 
@@ -107,6 +113,14 @@ def keep_capabilities(kept: list[int]) -> None:
     for capability in range(_CAPABILITIES):
         if capability not in kept:
             _libc.prctl(_DROP_BOUNDING, capability, 0, 0, 0)
+
+
+def filter_calls(program: bytes) -> None:
+    """From here on the kernel asks this BPF program about every system call, also of all our children."""
+    kept = ctypes.create_string_buffer(program, len(program))
+    count = len(program) // _INSTRUCTION_BYTES
+    filters = _Filters(count, ctypes.cast(kept, ctypes.c_void_p))
+    _checked(_libc.prctl(_SET_SECCOMP, _FILTER, ctypes.byref(filters), 0, 0), "prctl")
 
 
 def renounce_new_privileges() -> None:

@@ -35,7 +35,7 @@ def build(spec: Spec) -> str:
         overlay.mount_host_root(own, root)
         for path in spec["hidden"]:
             _hide(root, path)
-    _kernel_places(root)
+    _kernel_places(root, spec["is_host_ipc"])
     _temporary_places(root, is_image=bool(spec["lowers"]))
     for source, target in spec["files"]:
         _bind_file(root, source, target)
@@ -52,7 +52,7 @@ def _hide(root: str, path: str) -> None:
         linux.mount("tmpfs", place, "tmpfs", linux.READ_ONLY | linux.NO_SUID, options="size=4k,mode=755")
 
 
-def _kernel_places(root: str) -> None:
+def _kernel_places(root: str, is_host_ipc: bool) -> None:
     for name in ("proc", "sys", "dev"):
         os.makedirs(os.path.join(root, name), exist_ok=True)
     safe = linux.NO_SUID | linux.NO_DEVICES | linux.NO_EXEC
@@ -61,7 +61,7 @@ def _kernel_places(root: str) -> None:
     for path in _HIDDEN:
         if os.path.exists(root + path):
             linux.mount("/dev/null", root + path, None, linux.BIND)
-    _devices(os.path.join(root, "dev"))
+    _devices(os.path.join(root, "dev"), is_host_ipc)
 
 
 def _mount_or_bind(kind: str, place: str, flags: int) -> None:
@@ -72,7 +72,7 @@ def _mount_or_bind(kind: str, place: str, flags: int) -> None:
         linux.mount("/proc" if kind == "proc" else "/sys", place, None, linux.BIND | linux.RECURSIVE)
 
 
-def _devices(place: str) -> None:
+def _devices(place: str, is_host_ipc: bool) -> None:
     linux.mount("tmpfs", place, "tmpfs", linux.NO_SUID, options="mode=755,size=64k")
     for name in _DEVICES:
         overlay.bind_node(f"/dev/{name}", f"{place}/{name}")
@@ -83,6 +83,9 @@ def _devices(place: str) -> None:
     linux.mount(
         "devpts", f"{place}/pts", "devpts", linux.NO_SUID | linux.NO_EXEC, options="newinstance,ptmxmode=0666,mode=0620"
     )
+    if is_host_ipc:
+        linux.mount("/dev/shm", f"{place}/shm", None, linux.BIND)
+        return
     linux.mount("tmpfs", f"{place}/shm", "tmpfs", linux.NO_SUID | linux.NO_DEVICES, options="mode=1777,size=64m")
 
 

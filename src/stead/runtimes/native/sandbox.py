@@ -72,7 +72,7 @@ class Sandbox(Struct):
         def end() -> None:
             if not first.done():
                 first.set_result({"event": "failed", "message": "the pod's shim ended before it began"})
-            else:
+            elif first.result()["event"] == "hello":
                 self._lost()
             self.ended.set()
 

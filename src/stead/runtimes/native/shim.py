@@ -15,7 +15,7 @@ import struct
 import termios
 from collections.abc import Callable
 
-from stead.runtimes.native import linux, wire
+from stead.runtimes.native import container, linux, wire
 from stead.runtimes.native.job import Job, Program
 from stead.runtimes.native.loop import Loop
 from stead.runtimes.native.wire import Message
@@ -35,6 +35,7 @@ class Shim:
         self._jobs: dict[str, Job] = {}
         self._programs: dict[int, Program] = {}
         self._channels: dict[int, socket.socket] = {}
+        self._pause = 0  # the pid of the process that holds the pod's processes together, where they are shared
 
     def run(self, first: socket.socket) -> None:
         """Serve until the pod is removed. `first` is the connection of whoever ordered this pod."""
@@ -116,13 +117,30 @@ class Shim:
         known = self._jobs.get(name)
         if known is not None and (known.is_running or known.attempt >= attempt):
             return known.told()
+        message["spec"] |= {"processes": self._pod["processes"], "is_host_ipc": self._pod["is_host_ipc"]}
+        beside = self._companion(message)
         job = Job(message)
         self._record(job)  # where this cannot be written, nothing is started
         self._jobs[name] = job
         job.on_drained = lambda: self._finish(job)
-        job.start(self._loop)
+        job.start(self._loop, beside)
         self._try_record()
         return job.told()
+
+    def _companion(self, message: Message) -> int:
+        """The pid among whose processes a container is to live, 0 where it has its own. Raises OSError."""
+        if not message["spec"]["has_mounts"]:
+            return 0
+        if message["target"]:
+            message["spec"]["processes"] = "shared"
+            return self._running(message["target"]).pid
+        if self._pod["processes"] == "shared" and not self._pause:
+            shim = os.pidfd_open(os.getpid())
+            self._pause = linux.fork_into(linux.NEW_PIDS)
+            if not self._pause:
+                container.pause(shim)
+            os.close(shim)
+        return self._pause
 
     def _stop(self, message: Message, files: list[int], channel: socket.socket) -> Message:
         job = self._jobs.get(message["container"])

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from stead.machinery.runtime import StartContainer
 from stead.runtimes.images import Image
-from stead.runtimes.native import capabilities, plain, volumes
+from stead.runtimes.native import capabilities, plain, seccomp, volumes
 from stead.runtimes.native.wire import Message
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -51,6 +51,7 @@ def order(start: StartContainer, image: Image, pod: Pod) -> Message:
         "attempt": start.attempt,
         "container_id": f"stead://{uuid.uuid4().hex}{uuid.uuid4().hex}",
         "image_id": image.identity,
+        "target": start.target,
         "stop_signal": signal_number(start.stop_signal or image.stop_signal),
         "log": log_path(pod.directory, start.container, start.attempt),
         "spec": {
@@ -71,6 +72,7 @@ def order(start: StartContainer, image: Image, pod: Pod) -> Message:
             "is_root_read_only": start.is_root_read_only,
             "memory_bytes": start.memory_limit_bytes,
             "cpu_millis": start.cpu_limit_millis,
+            "seccomp": seccomp.program(start.seccomp, start.capabilities_added),
             "cgroup": f"{start.uid}-{start.container}-{start.attempt}",
         },
     }

@@ -37,17 +37,29 @@ def enter(pod: Message, host_network: int | None) -> None:
     if pod["tier"] == "plain":
         return
     _mount_memory(pod["memory_volumes"])
+    own_ipc = 0 if pod["is_host_ipc"] else linux.NEW_IPC
     if pod["is_host_network"]:
         if host_network is not None:
             linux.join(host_network, linux.NEW_NET)
-        linux.unshare(linux.NEW_IPC)
-        return
-    node = network.Wires()
-    linux.unshare(linux.NEW_NET | linux.NEW_UTS | linux.NEW_IPC)
-    _lay_cable(node, pod)
-    node.close()
-    _set_up_pod(pod)
-    socket.sethostname(pod["hostname"])
+        linux.unshare(own_ipc)
+    else:
+        node = network.Wires()
+        linux.unshare(linux.NEW_NET | linux.NEW_UTS | own_ipc)
+        _lay_cable(node, pod)
+        node.close()
+        _set_up_pod(pod)
+        socket.sethostname(pod["hostname"])
+    for name, value in pod["sysctls"]:
+        _turn(name, value)
+
+
+def _turn(name: str, value: str) -> None:
+    """One of the kernel's knobs, for the pod's namespaces. Raises OSError."""
+    try:
+        with open(f"/proc/sys/{name.replace('.', '/')}", "w") as file:
+            file.write(value)
+    except OSError as error:
+        raise OSError(f"sysctl {name}={value}: {error.strerror}") from error
 
 
 def _mount_memory(volumes: list[tuple[str, str]]) -> None:
