@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from stead.kinds import types
 from stead.kinds.decoding import DecodingError, canonical
 from stead.kinds.protobuf import MAGIC, decode
+from stead.kinds.protobufwriting import encoded
 
 DATA = Path(__file__).parents[1] / "data"
 SETS = [vector["statefulset"] for vector in json.loads((DATA / "revisions.json").read_text())]
@@ -242,6 +243,7 @@ def test_every_kind_comes_back(data: st.DataObject, type_name: str) -> None:
     obj = {**data.draw(values(type_name, 5)), "kind": kind, "apiVersion": api_version}
     held = canonical(type_name, obj)
     assert decode(body_of(type_name, held)) == (api_version, kind, held)
+    assert decode(encoded(held)) == (api_version, kind, held)
 
 
 # What none writes

@@ -16,6 +16,7 @@ from stead.api import (
     bodies,
     deletion,
     discovery,
+    forms,
     impersonation,
     listing,
     oldversions,
@@ -108,11 +109,12 @@ class Api(Door):
 
     def _handled(self, request: Request, now: Now) -> Response | Stream:
         try:
-            return self._answer(self._as_whom(request), now)
+            answer = self._answer(self._as_whom(request), now)
+            return forms.presented(request, answer) if isinstance(answer, Response) else answer
         except refusals.NoSuchPath as error:
             return Response(404, error.message.encode(), TEXT)
         except ApiError as error:
-            return refused(error)
+            return forms.refused(request, refused(error))
         except Exception as error:
             log.exception("%s %s broke", request.method, request.path)
             return refused(ApiError(f"Internal error occurred: {type(error).__name__}"))
@@ -191,8 +193,8 @@ class Api(Door):
         if target.name:
             asked = options.of_one(asked, target.name)
         if target.kind.id in self._computed:
-            return self._computed[target.kind.id].watch(target, asked, views.asked(request), now)
-        return Watch(self.core, (target.kind, target.namespace), asked, views.asked(request), now=now)
+            return self._computed[target.kind.id].watch(target, asked, views.of_watch(request), now)
+        return Watch(self.core, (target.kind, target.namespace), asked, views.of_watch(request), now=now)
 
     def _call(self, request: Request, now: Now) -> Call:
         sort = WRITE_OPTIONS.get(request.method)

@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from stead.api import forms
+from stead.api.forms import Clause, Form
 from stead.api.request import Request
 from stead.kinds.kind import Column, Kind
 from stead.machinery import fields, meta
-from stead.machinery.errors import Invalid, NotAcceptable
+from stead.machinery.errors import Invalid
 from stead.machinery.objects import Json
 from stead.machinery.times import Now
 
@@ -20,7 +23,6 @@ SORTS: dict[str, Sort] = {
     "PartialObjectMetadataList": "metadata",
     "Table": "table",
 }
-JSON_RANGES = ("application/json", "application/*", "*/*", "")
 DEFAULT_COLUMNS = (
     Column("Name", lambda obj, now: meta.name(obj), format="name"),
     Column("Created At", lambda obj, now: obj["metadata"].get("creationTimestamp"), type="date"),
@@ -28,11 +30,12 @@ DEFAULT_COLUMNS = (
 
 
 class View(Struct, frozen=True):
-    """`version` is that of meta.k8s.io; `includes` what a table's row holds of its object."""
+    """`version` is that of meta.k8s.io; `includes` what a table's row holds of its object; `form` how it goes out."""
 
     sort: Sort = "object"
     version: str = "v1"
     includes: str = "Metadata"
+    form: Form = "json"
 
     @property
     def api_version(self) -> str:
@@ -45,22 +48,33 @@ WHOLE = View()
 def asked(request: Request) -> View:
     """The first view in the Accept header that can be had; raises NotAcceptable where none can."""
     accept = request.headers.get("accept", "")
-    for clause in accept.split(","):
-        media, *parameters = [part.strip() for part in clause.split(";")]
-        given = dict(parameter.partition("=")[::2] for parameter in parameters)
-        view = _view(media, given)
-        if view is not None:
-            return View(view.sort, view.version, _includes(request)) if view.sort == "table" else view
-    raise NotAcceptable("only the following media types are accepted: application/json")
+    if not accept or accept == forms.JSON:
+        return WHOLE
+    found = [view for view in map(_view, forms.clauses(accept)) if view is not None]
+    if not found:
+        raise forms.not_acceptable()
+    view = found[0]
+    if view.form == "protobuf" and replace(view, form="json") in found:
+        view = replace(view, form="json")
+    return replace(view, includes=_includes(request)) if view.sort == "table" else view
 
 
-def _view(media: str, given: dict[str, str]) -> View | None:
-    sort, version = SORTS.get(given.get("as", "")), given.get("v", "v1")
-    if media not in JSON_RANGES or sort is None:
+def of_watch(request: Request) -> View:
+    """The same for a watch, for which there is no YAML."""
+    view = asked(request)
+    if view.form == "yaml":
+        raise forms.not_acceptable((forms.JSON, f"{forms.PROTOBUF};stream=watch"))
+    return view
+
+
+def _view(clause: Clause) -> View | None:
+    sort, version = SORTS.get(clause.said.get("as", "")), clause.said.get("v", "v1")
+    if sort is None or (sort == "table" and clause.form == "protobuf"):
         return None
     if sort == "object":
-        return WHOLE
-    return View(sort, version) if given.get("g") == GROUP and version in ("v1", "v1beta1") else None
+        return View(form=clause.form)
+    is_known = clause.said.get("g") == GROUP and version in ("v1", "v1beta1")
+    return View(sort, version, form=clause.form) if is_known else None
 
 
 def _includes(request: Request) -> str:

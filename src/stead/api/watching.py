@@ -7,7 +7,7 @@ watcher; whoever falls behind what is kept is told so within the stream and may 
 from collections.abc import Iterator
 from typing import Any
 
-from stead.api import listing, views
+from stead.api import forms, listing, views
 from stead.api.core import Core, key_in
 from stead.api.options import ListOptions
 from stead.api.views import View
@@ -19,7 +19,6 @@ from stead.machinery.times import Now
 from stead.store.cursor import Cursor
 from stead.store.recent import Change
 
-MEDIA = "application/json"
 LONGEST_SECONDS = 1800  # a watch without a timeout of its own lasts so long to twice as long
 BOOKMARK_SECONDS = 60
 LAST_BOOKMARK_SECONDS = 2  # before the end
@@ -30,10 +29,11 @@ PULL = 1000
 class Watch:
     """A stream of one kind's changes; `of` is the kind and the namespace, "" for all."""
 
-    media = MEDIA
-
     def __init__(self, core: Core, of: tuple[Kind, str], options: ListOptions, view: View, *, now: Now) -> None:
         kind, namespace = of
+        if view.form == "protobuf" and view.sort == "object" and not kind.type:
+            raise forms.untyped(is_list=False)
+        self.media = forms.stream_media(view.form)
         self.is_done = False
         self._core = core
         self._kind = kind
@@ -139,7 +139,7 @@ class Watch:
         return beat
 
     def _frame(self, type_: str, obj: bytes) -> bytes:
-        return b'{"type":"%b","object":%b}\n' % (type_.encode(), obj)
+        return forms.frame(self._view.form, type_, obj)
 
 
 def _gone(error: ApiError) -> Json:

@@ -1,8 +1,8 @@
 """Request bodies in `application/vnd.kubernetes.protobuf`, which Go clients send unasked (wire.md, Protobuf bodies).
 
-Only read, never written: every client takes JSON back. The field numbers come from the facts; a message becomes the
-JSON it would have been, and `decoding` then drops the empty values that Go's encoder writes for fields that are no
-pointers. The depth is bounded by the types, or refused.
+The field numbers come from the facts; a message becomes the JSON it would have been, and `decoding` then drops the
+empty values that Go's encoder writes for fields that are no pointers. The depth is bounded by the types, or refused.
+Answers are written by `protobufwriting`.
 """
 
 import struct
@@ -24,8 +24,13 @@ MAGIC = b"k8s\x00"
 Reader = Callable[[Wire], Any]
 Setter = Callable[[dict[str, Any], Wire], None]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNNUMBERED = {"core.v1.EphemeralContainerCommon": 1}  # an embedded member whose number the facts do not tell
+
+
+def number_of(member: types.Field) -> int:
+    """A member's number in its message; 0 where it does not travel."""
+    return member.number or _UNNUMBERED.get(member.type, 0)
 
 
 class Body(NamedTuple):
@@ -65,7 +70,7 @@ class _Message:
     @cached_property
     def setters(self) -> dict[int, Setter]:
         members = types.members_of(self._type_name)
-        setters = {member.number or _UNNUMBERED.get(member.type, 0): _setter(member) for member in members}
+        setters = {number_of(member): _setter(member) for member in members}
         setters.pop(0, None)
         return setters
 
@@ -193,7 +198,7 @@ def _micro_time(value: Wire) -> str | None:
 def _moment(parts: Mapping[int, Wire]) -> datetime:
     seconds, nanos = _integer64(parts.get(1, 0)), _integer32(parts.get(2, 0))
     try:
-        return _EPOCH + timedelta(seconds=seconds, microseconds=nanos // 1000)
+        return EPOCH + timedelta(seconds=seconds, microseconds=nanos // 1000)
     except OverflowError:
         raise DecodingError(f"time of {seconds} seconds is out of range") from None
 
