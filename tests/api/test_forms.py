@@ -33,7 +33,12 @@ FROM_KUBECTL = json.loads((Path(__file__).parents[1] / "data" / "protobuf.json")
         (f"{PROTOBUF};{TABLE}", 406, PROTOBUF, "Status"),
         (f"{PROTOBUF};{TABLE},application/json;{TABLE}", 200, "application/json", "Table"),
         (f"{PROTOBUF};{METADATA}", 200, PROTOBUF, "PartialObjectMetadataList"),
-        (f"{PROTOBUF};{METADATA},application/json;{METADATA},application/json", 200, "application/json", METADATA[3:28]),
+        (
+            f"{PROTOBUF};{METADATA},application/json;{METADATA},application/json",
+            200,
+            "application/json",
+            METADATA[3:28],
+        ),
         ("text/html", 406, "application/json", "Status"),
     ],
 )
@@ -113,7 +118,11 @@ def test_bytes_are_those_of_go(caught: dict[str, Any]) -> None:
 
 
 def test_custom_resources_have_no_numbers(client: Client) -> None:
-    group = {"group": "e.com", "scope": "Namespaced", "names": {"plural": "things", "singular": "thing", "kind": "Thing"}}
+    group = {
+        "group": "e.com",
+        "scope": "Namespaced",
+        "names": {"plural": "things", "singular": "thing", "kind": "Thing"},
+    }
     schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
     version = {"name": "v1", "served": True, "storage": True, "schema": schema}
     definition = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}

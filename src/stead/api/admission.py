@@ -34,6 +34,7 @@ def on_create(core: Core, call: Call, kind: Kind, obj: Json) -> Json:
 
 
 def on_update(core: Core, call: Call, kind: Kind, *, new: Json, old: Json) -> Json:
+    """The object as it may become; raises Forbidden."""
     for step in UPDATE_STEPS.get(kind.id, ()):
         new = step(core, call, new, old)
     return new
@@ -117,6 +118,7 @@ CREATE_STEPS: Mapping[str, tuple[OnCreate, ...]] = {
     "RoleBinding": (escalation.on_binding,),
 }
 UPDATE_STEPS: Mapping[str, tuple[OnUpdate, ...]] = {
+    "Pod": (limits.on_resize,),
     "PersistentVolumeClaim": (_may_grow,),
     "Service": (addresses.on_update,),
     "ClusterRole": (escalation.on_role_update,),

@@ -1,7 +1,7 @@
 """The form an answer goes out in: JSON as it is kept, JSON for human eyes, YAML, or protocol buffers.
 
-Everything is answered in JSON first, which is how objects are stored. Who accepts nothing else has it written anew here,
-at the very end, refusals too. A client that names protocol buffers before JSON reads both; it is given JSON.
+Everything is answered in JSON first, which is how objects are stored. Who does not accept that has it written anew
+here, at the very end, refusals too. A client that names protocol buffers before JSON reads both; it is given JSON.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from stead.api.request import Request, Response
 from stead.kinds import protobuf, protobufwriting
 from stead.machinery.errors import ApiError, NotAcceptable
 from stead.machinery.late import Late
-from stead.machinery.objects import Json, decode, encode
+from stead.machinery.objects import Json, decode
 
 Form = Literal["json", "yaml", "protobuf"]
 JSON, YAML, PROTOBUF = "application/json", "application/yaml", protobuf.MEDIA
@@ -133,5 +133,3 @@ def _is_for_eyes(request: Request) -> bool:
     if said and said[0]:
         return said[0] in ("1", "t", "T", "true", "TRUE", "True")
     return request.headers.get("user-agent", "").startswith(FOR_EYES)
-
-

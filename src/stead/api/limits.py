@@ -28,6 +28,17 @@ def on_pod(core: Core, call: Call, pod: Json) -> Json:
     return pod
 
 
+def on_resize(core: Core, call: Call, new: Json, old: Json) -> Json:
+    """The pod as it is; raises Forbidden where what its containers have now breaks a limit range."""
+    if new["spec"] is not old["spec"] and _amounts(new) != _amounts(old):
+        _refuse("pods", new, [wrong for item in _items(core, new) for wrong in _pod_faults(new, item)])
+    return new
+
+
+def _amounts(pod: Json) -> list[Any]:
+    return [container.get("resources") for group in CONTAINERS for container in dig(pod, "spec", group, default=[])]
+
+
 def on_claim(core: Core, call: Call, claim: Json) -> Json:
     """The claim as it is; raises Forbidden where it asks for too little or too much."""
     requests = dig(claim, "spec", "resources", "requests", default={})

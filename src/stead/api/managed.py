@@ -23,6 +23,8 @@ SUBRESOURCE_RESETS: Mapping[str, Paths] = {
     "status": (*SPEC_PATHS, ("metadata", "deletionTimestamp"), ("metadata", "ownerReferences")),
     "scale": STATUS_PATHS,
 }
+# what of a pod's spec is written through a door of its own
+SPEC_PARTS = {"ephemeralcontainers": ("ephemeralContainers",), "resize": ("containers", "initContainers")}
 
 
 def created(call: Call, kind: Kind, obj: Json) -> Json:
@@ -113,6 +115,9 @@ def _zero(type_name: str) -> Json:
 
 def _resets(kind: Kind, subresource: str) -> Paths:
     """What a way in does not write: the status through the object, all else through the status."""
+    if subresource in SPEC_PARTS:
+        rest = (name for name in types.fields_of("core.v1.PodSpec") if name not in SPEC_PARTS[subresource])
+        return (("metadata",), *STATUS_PATHS, *(("spec", name) for name in rest))
     if subresource:
         return SUBRESOURCE_RESETS.get(subresource, ())
     return STATUS_PATHS if kind.subresource("status") else ()

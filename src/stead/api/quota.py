@@ -31,6 +31,18 @@ def require(core: Core, kind: Kind, obj: Json) -> None:
         _require_room(core, kind, obj, (row.obj, asked))
 
 
+def require_more(core: Core, kind: Kind, new: Json, old: Json) -> None:
+    """Raise Forbidden where an update takes more than there is: a pod resized, a claim grown, a service's ports."""
+    if kind.id not in USAGES or not core.store.rows(ID) or new.get("spec") == old.get("spec"):
+        return
+    before, after = usage_of(kind, old), usage_of(kind, new)
+    more = {name: amount - before.get(name, quantity.ZERO) for name, amount in after.items()}
+    more = {name: amount for name, amount in more.items() if amount > quantity.ZERO}
+    for row in core.store.rows(ID, meta.namespace(new)):
+        if more and _is_in_scope(row.obj, kind, new):
+            _require_room(core, kind, new, (row.obj, more))
+
+
 def _require_room(core: Core, kind: Kind, obj: Json, states: tuple[Json, Usage]) -> None:
     quota, asked = states
     hard = {name: quantity.parse(amount) for name, amount in dig(quota, "spec", "hard", default={}).items()}
@@ -172,6 +184,12 @@ SCOPES: Mapping[str, Callable[[Json], bool]] = {
     "NotTerminating": lambda pod: not _ends(pod),
     "PriorityClass": lambda pod: bool(dig(pod, "spec", "priorityClassName")),
 }
+
+
+def tell_change(core: Core, kind: Kind, new: Json, old: Json) -> None:
+    """The same after an update, where it could have changed what is used."""
+    if kind.id == ID or (core.store.rows(ID) and kind.id in USAGES and usage_of(kind, new) != usage_of(kind, old)):
+        tell(core, meta.namespace(new))
 
 
 def tell(core: Core, namespace: str) -> None:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from stead.api import admission, bodies, chance, definitions, managed, quota, refusals
 from stead.api.core import Call, Core, Written, key_in, not_written, written
-from stead.kinds.kind import Kind
+from stead.kinds.kind import Kind, Subresource
 from stead.machinery import meta
 from stead.machinery.errors import AlreadyExists, BadRequest
 from stead.machinery.fields import FieldError, invalid
@@ -48,9 +48,9 @@ def _create_once(core: Core, call: Call, kind: Kind, obj: Json) -> Written:
     refusals.invalid(kind, meta.name(obj), kind.validate_create(kind.to_stored(obj)))
     call.warn(kind.warnings(obj, None))
     key = key_in(kind, meta.namespace(obj), meta.name(obj))
+    quota.require(core, kind, obj)
     if core.store.get(key):
         raise refusals.already_exists(kind, key.name)
-    quota.require(core, kind, obj)
     if call.is_dry_run:
         return not_written(obj, is_created=True)
     made = written(kind, core.store.put(key, kind.to_stored(obj)), is_created=True)
@@ -81,10 +81,24 @@ class Place(Struct, frozen=True):
     def name(self) -> str:
         return self.key.name
 
+    @property
+    def part(self) -> Subresource | None:
+        """The subresource, if it is one that takes a part of the object."""
+        found = self.kind.subresource(self.subresource) if self.subresource else None
+        return found if found is not None and found.take is not None else None
+
+    def taken(self, new: Json, old: Json) -> Json:
+        """What was sent, as far as this way in takes it."""
+        part = self.part
+        return part.take(new, old) if part is not None and part.take is not None else new
+
     def prepare(self, new: Json, old: Json) -> Json:
         return (self.kind.prepare_status if self.subresource == "status" else self.kind.prepare_update)(new, old)
 
     def errors(self, new: Json, old: Json) -> Sequence[FieldError]:
+        part = self.part
+        if part is not None and part.validate is not None:
+            return part.validate(new, old)
         check = self.kind.validate_status if self.subresource == "status" else self.kind.validate_update
         return check(new, old)
 
@@ -99,13 +113,15 @@ def update(core: Core, call: Call, place: Place, change: Change) -> Written:
     if row is None:
         raise refusals.not_found(kind, place.name)
     old = kind.from_stored(row.obj)
-    new = _current(place, change(old), old)
+    new = place.taken(_current(place, change(old), old), old)
     new = managed.updated(call, kind, place.subresource, new=new, old=old)
     new = admission.on_update(core, call, kind, new=new, old=old)
     new = place.prepare(_with_kept_metadata(new, old), old)
     new = _with_generation(place, new, old)
     refusals.invalid(kind, place.name, place.errors(kind.to_stored(new), row.obj))
-    call.warn(kind.warnings(new, old))
+    quota.require_more(core, kind, new, old)
+    if place.part is None:
+        call.warn(kind.warnings(new, old))
     return keep(core, call, place, new=new, old=old)
 
 
@@ -120,8 +136,7 @@ def keep(core: Core, call: Call, place: Place, *, new: Json, old: Json) -> Writt
     if call.is_dry_run:
         return not_written(new)
     done = written(kind, core.store.put(place.key, kind.to_stored(new)))
-    if kind.id == quota.ID:
-        quota.tell(core, place.key.namespace)
+    quota.tell_change(core, kind, new, old)
     return done
 
 

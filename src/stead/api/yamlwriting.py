@@ -23,7 +23,8 @@ def _text(dumper: _Dumper, text: str) -> yaml.Node:
     """Lines as lines; in double quotes what would otherwise be no text."""
     is_plain = dumper.resolve(yaml.ScalarNode, text, (True, False)) == "tag:yaml.org,2002:str"
     style = "|" if "\n" in text else None if is_plain else '"'
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+    node: yaml.Node = dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+    return node
 
 
 def _together() -> dict[str, list[Any]]:

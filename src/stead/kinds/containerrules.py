@@ -22,6 +22,8 @@ _RESIZED = ["cpu", "memory"]
 _RESIZE_POLICIES = ["NotRequired", "RestartContainer"]
 _MOST_RULES, _MOST_CODES = 20, 255
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+_NOT_EPHEMERAL = "cannot be set for an Ephemeral Container"
+_LASTING = ("ports", "resources", "resizePolicy", "restartPolicy", "restartPolicyRules", *_PROBES, "lifecycle")
 _SIDECARS_ONLY = "may not be set for init containers without restartPolicy=Always"
 
 
@@ -62,6 +64,25 @@ def validate_init_containers(init: list[Json], containers: list[Json], pod: Surr
         errors += _host_port_conflicts([container], path)
         is_sidecar = container.get("restartPolicy") == "Always"
         errors += _running_errors(container, pod, at) if is_sidecar else _not_running_errors(container, at)
+    return errors
+
+
+def validate_ephemeral(ephemeral: list[Json], others: list[Json], pod: Surroundings, path: str) -> Errors:
+    """Containers to look in with: they have nothing a pod could lean on. `path` is the pod's spec."""
+    errors: Errors = []
+    lasting = {container.get("name", "") for container in others}
+    names = set(lasting)
+    for index, container in enumerate(ephemeral):
+        at, target = f"{path}.ephemeralContainers[{index}]", container.get("targetContainerName") or ""
+        errors += _common_errors(container, pod, at)
+        errors += _name_taken(container, names, at)
+        names.add(container.get("name", ""))
+        if target and target not in lasting:
+            errors.append(fields.not_found(f"{at}.targetContainerName", target))
+        errors += [fields.forbidden(f"{at}.{member}", _NOT_EPHEMERAL) for member in _LASTING if container.get(member)]
+        for number, mount in enumerate(container.get("volumeMounts") or []):
+            given = [member for member in ("subPath", "subPathExpr") if mount.get(member)]
+            errors += [fields.forbidden(f"{at}.volumeMounts[{number}].{m}", _NOT_EPHEMERAL) for m in given]
     return errors
 
 

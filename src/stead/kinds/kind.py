@@ -33,6 +33,8 @@ class Subresource(Struct, frozen=True):
     """`group`, `version` and `kind` are what discovery tells where they differ from the parent's (scale, eviction).
 
     `paths` of a custom kind's scale: where its wanted and found replicas and its selector stand.
+    Where part of an object is written through it, `take(new, old)` makes the stored object with that part of the new,
+    and `validate(new, old)` tells what is wrong with it.
     """
 
     name: str
@@ -41,6 +43,8 @@ class Subresource(Struct, frozen=True):
     group: str = ""
     version: str = ""
     paths: tuple[str, ...] = ()
+    take: Callable[[Json, Json], Json] | None = None
+    validate: Callable[[Json, Json], Sequence[FieldError]] | None = None
 
 
 def unchanged(obj: Json) -> Json:

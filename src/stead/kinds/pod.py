@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from stead.kinds import podlife, podrules, podtable
+from stead.kinds import podlife, podparts, podrules, podtable
 from stead.kinds.kind import Kind, Subresource
 from stead.kinds.podwarnings import pod_warnings
 from stead.machinery import meta, times
@@ -99,10 +99,12 @@ POD = Kind(
     subresources=(
         Subresource("attach", ("create", "get"), kind="PodAttachOptions"),
         Subresource("binding", ("create",), kind="Binding"),
+        podparts.EPHEMERAL,
         Subresource("eviction", ("create",), kind="Eviction", group="policy", version="v1"),
         Subresource("exec", ("create", "get"), kind="PodExecOptions"),
         Subresource("log", ("get",)),
         Subresource("portforward", ("create", "get"), kind="PodPortForwardOptions"),
+        podparts.RESIZE,
         Subresource("status"),
     ),
     selectable_fields={

@@ -25,7 +25,7 @@ _SYSTEM_CONDITIONS = ("PodScheduled", "Ready", "Initialized")
 def validate_create(obj: Json) -> Sequence[FieldError]:
     spec = obj["spec"]
     errors = objectmeta.validate_create(obj, subdomain_faults)
-    errors += _whole_errors(obj)
+    errors += validate_whole(obj)
     if spec.get("ephemeralContainers"):
         errors.append(fields.forbidden("spec.ephemeralContainers", "cannot be set on create"))
     if spec.get("nodeName") and spec.get("schedulingGates"):
@@ -34,7 +34,7 @@ def validate_create(obj: Json) -> Sequence[FieldError]:
     return errors
 
 
-def _whole_errors(obj: Json) -> Errors:
+def validate_whole(obj: Json) -> Errors:
     """All that holds of a pod whenever it is written."""
     spec = obj["spec"]
     errors = pod_annotation_errors(meta.annotations(obj), spec, "metadata.annotations")
@@ -42,7 +42,7 @@ def _whole_errors(obj: Json) -> Errors:
     if not spec.get("serviceAccountName"):
         told = "must not be specified when serviceAccountName is not set"
         errors += [fields.forbidden(path, told) for path in _token_paths(spec)]
-    for list_ in ("containers", "initContainers"):
+    for list_ in ("containers", "initContainers", "ephemeralContainers"):
         errors += _padding_errors(spec.get(list_) or [], f"spec.{list_}")
     return errors
 
@@ -67,7 +67,7 @@ def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
     """Its images, its deadline, more tolerations, fewer gates: nothing else."""
     spec, before = new["spec"], old["spec"]
     errors = [*objectmeta.validate_update(new, old), *objectmeta.validate_create(new, subdomain_faults)]
-    errors += _whole_errors(new)
+    errors += validate_whole(new)
     for list_ in ("containers", "initContainers"):
         now, then = spec.get(list_) or [], before.get(list_) or []
         if len(now) != len(then):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stead.kinds.checks import Errors, between, faults, known, needed, one_of
-from stead.kinds.containerrules import Surroundings, validate_containers, validate_init_containers
+from stead.kinds.containerrules import Surroundings, validate_containers, validate_ephemeral, validate_init_containers
 from stead.kinds.objectmeta import annotation_errors, label_errors
 from stead.kinds.resourcerules import validate_resources
 from stead.kinds.schedulingrules import validate_affinity, validate_gates, validate_spread, validate_tolerations
@@ -71,6 +71,7 @@ def validate_pod_spec(spec: Json, path: str, pod_name: str = "") -> Errors:
     containers, init = spec.get("containers") or [], spec.get("initContainers") or []
     errors += validate_containers(containers, surroundings, f"{path}.containers")
     errors += validate_init_containers(init, containers, surroundings, f"{path}.initContainers")
+    errors += validate_ephemeral(spec.get("ephemeralContainers") or [], [*containers, *init], surroundings, path)
     if spec.get("resources") is not None:
         errors += validate_resources(spec["resources"], surroundings.claims, f"{path}.resources")
     errors += _host_network_errors(spec, bool(pod_name), f"{path}.containers")

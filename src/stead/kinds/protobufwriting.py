@@ -104,9 +104,7 @@ def _entries(number: int, name: str, value_tag: bytes, payload: Payload) -> Writ
 
     def write(obj: Json) -> bytes:
         entries = sorted((obj.get(name) or {}).items())
-        return b"".join(
-            [tag + _sized(_field(1, key.encode()) + value_tag + payload(value)) for key, value in entries]
-        )
+        return b"".join([tag + _sized(_field(1, key.encode()) + value_tag + payload(value)) for key, value in entries])
 
     return write
 
