@@ -4,10 +4,10 @@ import argparse
 import asyncio
 import sys
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
 
-from tests.load import story
+from tests.load import soaking, story
 from tests.load.asking import Way
 from tests.shells.cluster import a_cluster
 
@@ -24,11 +24,10 @@ def main() -> int:
     ):
         cluster.up()
         way = Way(cluster.data)
-        asyncio.run(_soak(way, parsed.soak) if parsed.soak else _measured(way, parsed))
-    return 0
+        return asyncio.run(_soak(way, parsed.soak) if parsed.soak else _measured(way, parsed))
 
 
-async def _measured(way: Way, parsed: argparse.Namespace) -> None:
+async def _measured(way: Way, parsed: argparse.Namespace) -> int:
     seconds = parsed.seconds
     print(await story.patient(way, "quiet", seconds), flush=True)
     async with story.load(way) as others:
@@ -48,16 +47,15 @@ async def _measured(way: Way, parsed: argparse.Namespace) -> None:
         await others.list_all()
         print(await story.patient(way, "one that lists them all", seconds), flush=True)
         print(f"  it got {others.done / seconds:.1f} lists of {others.listed / 1e6:.1f} MB a second")
+    return 0
 
 
-async def _soak(way: Way, minutes: float) -> None:
-    began = time.monotonic()
-    async with story.load(way) as others:
-        await others.watchers(20)
-        await others.flood(2)
-        while time.monotonic() - began < minutes * 60:
-            figures = await story.patient(way, f"after {(time.monotonic() - began) / 60:.1f} minutes", 30)
-            print(figures, others.done, "written", flush=True)
+async def _soak(way: Way, minutes: float) -> int:
+    told = await soaking.soak(way, minutes, partial(print, flush=True))
+    grown = soaking.grown(told)
+    is_flat = grown <= soaking.ALLOWED_MB
+    print(f"{'flat' if is_flat else 'GROWN'}: {grown:+.1f} MB between the middle third and the last")
+    return 0 if is_flat else 1
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ class Way:
 
     def __init__(self, data: Path) -> None:
         state = json.loads((data / "running.json").read_text())
+        self.data = data
         self.pid = int(state["pid"])
         self.port = int(state["port"])
         self.token = (data / "token").read_text().strip()
@@ -36,10 +37,10 @@ class Connection:
     def __init__(self, way: Way, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.way, self.reader, self.writer = way, reader, writer
 
-    def say(self, method: str, path: str, body: Any = None) -> None:
+    def say(self, method: str, path: str, body: Any = None, media: str = "application/json") -> None:
         data = b"" if body is None else json.dumps(body).encode()
         head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {self.way.token}\r\n"
-        head += f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+        head += f"Content-Type: {media}\r\nContent-Length: {len(data)}\r\n\r\n"
         self.writer.write(head.encode() + data)
 
     async def head(self) -> tuple[int, dict[str, str]]:
@@ -51,9 +52,13 @@ class Connection:
         code, headers = await self.head()
         return code, await self.reader.readexactly(int(headers.get("content-length", 0)))
 
-    async def ask(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
-        self.say(method, path, body)
+    async def ask(self, method: str, path: str, body: Any = None, media: str = "application/json") -> tuple[int, bytes]:
+        self.say(method, path, body, media)
         return await self.answer()
+
+    async def listed(self, path: str) -> tuple[int, Any]:
+        code, body = await self.ask("GET", path)
+        return code, json.loads(body)
 
     async def watch(self, path: str) -> None:
         """Read a watch to its end, event by event."""

@@ -40,7 +40,7 @@ class Load:
 
     async def watchers(self, count: int) -> None:
         for _ in range(count):
-            self._go(self._watch())
+            self.go(self._watch())
 
     async def deaf(self, count: int) -> None:
         """Watchers that ask and never read."""
@@ -53,10 +53,10 @@ class Load:
     async def flood(self, connections: int) -> None:
         """Writes without a pause, several at once on each connection."""
         for number in range(connections):
-            self._go(self._flood(number))
+            self.go(self._flood(number))
 
     async def list_all(self) -> None:
-        self._go(self._list())
+        self.go(self._list())
 
     async def _watch(self) -> None:
         connection = await self.way.connect()
@@ -69,9 +69,11 @@ class Load:
         connection = await self.way.connect()
         name = f"flood-{number}"
         await connection.ask("POST", PLACE, {"metadata": {"name": name}, "data": {"v": "0"}})
+        value = 0  # each write says something new: one that changes nothing is no write
         while True:
             for _ in range(6):
-                body = {"metadata": {"name": name}, "data": {"v": str(self.done), "pad": "x" * 500}}
+                value += 1
+                body = {"metadata": {"name": name}, "data": {"v": str(value), "pad": "x" * 500}}
                 connection.say("PUT", f"{PLACE}/{name}", body)
             for _ in range(6):
                 code, _ = await connection.answer()
@@ -90,7 +92,7 @@ class Load:
 
     listed: int = 0
 
-    def _go(self, work: Awaitable[None]) -> None:
+    def go(self, work: Awaitable[None]) -> None:
         self.tasks.append(asyncio.ensure_future(work))
 
     async def end(self) -> None:

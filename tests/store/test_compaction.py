@@ -114,6 +114,24 @@ def test_large_changes_leave_memory_sooner(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(store.changes(0)) == 100
 
 
+def test_what_has_cooled_says_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Objects of the newest changes alone are kept, and those of a transaction that nobody has read yet."""
+    monkeypatch.setattr(recent, "WARM_CHANGES", 3)
+    store = Store()
+    for value in range(20):
+        store.put(Key("ConfigMap", "default", "a"), thing("a", value))
+    store.remove(Key("ConfigMap", "default", "a"), thing("a", 20))
+    kept = store.changes(0)
+    assert 3 <= sum(change.warm is not None for change in kept) <= 6
+    told = [(c.event.type, c.event.obj["data"]["v"], c.event.old and c.event.old["data"]["v"]) for c in kept]
+    middle = [("MODIFIED", value, value - 1) for value in range(1, 20)]
+    assert told == [("ADDED", 0, None), *middle, ("DELETED", 20, 19)]
+    with store.transaction():
+        for value in range(50):
+            store.put(Key("ConfigMap", "default", "b"), thing("b", value))
+    assert all(change.warm for change in store.changes(store.revision - 50))
+
+
 def test_the_past_is_right_inside_a_transaction_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recent, "CHANGES", 2)
     store = Store()

@@ -41,6 +41,7 @@ class Watch:
         self._namespace = namespace
         self._view = view
         self._match = listing.matcher(kind, options)
+        self._shows_bodies = view.sort == "object" and not kind.stored_as
         self._bookmarks = options.sends_bookmarks
         self._says_initial_end = bool(options.sends_initial) and options.sends_bookmarks
         after = 0 if options.sends_initial else options.revision or 0
@@ -92,12 +93,16 @@ class Watch:
         """An empty frame now and then lets others have their turn, however far this one is behind."""
         while self._cursor.is_behind:
             for change in self._cursor.pull(PULL):
-                if self._namespace in ("", change.event.key.namespace):
+                if self._namespace in ("", change.key.namespace):
                     yield from self._told(change, now)
             yield b""
 
     def _told(self, change: Change, now: Now) -> Iterator[bytes]:
-        event, body = change
+        body = change.body
+        if self._match is None and self._shows_bodies:
+            yield self._frame(change.type, body)
+            return
+        event = change.event
         if self._match is None:
             yield self._frame(event.type, self._shown(event.obj, body, now))
             return

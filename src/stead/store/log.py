@@ -124,14 +124,14 @@ class Store:
         seen: set[tuple[str, str]] = set()
         while revision < self.revision:
             for change in self.changes(revision, kind=kind):
-                event, place = change.event, change.event.key[1:]
-                if namespace not in (None, event.key.namespace) or place in seen:
+                place = change.key[1:]
+                if namespace not in (None, change.key.namespace) or place in seen:
                     continue
                 seen.add(place)
-                if event.old is None:
+                if change.before is None:
                     then.pop(place, None)
                 else:
-                    then[place] = _row(event.key, event.old)
+                    then[place] = _row(change.key, change.before)
             revision += SLICE
         return [then[place] for place in sorted(then)]
 
@@ -156,7 +156,7 @@ class Store:
         first = self._recent.first(self.revision)
         found = self._read_log(after, min(until, first - 1), kind) if after + 1 < first else []
         recent = self._recent.between(after, until, self.revision)
-        return found + [change for change in recent if not kind or change.event.key.kind == kind]
+        return found + [change for change in recent if not kind or change.key.kind == kind]
 
     # --- writing
 
@@ -253,20 +253,21 @@ class Store:
 
     def _changed(self, key: Key, obj: Json, old: Row | None, type_: int) -> tuple[Row, Change]:
         revision = self.revision + 1
+        key = old.key if old is not None else key  # one key for all that is remembered of an object
         obj = with_value(obj, ("metadata", "resourceVersion"), str(revision))
         body = encode(obj)
         event = WatchEvent(TYPES[type_], key, obj, old.obj if old else None, revision)
-        return Row(key, obj, body, revision), Change(event, body)
+        change = Change(event.type, key, revision, body, old.body if old else None, event)
+        return Row(key, obj, body, revision), change
 
     def _append(self, change: Change, old: Row | None) -> None:
-        event = change.event
-        self.revision = event.revision
+        self.revision = change.revision
         self._recent.append(change)
-        place = (event.revision, TYPES.index(event.type), *event.key, old.revision if old else 0)
+        place = (change.revision, TYPES.index(change.type), *change.key, old.revision if old else 0)
         entry = (*place, change.body, zlib.crc32(change.body))
         self._pending.append(entry)
         if self._undo is None:
-            self._undo = [(event.key, old)]
+            self._undo = [(change.key, old)]
             try:
                 self._commit()
             except BaseException:
@@ -276,7 +277,7 @@ class Store:
                 self._undo = None
                 self._pending.clear()
         else:
-            self._undo.append((event.key, old))
+            self._undo.append((change.key, old))
 
     def _commit(self) -> None:
         if not self._pending:
@@ -285,7 +286,7 @@ class Store:
             self._db.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._pending)
             self._db.executemany("DELETE FROM head WHERE kind = ? AND namespace = ? AND name = ?", self._removed())
             self._db.executemany("INSERT OR REPLACE INTO head VALUES (?, ?, ?, ?)", self._present())
-        self._recent.trim()
+        self._recent.trim(len(self._pending))
         self._uncheckpointed += len(self._pending)
         if self._uncheckpointed >= CHECKPOINT_ROWS:
             self._checkpoint()
@@ -336,7 +337,8 @@ class Store:
 
     def _read_log(self, after: int, until: int, kind: str) -> list[Change]:
         """From the file; a past that is damaged there is as good as forgotten."""
-        past = f"""SELECT log.revision, log.type, log.kind, log.namespace, log.name, log.body, log.sum, before.body
+        past = f"""SELECT log.revision, log.type, log.kind, log.namespace, log.name, log.body, log.sum,
+                          before.body, before.sum
                    FROM log LEFT JOIN log AS before ON before.revision = log.previous
                    WHERE log.revision > ? AND log.revision <= ? {"AND log.kind = ?" if kind else ""}
                    ORDER BY log.revision"""
@@ -348,16 +350,24 @@ class Store:
 
 
 def _change(
-    revision: int, type_: int, kind: str, namespace: str, name: str, body: bytes, sum_: int, old: bytes | None
+    revision: int,
+    type_: int,
+    kind: str,
+    namespace: str,
+    name: str,
+    body: bytes,
+    sum_: int,
+    before: bytes | None,
+    then: int,
 ) -> Change:
-    if zlib.crc32(body) != sum_:
-        raise ValueError(f"revision {revision} is not as it was written")
-    before = decode(old) if old is not None else None
-    return Change(WatchEvent(TYPES[type_], Key(kind, namespace, name), decode(body), before, revision), body)
+    if zlib.crc32(body) != sum_ or (before is not None and zlib.crc32(before) != then):
+        raise ValueError(f"revision {revision} or the state before it is not as it was written")
+    return Change(TYPES[type_], Key(kind, namespace, name), revision, body, before)
 
 
-def _row(key: Key, obj: Json) -> Row:
-    return Row(key, obj, encode(obj), int(obj["metadata"]["resourceVersion"]))
+def _row(key: Key, body: bytes) -> Row:
+    obj = decode(body)
+    return Row(key, obj, body, int(obj["metadata"]["resourceVersion"]))
 
 
 def _keep_private(path: Path) -> None:

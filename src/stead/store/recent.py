@@ -1,18 +1,38 @@
-"""The newest part of the log, kept in memory: what nearly every reader asks for."""
+"""The newest part of the log, kept in memory: what nearly every reader asks for.
 
-from typing import NamedTuple
+The very newest changes are kept as objects, for controllers and watches read them within moments. Behind them only
+their JSON stays, a fifth of the memory; whoever comes late and wants objects has them made anew.
+"""
 
-from stead.machinery.watch import WatchEvent
+from msgspec import Struct
 
-CHANGES = 10_000  # kept at least, unless they are large
-BYTES = 16 * 1024 * 1024  # of their JSON; as objects they take four to five times as much
+from stead.machinery.keys import Key
+from stead.machinery.objects import decode
+from stead.machinery.watch import EventType, WatchEvent
+
+CHANGES = 10_000  # kept at least, unless they are large; a quarter more at most
+BYTES = 16 * 1024 * 1024  # of their JSON
+WARM_CHANGES = 1_000  # of them kept as objects, too, which take four to five times as much
+WARM_BYTES = 1024 * 1024
 
 
-class Change(NamedTuple):
-    """One row of the log, as readers get it. `body` is the JSON of `event.obj`."""
+class Change(Struct, eq=False):
+    """One row of the log, as readers get it. `body` is the JSON of the object, `before` of the state it had."""
 
-    event: WatchEvent
+    type: EventType
+    key: Key
+    revision: int
     body: bytes
+    before: bytes | None
+    warm: WatchEvent | None = None
+
+    @property
+    def event(self) -> WatchEvent:
+        """With objects. Ask once: of a change that has cooled they are made by each asking."""
+        if self.warm is not None:
+            return self.warm
+        old = decode(self.before) if self.before is not None else None
+        return WatchEvent(self.type, self.key, decode(self.body), old, self.revision)
 
 
 class Recent:
@@ -21,14 +41,19 @@ class Recent:
     def __init__(self) -> None:
         self._changes: list[Change] = []
         self._bytes = 0
+        self._cold = 0  # so many of the oldest have cooled
+        self._warm_bytes = 0
 
     def append(self, change: Change) -> None:
         self._changes.append(change)
         self._bytes += len(change.body)
+        self._warm_bytes += len(change.body)
 
     def pop(self) -> None:
         """The newest was undone."""
-        self._bytes -= len(self._changes.pop().body)
+        size = len(self._changes.pop().body)
+        self._bytes -= size
+        self._warm_bytes -= size
 
     def first(self, newest: int) -> int:
         """The first revision kept, one past `newest` where none is."""
@@ -39,15 +64,35 @@ class Recent:
         first = self.first(newest)
         return self._changes[max(after + 1 - first, 0) : max(until + 1 - first, 0)]
 
-    def trim(self) -> None:
-        """Drop the older half when there are twice too many. Only between transactions, for they may be undone."""
-        if len(self._changes) <= 2 * CHANGES and self._bytes <= 2 * BYTES:
+    def trim(self, fresh: int) -> None:
+        """Keep within bounds. Only between transactions, for changes may be undone.
+
+        The `fresh` newest, those of the transaction that has just ended, stay warm: controllers have not read them.
+        """
+        self._cool(fresh)
+        if len(self._changes) > CHANGES + CHANGES // 4 or self._bytes > BYTES + BYTES // 4:
+            self._drop()
+
+    def _cool(self, fresh: int) -> None:
+        if len(self._changes) - self._cold <= 2 * WARM_CHANGES and self._warm_bytes <= 2 * WARM_BYTES:
             return
+        warm = len(self._changes) - self._cold
+        while warm > fresh and (warm > WARM_CHANGES or self._warm_bytes > WARM_BYTES):
+            change = self._changes[self._cold]
+            change.warm = None
+            self._warm_bytes -= len(change.body)
+            self._cold += 1
+            warm -= 1
+
+    def _drop(self) -> None:
+        """A fifth in one go, for going through all costs a millisecond."""
         kept = size = 0
         for change in reversed(self._changes):
             size += len(change.body)
             if kept == CHANGES or (kept and size > BYTES):
                 break
             kept += 1
+        self._cold = max(self._cold - (len(self._changes) - kept), 0)
         self._changes = self._changes[-kept:]
         self._bytes = sum(len(change.body) for change in self._changes)
+        self._warm_bytes = sum(len(change.body) for change in self._changes[self._cold :])
