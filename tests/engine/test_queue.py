@@ -28,7 +28,7 @@ def test_the_sooner_promise_wins() -> None:
     assert queue.next_wake() is None
 
 
-def test_q1_back_off_doubles_to_its_cap_and_success_resets_it() -> None:
+def test_q_1_back_off_doubles_to_its_cap_and_success_resets_it() -> None:
     queue: Queue[str] = Queue()
     waits = []
     for turn in range(20):
@@ -40,7 +40,7 @@ def test_q1_back_off_doubles_to_its_cap_and_success_resets_it() -> None:
     assert queue.fail("a", 1e6) == 0.005
 
 
-def test_q1_many_failures_are_ten_a_second_after_a_burst_of_a_hundred() -> None:
+def test_q_1_many_failures_are_ten_a_second_after_a_burst_of_a_hundred() -> None:
     queue: Queue[int] = Queue()
     waits = [queue.fail(item, 0.0) for item in range(150)]
     assert max(waits[:100]) == 0.005

@@ -24,6 +24,39 @@ def test_a_set_as_it_was_given_becomes_its_revision(vector: dict[str, Any]) -> N
     assert revision_hash(data, 0) == vector["labels"][HASH_LABEL]
 
 
+def defaulted(container: dict[str, Any], **spec: Any) -> Any:
+    """What a revision keeps of a pod spec with one container."""
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", **container}], **spec}}
+    found = {"metadata": {"name": "s"}, "spec": {"template": template}}
+    held = statefulset.default(canonical("apps.v1.StatefulSet", found))
+    return json.loads(template_data(held["spec"]["template"]))["spec"]["template"]["spec"]
+
+
+def test_a_probe_by_grpc_without_a_service_asks_for_the_empty_one() -> None:
+    probes = {"livenessProbe": {"grpc": {"port": 1}}, "readinessProbe": {"grpc": {"port": 2, "service": "x"}}}
+    (container,) = defaulted(probes)["containers"]
+    assert container["livenessProbe"]["grpc"] == {"port": 1, "service": ""}
+    assert container["readinessProbe"]["grpc"] == {"port": 2, "service": "x"}
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [("0.0001", "1m"), ("1u", "1m"), ("1001u", "2m"), ("1e-6", "1e-3"), ("0.5", "500m"), ("1.1Gi", "1181116006400m")],
+)
+def test_amounts_finer_than_a_thousandth_are_rounded_up_to_one(written: str, kept: str) -> None:
+    claim = {"volumeClaimTemplate": {"spec": {"resources": {"requests": {"storage": written}}}}}
+    spec = defaulted(
+        {"resources": {"limits": {"cpu": written}, "requests": {"cpu": written}}},
+        overhead={"cpu": written},
+        resources={"requests": {"cpu": written}},
+        volumes=[{"name": "scratch", "ephemeral": claim}],
+    )
+    (container,), (volume,) = spec["containers"], spec["volumes"]
+    assert container["resources"] == {"limits": {"cpu": kept}, "requests": {"cpu": kept}}
+    assert spec["overhead"] == spec["resources"]["requests"] == {"cpu": kept}
+    assert volume["ephemeral"]["volumeClaimTemplate"]["spec"]["resources"]["requests"] == {"storage": kept}
+
+
 @pytest.mark.parametrize(
     "value, text",
     [

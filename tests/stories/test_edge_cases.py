@@ -9,6 +9,7 @@ import pytest
 
 from stead.machinery import meta
 from stead.machinery.objects import dig
+from stead.machinery.plan import Refused
 from tests.stories.tale import WEB, Tale
 
 
@@ -130,6 +131,18 @@ def test_8_a_third_revision_is_counted_and_never_below_nothing() -> None:
     assert tale.settle() == "0Rc 1Rc 2Rc"
     assert all(status.get("currentReplicas", 0) >= 0 for status in tale.statuses())
     assert tale.status["currentRevision"] == tale.status["updateRevision"]
+
+
+def test_8_a_count_below_nothing_is_refused_and_heals_with_the_next_round() -> None:
+    """RU-12, ST-10: no pod is at the current revision any more, and one at a third is rolled."""
+    tale, refused = Tale(policy="Parallel", startAfter=2), []
+    tale.settle()
+    tale.do("revise", image="b")
+    tale.until("0Pb 1Rb 2Rb")
+    tale.simulation.watchers.append(lambda round_: refused.extend(o for _, o in round_.deeds if isinstance(o, Refused)))
+    tale.do("revise", image="c")
+    assert tale.settle() == "0Rc 1Rc 2Rc"
+    assert [one.reason for one in refused] == 3 * ["Invalid"] and "status.currentReplicas" in refused[0].message
 
 
 def test_9_max_unavailable_is_dropped_before_1_37() -> None:

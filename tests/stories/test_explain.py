@@ -344,7 +344,11 @@ STORIES: list[tuple[Callable[[], Simulation], str, tuple[str, ...]]] = [
             "stopped posting its status",
         ),
     ),
-    (no_service, "sts/web", ('there is no Service "nginx" (serviceName)', "what to do: create a headless Service")),
+    (
+        no_service,
+        "sts/web",
+        ('there is no Service "nginx" (serviceName)', "what to do: kubectl create service clusterip nginx"),
+    ),
     (
         partition,
         "sts/web",
@@ -353,7 +357,7 @@ STORIES: list[tuple[Callable[[], Simulation], str, tuple[str, ...]]] = [
             "(partition 2): as its spec wants it",
             "web-0 and web-1 stay at the old revision: partition is 2",
             "rule RU-3",
-            "what to do: lower updateStrategy",
+            "what to do: to roll them too: kubectl patch statefulset web -p",
         ),
     ),
     (
@@ -404,7 +408,7 @@ STORIES: list[tuple[Callable[[], Simulation], str, tuple[str, ...]]] = [
         (
             "the name web-0 is taken by a pod that ConfigMap somebody controls",
             "rule CL-4",
-            "what to do: delete pod web-0",
+            "what to do: if its owner is gone: kubectl delete pod web-0",
             'the API refused to create Pod web-0: pods "web-0" already exists',
         ),
     ),

@@ -17,7 +17,7 @@ from stead.engine.rounds import Engine
 from stead.kinds.pod import PodView
 from stead.machinery import times
 from stead.machinery.keys import Key, key_of
-from stead.machinery.plan import Action, Create, Delete, Patch, Update, Waiting
+from stead.machinery.plan import Action, Create, Delete, Fence, Patch, Plan, Update, Waiting
 from stead.machinery.times import Now
 
 CLAIM = "PersistentVolumeClaim"
@@ -68,8 +68,24 @@ def _own(engine: Engine, key: Key, now: Now) -> Iterator[Link]:
         told = [(one, wait, since) for one, wait, since in told if one != StatefulSetController.name]
         found = ((wait, began.get((wait.rule, wait.about), now.wall)) for wait in anew.waiting)
         told = [*((StatefulSetController.name, wait, since) for wait, since in found), *told]
+        if _is_stalled(engine, key, anew):
+            told.insert(0, (StatefulSetController.name, _stall(key), now.wall))
     for controller, wait, since in told:
         yield Link(controller, wait.about or key, wait, times.from_text(wait.since) if wait.since else since)
+
+
+def _is_stalled(engine: Engine, key: Key, anew: Plan) -> bool:
+    """PVC-7, PVC-8: there is something to do, and no round is coming in which it would be done."""
+    has_deeds = bool(anew.always) or any(not isinstance(action, Fence) for action in anew.actions)
+    return has_deeds and not engine.is_appointed(StatefulSetController.name, key)
+
+
+def _stall(key: Key) -> Waiting:
+    place = "" if key.namespace == "default" else f" -n {key.namespace}"
+    remedy = (
+        f'any event will do: kubectl{place} annotate statefulset {key.name} stead.dev/woken="$(date +%s)" --overwrite'
+    )
+    return Waiting(f"{key.name} could go on and nobody has told it: claims wake no set", "PVC-7", key, remedy=remedy)
 
 
 def _leads(engine: Engine, key: Key) -> list[Key]:

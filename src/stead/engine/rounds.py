@@ -117,6 +117,10 @@ class Engine:
         """Every key that is due or will be."""
         return self._queue.waiting()
 
+    def is_appointed(self, controller: str, key: Key) -> bool:
+        """Whether one key of one controller is due or will be."""
+        return any(turn.key == key and self.controllers[turn.controller].name == controller for turn in self.waiting())
+
     def next_wake(self) -> float | None:
         return self._queue.next_wake()
 

@@ -3,6 +3,7 @@
 import re
 
 from stead.kinds.defaulting import by_member, each, filled, filled_zero, within
+from stead.machinery import quantity
 from stead.machinery.objects import Json
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -10,6 +11,8 @@ _IMAGE = re.compile(
     rf"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/|\[[0-9a-fA-F:]+\](?::[0-9]+)?/)?{_COMPONENT}(?:/{_COMPONENT})*"
     r"(?::(?P<tag>\w[\w.-]{0,127}))?(?P<digest>@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$"
 )
+
+_FINER_THAN_MILLI = re.compile(r"([nu]|e-[0-9]+)$")
 
 
 def default_container(container: Json) -> Json:
@@ -20,6 +23,7 @@ def default_container(container: Json) -> Json:
         terminationMessagePolicy="File",
         resources={},
     )
+    container = within(container, "resources", default_resources)
     container = each(container, "ports", lambda port: filled(port, protocol="TCP"))
     container = each(container, "env", _default_variable)
     return by_member(container, _PROBES_AND_LIFECYCLE)
@@ -32,6 +36,17 @@ def pull_policy(image: str) -> str:
         return "IfNotPresent"
     tag = match["tag"] or ("" if match["digest"] else "latest")
     return "Always" if tag == "latest" else "IfNotPresent"
+
+
+def default_resources(resources: Json) -> Json:
+    """Limits and requests of a container, a pod or a claim."""
+    return by_member(resources, (("limits", default_amounts), ("requests", default_amounts)))
+
+
+def default_amounts(amounts: Json) -> Json:
+    """Canonical amounts by resource; what is finer than a thousandth is rounded up to one."""
+    fine = {name: text for name, text in amounts.items() if _FINER_THAN_MILLI.search(text)}
+    return {**amounts, **{name: quantity.in_thousandths(text) for name, text in fine.items()}} if fine else amounts
 
 
 def default_field_ref(source: Json) -> Json:
@@ -65,7 +80,7 @@ def _default_variable_source(source: Json) -> Json:
 
 def _default_handler(handler: Json) -> Json:
     handler = within(handler, "httpGet", lambda get: filled(get, path="/", scheme="HTTP"))
-    return within(handler, "grpc", lambda grpc: {"service": "", **grpc})
+    return within(handler, "grpc", lambda grpc: filled(grpc, service=""))
 
 
 def _default_probe(probe: Json) -> Json:

@@ -1,7 +1,7 @@
 """Pod template rules shared by Pod and StatefulSet: what a pod's spec becomes (D-4 in api.md)."""
 
-from stead.kinds.containers import default_container
-from stead.kinds.defaulting import each, filled
+from stead.kinds.containers import default_amounts, default_container, default_resources
+from stead.kinds.defaulting import by_member, each, filled
 from stead.kinds.volumes import default_volume
 from stead.machinery.objects import Json
 
@@ -20,6 +20,7 @@ def default_pod_spec(spec: Json) -> Json:
         schedulerName="default-scheduler",
         securityContext={},
     )
+    spec = by_member(spec, (("overhead", default_amounts), ("resources", default_resources)))
     spec = each(spec, "volumes", default_volume)
     for containers in ("initContainers", "containers", "ephemeralContainers"):
         spec = each(spec, containers, default_container)

@@ -1,6 +1,6 @@
 """What a volume becomes: every source type's defaults (D-4 in api.md)."""
 
-from stead.kinds.containers import default_field_ref, pull_policy
+from stead.kinds.containers import default_field_ref, default_resources, pull_policy
 from stead.kinds.defaulting import by_member, each, filled, within
 from stead.machinery.objects import Json
 
@@ -16,7 +16,7 @@ def default_volume(volume: Json) -> Json:
 
 
 def default_claim_spec(spec: Json) -> Json:
-    return filled(spec, volumeMode="Filesystem", resources={})
+    return within(filled(spec, volumeMode="Filesystem", resources={}), "resources", default_resources)
 
 
 def _default_downward(source: Json) -> Json:

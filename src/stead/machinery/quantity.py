@@ -12,6 +12,7 @@ from typing import Literal
 Family = Literal["decimal", "binary", "exponent"]
 
 NANOS = 10**9
+_MILLI = NANOS // 1000
 LARGEST = (2**63 - 1) * NANOS
 _EXACT_DIGITS = 18  # decimal amounts of up to so many digits are kept as they are; longer ones are capped at LARGEST
 _LONGEST = 100  # digits or powers of ten beyond this are not worth multiplying out
@@ -69,7 +70,7 @@ class Quantity:
     @property
     def milli_value(self) -> int:
         """In thousandths, rounded away from zero."""
-        return _away_from_zero(self.nanos, NANOS // 1000)
+        return _away_from_zero(self.nanos, _MILLI)
 
 
 ZERO = Quantity(0)
@@ -86,6 +87,12 @@ def parse(written: object) -> Quantity:
 def canonical(written: object) -> str:
     """The one text of an amount: `1024Mi` is `1Gi`, `0.5` is `500m`. ValueError as in `parse`."""
     return str(parse(written))
+
+
+def in_thousandths(written: object) -> str:
+    """The canonical text of an amount rounded up to a whole number of thousandths. ValueError as in `parse`."""
+    found = parse(written)
+    return str(Quantity(_away_from_zero(found.nanos, _MILLI) * _MILLI, found.family))
 
 
 def value(written: object) -> Fraction:

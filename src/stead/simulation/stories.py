@@ -8,7 +8,6 @@ name must work.
 import re
 import traceback
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterable
 
 from msgspec import Struct
@@ -25,12 +24,12 @@ STILL_SECONDS = 330.0  # without a change: what has not happened by then waits f
 STILL_WITH_REMEDY_SECONDS = 45.0
 LONGEST_BACKOFF_SECONDS = 1_100.0  # Q-1: a set that fails may be tried again so late
 CALM_SECONDS = 4_000.0
-MOST_REMEDIES, MOST_ALIKE = 16, 2
-REMEDY = re.compile(r"\bdelete (that pod|pod|pvc)\b ?([a-z0-9-]*)")
+MOST_REMEDIES = 16
+PARTITION = re.compile(r"\bpatch statefulset ([a-z0-9-]+) -p '.*\"partition\":(\d+)")
+REMEDY = re.compile(r"\bdelete (pod|pvc) ([a-z0-9-]+)")
 NO_HURRY = ("RU-1",)  # waits that nobody minds: OnDelete is what was asked for
 STALLS = {"PVC-8"}
-_POD = ("Pod", "delete-pod", "pod")
-REMEDIES = {"pod": _POD, "that pod": _POD, "pvc": ("PersistentVolumeClaim", "delete-claim", "claim")}
+REMEDIES = {"pod": ("Pod", "delete-pod", "pod"), "pvc": ("PersistentVolumeClaim", "delete-claim", "claim")}
 
 OnStep = Callable[[float, str, str], None]
 
@@ -78,8 +77,7 @@ class Story:
         self.ending = Ending(schedule)
         self._on_step = on_step or (lambda at, told, answer: None)
         self._at_once = 0
-        self._remedies: dict[str, Step] = {}
-        self._tried: Counter[str] = Counter()
+        self._remedies: dict[str, list[Step]] = {}
 
     def run(self) -> None:
         """From the creation of the sets to the calm after the last step; raises Broken."""
@@ -145,14 +143,11 @@ class Story:
                 raise Broken(f"more than {MOST_STEPS} steps{self._waits()}")
 
     def _apply_remedy(self) -> None:
-        """Do what is said. Where a bare strategy brings a pod back at the bad revision (RE-2), say a partition."""
+        """Do what is said, all of it and nothing else."""
         self.ending.remedies += 1
-        _, step = self._remedies.popitem()
-        self._tried[str(step)] += 1
-        if self._tried[str(step)] > MOST_ALIKE:
-            for key in self.watchman.sets():
-                self.happen(a_step(0, "partition", set=key.name, partition=0))
-        self.happen(step)
+        _, steps = self._remedies.popitem()
+        for step in steps:
+            self.happen(step)
 
     def _rest(self, until: float) -> list[str]:
         """Run until nothing is missing, twice some time apart, or nothing happens any more; answers what is missing."""
@@ -189,17 +184,19 @@ class Story:
             self.world.nudge(key.name)
         return bool(stalled) and self.ending.remedies < MOST_REMEDIES
 
-    def _named_remedies(self) -> dict[str, Step]:
-        """What somebody says should be deleted by hand; a flapping pod is not always in the state that says so."""
+    def _named_remedies(self) -> dict[str, list[Step]]:
+        """What somebody says should be done by hand; a flapping pod is not always in the state that says so."""
         found = {}
         for key in self.watchman.sets():
             for wait in self.world.simulation.waits(key):
                 match = REMEDY.search(wait.remedy) if wait.rule not in NO_HURRY else None
                 if match:
                     kind, verb, word = REMEDIES[match[1]]
-                    name = match[2] or (wait.about.name if wait.about else "")
+                    name = match[2]
                     if self._is_there(kind, name):  # if not: whoever waits will see it when it tries again
-                        found[name] = a_step(0, verb, **{word: name})
+                        said = PARTITION.findall(wait.remedy)
+                        patches = [a_step(0, "partition", set=key, partition=int(at)) for key, at in said]
+                        found[name] = [*patches, a_step(0, verb, **{word: name})]
         return found
 
     def _is_there(self, kind: str, name: str) -> bool:

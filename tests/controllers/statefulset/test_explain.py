@@ -56,7 +56,7 @@ WAITS = [
     ("PR-6", "1 ready=10", "0Y", (), "web-0 must stay Ready for 10 s", ""),
     ("PR-1", "1", "0F", (), "web-0 ended (Failed) and is replaced", ""),
     ("RU-11", "2 b", "0Ra 1Ua", (), "web-1 is not Ready (it is Running) and is still at web-", "kubectl delete pod web-1"),
-    ("RU-3", "3 b partition=2", "0Ra 1Ra 2Rb", (), "web-0 and web-1 stay at the old revision: partition is 2", "lower updateStrategy"),
+    ("RU-3", "3 b partition=2", "0Ra 1Ra 2Rb", (), "web-0 and web-1 stay at the old revision: partition is 2", "to roll them too: kubectl patch statefulset web -p"),
     ("RU-1", "2 b ondelete", "0Ra 1Ra", (), "web-0 and web-1 stay at the old revision until deleted (OnDelete)", "kubectl delete pod web-0"),
     ("SD-4", "0", "0U 1U", (), "web-1 should go but is not Ready, and web-0 below it is not Ready either", "kubectl delete pod web-1"),
     ("PVC-4", "1 claims", "", (a_claim(SET, 0, deletionTimestamp=AN_HOUR_AGO, finalizers=["x/y"]),), "web-0 waits: its claim www-web-0 is being deleted", "finalizer x/y"),
@@ -65,7 +65,7 @@ WAITS = [
     ("ID-3", "2", "0R", (a_pod(SET, 1, name="web-01"),), "web-01 holds the place of web-1", "kubectl delete pod web-01"),
     ("PR-9", "1", "", (QUOTA,), "web-0 may be refused: ResourceQuota small allows 2 pods, 2 are used", "raise ResourceQuota small"),
     ("PR-9", "1", "", (LEAVING,), "web-0 cannot be created: namespace default is being deleted", ""),
-    ("3.2", "1", "0R", (SERVICE,), 'there is no Service "nginx"', 'create a headless Service "nginx"'),
+    ("3.2", "1", "0R", (SERVICE,), 'there is no Service "nginx"', "kubectl create service clusterip nginx"),
     ("PR-5", "1 parallel", "0U", (), "web-0 is not Ready", ""),
 ]  # fmt: skip
 

@@ -29,7 +29,7 @@ def made(obj: Json = WEB, ordinal: int = 1, template: Json | None = None) -> Jso
         ("web-٣", None),
     ],
 )
-def test_id_2_names_are_taken_apart_greedily(name: str, expected: tuple[str, int] | None) -> None:
+def test_id_1_and_id_2_names_are_taken_apart_greedily(name: str, expected: tuple[str, int] | None) -> None:
     assert identity.parse(name) == expected
 
 

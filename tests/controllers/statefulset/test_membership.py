@@ -124,7 +124,7 @@ RELABELLED = an_orphan(labels={"app": "nginx", "new": "1"})
         ("MODIFIED", a_pod(SET, 1, ownerReferences=FOREIGN), OWNED, ["web"]),
     ],
 )
-def test_q_2_whom_a_pod_event_wakes(type_: str, pod: Json, old: Json | None, expected: list[str]) -> None:
+def test_q_2_and_q_3_whom_a_pod_event_wakes(type_: str, pod: Json, old: Json | None, expected: list[str]) -> None:
     assert woken(type_, pod, old) == expected
 
 

@@ -7,9 +7,10 @@ import pytest
 from stead.controllers.statefulset.controller import StatefulSetController
 from stead.controllers.statefulset.profile import V1_36, V1_37, Profile
 from stead.controllers.statefulset.reconcile import reconcile
+from stead.machinery import meta
 from stead.machinery.objects import with_value
 from stead.machinery.plan import Create, Delete, Patch, Refused
-from stead.testing.builders import NOON, a_pod
+from stead.testing.builders import NOON, a_pod, a_revision, a_template
 from stead.testing.pictures import WEB, a_set, drawn, picture, status_in
 from tests.controllers.statefulset.scene import Scene
 
@@ -157,3 +158,14 @@ def test_sy_2_without_a_revision_no_status() -> None:
     scene.refuse = lambda action: Refused("Forbidden", "no") if isinstance(action, Create) else None
     assert scene.round().is_failed
     assert scene.status == before
+
+
+@pytest.mark.parametrize(("spec", "pods", "kept"), [("0 limit=0", "", set()), ("1 limit=0", "0Ra", {"a"})])
+def test_sy_2_without_a_revision_only_pods_protect_the_history(spec: str, pods: str, kept: set[str]) -> None:
+    """The write of the new revision is refused, and `a` is current: that alone saves nobody."""
+    scene = Scene(spec, pods)
+    scene.edit(template=a_set("1 c")["spec"]["template"])
+    scene.refuse = lambda action: Refused("Forbidden", "no") if isinstance(action, Create) else None
+    scene.round()
+    left = [meta.name(one) for one in scene.engine.cache.all("ControllerRevision")]
+    assert set(left) == {meta.name(a_revision(a_set("1"), a_template(letter))) for letter in kept}

@@ -79,7 +79,8 @@ def _unbound(observed: Observed, name: str, claim: Json) -> Cause:
         remedy = f'create the StorageClass "{wanted}", or a PersistentVolume of that class'
         return Cause(f'its claim {name} is not bound: there is no StorageClass "{wanted}"', remedy)
     return Cause(
-        f'its claim {name} is not bound yet (StorageClass "{wanted}")', f"{observed.kubectl} describe pvc {name}"
+        f'its claim {name} is not bound yet (StorageClass "{wanted}")',
+        f"see what holds it: {observed.kubectl} describe pvc {name}",
     )
 
 
@@ -111,7 +112,7 @@ def _of_containers(observed: Observed, slot: Slot) -> Iterator[Cause]:
     for container in status.get("containerStatuses") or ():
         name = container.get("name", "")
         if dig(container, "state", "running") is not None and not container.get("ready"):
-            remedy = f"{observed.kubectl} describe pod {slot.name} shows what its readiness probe says"
+            remedy = f"see what its readiness probe says: {observed.kubectl} describe pod {slot.name}"
             yield Cause(f"container {name} runs and is not ready", remedy)
         elif dig(container, "state", "terminated"):
             remedy = f"see what it says: {observed.kubectl} logs {slot.name} -c {name}"

@@ -123,8 +123,10 @@ def _set_patched(observed: Observed, action: Action, outcome: Outcome) -> Reacti
 
 
 def _revision_written(observed: Observed, action: Action, outcome: Outcome) -> Reaction:
-    """SY-2: without its history a set writes no status."""
-    return NO_REACTION if isinstance(outcome, Done) else Reaction(skip=frozenset((observed.key,)))
+    """SY-2: without its history a set writes no status, and only pods protect what of it is there."""
+    if isinstance(outcome, Done):
+        return NO_REACTION
+    return Reaction(tuple(revisions.truncate_unresolved(observed)), skip=_history(observed) | {observed.key})
 
 
 def _revision_deleted(observed: Observed, action: Action, outcome: Outcome) -> Reaction:

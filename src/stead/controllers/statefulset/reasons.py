@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from stead.controllers.statefulset import causes, identity
+from stead.controllers.statefulset import causes, identity, remedies
 from stead.controllers.statefulset.observed import Observed
 from stead.controllers.statefulset.revisions import KIND as REVISION
 from stead.controllers.statefulset.revisions import History
@@ -38,19 +38,30 @@ def not_there_yet(observed: Observed, slot: Slot, history: History, rule: str = 
 
 def _not_ready(observed: Observed, slot: Slot, history: History, rule: str) -> Waiting:
     cause, about = causes.of(observed, slot), observed.pod_key(slot.name)
-    if _is_left_behind(observed, slot, history):
-        text = f"{slot.name} is not Ready ({cause.text}) and is still at {slot.revision or 'no revision'}"
-        text += f"; an ordered set does not replace it with {history.update.name} by itself"
-        return Waiting(text, "RU-11", about, _since(slot), f"{observed.kubectl} delete pod {slot.name}")
-    return Waiting(f"{slot.name} is not Ready: {cause.text}", rule or "PR-5", about, _since(slot), cause.remedy)
+    since = _since(slot)
+    if not observed.is_ordered or slot.revision == history.update.name or not observed.spec.wants(slot.ordinal):
+        return Waiting(f"{slot.name} is not Ready: {cause.text}", rule or "PR-5", about, since, cause.remedy)
+    text = f"{slot.name} is not Ready ({cause.text}) and is still at {slot.revision or 'no revision'}"
+    if _is_below_partition(observed, slot):
+        text += f": partition is {observed.spec.partition}"
+        index = slot.ordinal - observed.spec.first
+        other = f"{remedies.partition(observed, index)} && {remedies.delete_pod(observed, slot.name)}"
+        helps = f"{cause.remedy}; or let {history.update.name} have it: {other}" if cause.remedy else other
+        return Waiting(text, rule or "PR-5", about, since, helps)
+    if observed.spec.is_on_delete:
+        text += "; OnDelete replaces it when it is deleted"
+        return Waiting(text, rule or "PR-5", about, since, remedies.delete_pod(observed, slot.name))
+    is_bare = observed.spec.rolling is None and slot.revision == history.current.name
+    text += f"; an ordered set does not replace it with {history.update.name} by itself"
+    if is_bare:
+        text += ", and its bare updateStrategy would bring it back as it is (RE-2)"
+    return Waiting(text, "RU-11", about, since, remedies.replace(observed, slot.name, returns_at_current=is_bare))
 
 
-def _is_left_behind(observed: Observed, slot: Slot, history: History) -> bool:
-    """Whether the roll-out would replace the pod, if only it came that far."""
+def _is_below_partition(observed: Observed, slot: Slot) -> bool:
+    """RU-3."""
     spec = observed.spec
-    low = spec.first + spec.partition
-    is_due = low <= slot.ordinal <= spec.last and slot.revision != history.update.name
-    return observed.is_ordered and not spec.is_on_delete and is_due
+    return not spec.is_on_delete and slot.ordinal < spec.first + spec.partition
 
 
 def _terminating(observed: Observed, slot: Slot, rule: str) -> Waiting:
@@ -114,16 +125,19 @@ def _taken(observed: Observed, name: str, bearer: Json) -> Waiting:
     if owner is None:
         why = "is terminating" if meta.is_terminating(bearer) else "has labels that the selector does not match"
         remedy = (
-            "" if meta.is_terminating(bearer) else f"delete that pod, or give it the labels of {observed.spec.name}"
+            ""
+            if meta.is_terminating(bearer)
+            else f"{remedies.delete_pod(observed, name)}, or give it the labels of {observed.spec.name}"
         )
         return Waiting(f"the name {name} is taken by a pod that {why}", "CL-6", about, since, remedy)
     if owner["uid"] == observed.spec.uid:
-        return Waiting(f"{name} no longer matches the selector and is let go", "CL-6", about, since, "delete that pod")
+        text = f"{name} no longer matches the selector and is let go"
+        return Waiting(text, "CL-6", about, since, remedies.delete_pod(observed, name))
     by = f"{owner['kind']} {owner['name']}"
     text = f"the name {name} is taken by a pod that {by} controls"
     if owner["name"] == observed.spec.name:
         text += ", an earlier one of this name"
-    return Waiting(text, "CL-4", about, since, f"delete pod {name} if its owner is gone")
+    return Waiting(text, "CL-4", about, since, f"if its owner is gone: {remedies.delete_pod(observed, name)}")
 
 
 def stale_claim(observed: Observed, ordinal: int, claim: Json) -> Waiting:
@@ -137,27 +151,24 @@ def stale_claim(observed: Observed, ordinal: int, claim: Json) -> Waiting:
 def terminating_claim(observed: Observed, ordinal: int, claim: Json) -> Waiting:
     pod, name = identity.pod_name(observed.spec, ordinal), meta.name(claim)
     text = f"{pod} waits: its claim {name} is being deleted"
-    held = ", ".join(meta.finalizers(claim))
-    remedy = f"whoever set the finalizer {held} must take it off; a new claim follows then" if held else ""
+    remedy = remedies.release_claim(observed, claim)
     slot = observed.roster.at.get(ordinal)
     if slot is not None and slot.is_pending and not slot.is_terminating:
-        remedy = f"{pod} itself holds it: {observed.kubectl} delete pod {pod}"
+        remedy = f"{pod} itself holds it: {remedies.delete_pod(observed, pod)}"
     about = Key("PersistentVolumeClaim", observed.spec.namespace, name)
     return Waiting(text, "PVC-4", about, _deleted(claim), remedy)
 
 
 def odd_name(observed: Observed, slot: Slot) -> Waiting:
     text = f"{slot.name} holds the place of {identity.pod_name(observed.spec, slot.ordinal)} and cannot be renamed"
-    return Waiting(
-        text, "ID-3", observed.pod_key(slot.name), _since(slot), f"{observed.kubectl} delete pod {slot.name}"
-    )
+    about = observed.pod_key(slot.name)
+    return Waiting(text, "ID-3", about, _since(slot), remedies.delete_pod(observed, slot.name))
 
 
 def wrong_volumes(observed: Observed, slot: Slot) -> Waiting:
     text = f"{slot.name} has not the volumes of its claims, and a pod's volumes cannot be changed"
-    return Waiting(
-        text, "PR-7", observed.pod_key(slot.name), _since(slot), f"{observed.kubectl} delete pod {slot.name}"
-    )
+    about = observed.pod_key(slot.name)
+    return Waiting(text, "PR-7", about, _since(slot), remedies.delete_pod(observed, slot.name))
 
 
 def going(observed: Observed, slot: Slot, rule: str) -> Waiting:
@@ -170,7 +181,7 @@ def going(observed: Observed, slot: Slot, rule: str) -> Waiting:
 def two_sick(observed: Observed, slot: Slot, first: Slot) -> Waiting:
     """SD-4: one unhealthy condemned pod may go, of two neither does."""
     text = f"{slot.name} should go but is not Ready, and {first.name} below it is not Ready either"
-    remedy = f"delete one of them: {observed.kubectl} delete pod {slot.name}"
+    remedy = f"delete one of them: {remedies.delete_pod(observed, slot.name)}"
     return Waiting(text, "SD-4", observed.pod_key(slot.name), _since(slot), remedy)
 
 
@@ -197,13 +208,10 @@ def staying_old(observed: Observed, history: History) -> tuple[Waiting, ...]:
     stay = "stays" if count == 1 else "stay"
     if spec.is_on_delete:
         text = f"{pods} {stay} at the old revision until deleted (OnDelete)"
-        return (
-            Waiting(
-                text, "RU-1", observed.key, remedy=f"{observed.kubectl} delete pod {identity.pod_name(spec, named[0])}"
-            ),
-        )
+        remedy = remedies.delete_pod(observed, identity.pod_name(spec, named[0]))
+        return (Waiting(text, "RU-1", observed.key, remedy=remedy),)
     text = f"{pods} {stay} at the old revision: partition is {spec.partition}"
-    return (Waiting(text, "RU-3", observed.key, remedy="lower updateStrategy.rollingUpdate.partition"),)
+    return (Waiting(text, "RU-3", observed.key, remedy=f"to roll them too: {remedies.partition(observed, 0)}"),)
 
 
 def orphan_revisions(observed: Observed) -> Waiting:
@@ -238,7 +246,7 @@ def _without_service(observed: Observed) -> Iterator[Waiting]:
     about = Key("Service", observed.spec.namespace, name)
     if name and "Service" in cache.kinds() and cache.get(about) is None:
         text = f'there is no Service "{name}" (serviceName), so the pods have no names in DNS'
-        yield Waiting(text, "3.2", about, remedy=f'create a headless Service "{name}" that selects the pods')
+        yield Waiting(text, "3.2", about, remedy=remedies.create_service(observed))
 
 
 def few(waiting: Iterable[Waiting]) -> tuple[Waiting, ...]:

@@ -1,5 +1,7 @@
 """A set's history: which revision is current, which is wanted, what is too old (RV in controller.md)."""
 
+from collections.abc import Iterator
+
 from msgspec import Struct
 
 from stead.controllers import ownership
@@ -7,7 +9,7 @@ from stead.controllers.statefulset.observed import Observed
 from stead.controllers.statefulset.slots import Revision
 from stead.controllers.statefulset.steps import FENCE, act, total
 from stead.kinds import statefulset
-from stead.kinds.encoding import template_data
+from stead.kinds.encoding import go_json, template_data
 from stead.machinery import meta
 from stead.machinery.keys import Key
 from stead.machinery.names import revision_name
@@ -110,16 +112,11 @@ def _create(observed: Observed, number: int, collisions: int) -> tuple[Revision,
         bearer = observed.cache.get(key(observed, name))
         if bearer is None:
             break
-        found = Revision(int(bearer.get("revision") or 0), "", name, template_bytes(bearer), bearer)
-        if found.data == data:
-            return found, collisions, None
+        if go_json(bearer.get("data")) == data:
+            return Revision(int(bearer.get("revision") or 0), "", name, data, bearer), collisions, None
         collisions += 1
     obj = _revision(observed, name, revision_name(spec.name, data, first_count), number)
     return Revision(number, "", name, data, obj), collisions, Create(obj)
-
-
-def template_bytes(revision: Json) -> bytes:
-    return template_data(without(dig(revision, "data", "spec", "template", default={}), "$patch"))
 
 
 def _revision(observed: Observed, name: str, first_name: str, number: int) -> Json:
@@ -135,9 +132,18 @@ def _revision(observed: Observed, name: str, first_name: str, number: int) -> Js
 
 def truncate(observed: Observed, history: History) -> Plan:
     """RV-7: what no pod and no status names goes, oldest first, down to the limit; a negative limit keeps all."""
-    live = {history.current.name, history.update.name}
+    live = frozenset((history.current.name, history.update.name))
+    return total(Plan(always=(one,)) for one in _surplus(observed, live))
+
+
+def truncate_unresolved(observed: Observed) -> list[Delete]:
+    """SY-2: the same where the history could not be resolved; then only pods protect a revision."""
+    return list(_surplus(observed, frozenset()))
+
+
+def _surplus(observed: Observed, live: frozenset[str]) -> Iterator[Delete]:
     labelled = observed.roster.labelled
     old = [found for found in observed.revisions if found.name not in live and found.name not in labelled]
     limit = observed.spec.history_limit
     surplus = old[: len(old) - limit] if 0 <= limit < len(old) else []
-    return total(Plan(always=(Delete(key(observed, found.name), meta.uid(found.obj)),)) for found in surplus)
+    return (Delete(key(observed, found.name), meta.uid(found.obj)) for found in surplus)

@@ -1,0 +1,52 @@
+"""What a person can type to end a wait: whole commands, which `simulation/stories` holds to their word."""
+
+from stead.controllers.statefulset.observed import Observed
+from stead.machinery import meta
+from stead.machinery.objects import Json, dig
+
+PROTECTION = "kubernetes.io/pvc-protection"
+
+
+def delete_pod(observed: Observed, name: str) -> str:
+    return f"{observed.kubectl} delete pod {name}"
+
+
+def partition(observed: Observed, index: int) -> str:
+    """Say a partition; where the strategy said nothing at all, that is also what makes it more than bare (RE-2)."""
+    said = f'{{"spec":{{"updateStrategy":{{"rollingUpdate":{{"partition":{index}}}}}}}}}'
+    return f"{observed.kubectl} patch statefulset {observed.spec.name} -p '{said}'"
+
+
+def replace(observed: Observed, name: str, *, returns_at_current: bool) -> str:
+    """End a pod so that it comes back at the update revision.
+
+    A bare `type: RollingUpdate` brings it back at the current one (RE-2, effect B), so a partition is said first.
+    """
+    end = delete_pod(observed, name)
+    return f"{partition(observed, 0)} && {end}" if returns_at_current else end
+
+
+def create_service(observed: Observed) -> str:
+    """The headless Service that gives the pods their names; a selector of expressions alone has no short command."""
+    name, labels = observed.spec.service_name, observed.spec.match_labels
+    if not labels:
+        return f'create a headless Service "{name}" that selects the pods'
+    selector = ",".join(f"{label}={value}" for label, value in labels.items())
+    made = f"{observed.kubectl} create service clusterip {name} --clusterip=None"
+    return made if selector == f"app={name}" else f"{made} && {observed.kubectl} set selector service {name} {selector}"
+
+
+def release_claim(observed: Observed, claim: Json) -> str:
+    """Who keeps a claim that is being deleted: the pods that use it, or whoever set another finalizer."""
+    held = [finalizer for finalizer in meta.finalizers(claim) if finalizer != PROTECTION]
+    if held:
+        return f"whoever set the finalizer {', '.join(held)} must take it off; a new claim follows then"
+    users = [meta.name(pod) for pod in observed.cache.all("Pod", observed.spec.namespace) if _uses(pod, claim)]
+    return delete_pod(observed, " ".join(users)) if users else ""
+
+
+def _uses(pod: Json, claim: Json) -> bool:
+    """Whether a pod that is not on its way out holds the claim."""
+    volumes = dig(pod, "spec", "volumes", default=[])
+    named = (dig(volume, "persistentVolumeClaim", "claimName") for volume in volumes)
+    return not meta.is_terminating(pod) and meta.name(claim) in named
