@@ -31,7 +31,7 @@ from stead.runtimes.cri.runtime import CriRuntime, CriTrouble, Settings
 from stead.runtimes.logs import LogReader
 from stead.runtimes.native import linux
 
-from .conftest import Machine, pod
+from .conftest import Machine, drained, pod
 from .ocimaking import Layout, host_programs, layer
 
 pytestmark = [
@@ -131,19 +131,14 @@ def test_programs_get_input_their_exit_codes_and_a_terminal(play: Play) -> None:
         assert await machine.run("web-0", "sh", "-c", "echo $COLOR; echo no >&2; exit 3") == (3, "blue\n", "no\n")
         with pytest.raises(Exception, match="not found"):
             await machine.run("web-0", "no-such-program")
-        for _ in range(5):  # a size told while runc itself is starting may go unheard
-            if b"33 91" in await _size_seen(machine):
-                return
-        raise AssertionError("the terminal never had its size")
+        assert b"33 91" in await _size_seen(machine)
 
     play(scenario)
 
 
 async def _size_seen(machine: CriMachine) -> bytes:
-    """What a program in a terminal of 91 by 33 says of its size."""
-    session = await machine.runtime.exec("uid-web-0", "c", ["sh", "-c", "read x; stty size"], has_tty=True)
-    await session.resize(91, 33)
-    await session.write(b"\n")
+    """What a program in a terminal of 91 by 33 says of its size, first thing."""
+    session = await machine.runtime.exec("uid-web-0", "c", ["stty", "size"], has_tty=True, size=(91, 33))
     shown = b""
     while data := await session.read("stdout"):
         shown += data
@@ -343,5 +338,39 @@ def test_containers_of_a_pod_may_share_their_processes(play: Play) -> None:
         await machine.start("web-0", "sleep", "2000", container="two")
         _, seen, _ = await machine.run("web-0", "sh", "-c", "cat /proc/[0-9]*/cmdline", container="two")
         assert "1000" in seen and "2000" in seen
+
+    play(scenario)
+
+
+def test_attach_feeds_what_listens(play: Play) -> None:
+    async def scenario(machine: CriMachine) -> None:
+        await machine.sandbox("a")
+        await machine.start("a", "cat", has_stdin=True, is_stdin_once=True)
+        session = await machine.runtime.attach("uid-a", "c", has_stdin=True)
+        await session.write(b"hello\n")
+        assert await session.read() == b"hello\n"
+        await session.close_stdin()
+        assert await session.wait() == 0
+        session.close()
+
+    play(scenario)
+
+
+def test_attach_to_a_terminal_goes_both_ways_and_has_a_size(play: Play) -> None:
+    async def scenario(machine: CriMachine) -> None:
+        await machine.sandbox("a")
+        script = "echo -n who?; read x; stty size; read y; echo $x $y"
+        await machine.start("a", "sh", "-c", script, has_stdin=True, has_tty=True)
+        session = await machine.runtime.attach("uid-a", "c", has_stdin=True)
+        await session.resize(101, 33)
+        await session.write(b"me\n")
+        shown = b""
+        while b"33 101" not in shown:
+            shown += (data := await session.read("stdout"))
+            assert data, shown
+        await session.write(b"again\n")
+        assert "me again" in await drained(session, "stdout")
+        assert await session.wait() == 0
+        session.close()
 
     play(scenario)

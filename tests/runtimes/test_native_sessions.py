@@ -90,6 +90,35 @@ def test_attach_sees_what_comes_and_feeds_what_listens(tier: str, play: Play) ->
 
 
 @pytest.mark.parametrize("tier", TIERS)
+def test_input_made_for_one_visitor_ends_with_his(tier: str, play: Play) -> None:
+    """`stdinOnce`, as `kubectl run -i` asks for."""
+
+    async def scenario(machine: Machine) -> None:
+        await machine.sandbox("a")
+        await machine.start("a", "cat", has_stdin=True, is_stdin_once=True)
+        session = await machine.runtime.attach("uid-a", "c", has_stdin=True)
+        await session.write(b"hello")
+        await session.close_stdin()
+        assert await drained(session, "stdout") == "hello"
+        assert await session.wait() == 0
+        session.close()
+
+    play(tier, scenario)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_terminal_has_its_size_before_anything_runs_in_it(tier: str, play: Play) -> None:
+    async def scenario(machine: Machine) -> None:
+        await machine.sandbox("a")
+        await machine.start("a", "sleep", "1000")
+        session = await machine.runtime.exec("uid-a", "c", ["stty", "size"], has_tty=True, size=(91, 33))
+        assert "33 91" in await drained(session, "stdout")
+        session.close()
+
+    play(tier, scenario)
+
+
+@pytest.mark.parametrize("tier", TIERS)
 def test_a_container_with_a_terminal(tier: str, play: Play) -> None:
     async def scenario(machine: Machine) -> None:
         await machine.sandbox("a")

@@ -59,12 +59,14 @@ class HostRuntime:
     def log_path(self, uid: str, pod: Key, container: str, attempt: int) -> str:
         return str(self.directory / f"{uid}.{container}.{attempt}.log")
 
-    async def exec(self, uid, container, argv, *, has_tty=False, has_stdin=False):
+    async def exec(self, uid, container, argv, *, has_tty=False, has_stdin=False, size=None):
         pipe = asyncio.subprocess.PIPE
         if not has_tty:
             stdin = pipe if has_stdin else asyncio.subprocess.DEVNULL
             return HostSession(await asyncio.create_subprocess_exec(*argv, stdin=stdin, stdout=pipe, stderr=pipe))
         ours, theirs = os.openpty()
+        if size is not None:
+            fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
         process = await asyncio.create_subprocess_exec(*argv, stdin=theirs, stdout=theirs, stderr=theirs)
         os.close(theirs)
         return HostSession(process, ours)

@@ -122,6 +122,7 @@ class StartContainer(Struct, frozen=True):
     cpu_limit_millis: int | None = None
     has_tty: bool = False
     has_stdin: bool = False
+    is_stdin_once: bool = False  # its input ends with that of the first who attached
     stop_signal: str = ""  # `SIGQUIT`; "" is the image's, else SIGTERM
     termination_message_path: str = "/dev/termination-log"  # what stands there at the end is ContainerExited.message
     target: str = ""  # the container whose processes this one sees (an ephemeral container's targetContainerName)

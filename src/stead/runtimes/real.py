@@ -5,7 +5,7 @@ from typing import Protocol
 
 from stead.machinery.keys import Key
 from stead.machinery.runtime import Runtime
-from stead.runtimes.native.sessions import ExecSession
+from stead.runtimes.native.sessions import ExecSession, Size
 
 
 class RealRuntime(Runtime, Protocol):
@@ -35,7 +35,14 @@ class RealRuntime(Runtime, Protocol):
     def log_path(self, uid: str, pod: Key, container: str, attempt: int) -> str: ...
 
     async def exec(
-        self, uid: str, container: str, argv: list[str], *, has_tty: bool = False, has_stdin: bool = False
+        self,
+        uid: str,
+        container: str,
+        argv: list[str],
+        *,
+        has_tty: bool = False,
+        has_stdin: bool = False,
+        size: Size | None = None,
     ) -> ExecSession: ...
 
     async def attach(self, uid: str, container: str, *, has_stdin: bool = False) -> ExecSession: ...

@@ -11,6 +11,7 @@ from stead.machinery.objects import Json
 
 log = logging.getLogger(__name__)
 
+SIZE_SECONDS = 0.1  # clients with a terminal tell its size at once
 QUIET_SECONDS = 1.0  # after the program's end, how long output may pause before nobody is thought to write any more
 
 
@@ -32,6 +33,9 @@ class Session(Protocol):
     def kill(self) -> None: ...
 
     def close(self) -> None: ...
+
+
+Size: TypeAlias = tuple[int, int]  # columns and rows
 
 
 class Input(Struct, frozen=True):
@@ -60,6 +64,39 @@ class Client(Protocol):
 
     async def finish(self, status: Json) -> None:
         """Tell how it ended, and close."""
+
+
+class Patient:
+    """A client whose terminal's size is heard before the program begins: later, some programs have looked already."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._next: asyncio.Task[FromClient | None] | None = None
+
+    async def size(self) -> Size | None:
+        """The size where it is the first thing told, and soon."""
+        self._next = asyncio.create_task(self._client.receive())
+        await asyncio.wait([self._next], timeout=SIZE_SECONDS)
+        if self._next.done() and isinstance(told := self._next.result(), Resize):
+            self._next = None
+            return told.width, told.height
+        return None
+
+    async def receive(self) -> FromClient | None:
+        if self._next is None:
+            return await self._client.receive()
+        waiting = self._next
+        told = await waiting
+        self._next = None
+        return told
+
+    async def send(self, stream: str, data: bytes) -> None:
+        await self._client.send(stream, data)
+
+    async def finish(self, status: Json) -> None:
+        if self._next is not None:
+            self._next.cancel()
+        await self._client.finish(status)
 
 
 class Flow:

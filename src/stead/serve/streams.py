@@ -18,7 +18,7 @@ from stead.serve import channels, logs, portforward, remotecommand, spdystreams,
 from stead.serve.channels import ChannelClient
 from stead.serve.conversation import Conversation
 from stead.serve.logs import LogSource, LogWanted, is_true
-from stead.serve.remotecommand import Client, Session
+from stead.serve.remotecommand import Client, Patient, Session, Size
 from stead.serve.spdyconnection import RawCarrier, SpdyConnection, TunnelCarrier
 from stead.serve.spdystreams import SpdyClient
 from stead.serve.websocket import WebSocket
@@ -34,7 +34,14 @@ class PodRuntime(Protocol):
     def log_path(self, uid: str, pod: Key, container: str, attempt: int) -> str: ...
 
     async def exec(
-        self, uid: str, container: str, argv: list[str], *, has_tty: bool = False, has_stdin: bool = False
+        self,
+        uid: str,
+        container: str,
+        argv: list[str],
+        *,
+        has_tty: bool = False,
+        has_stdin: bool = False,
+        size: Size | None = None,
     ) -> Session: ...
 
     async def attach(self, uid: str, container: str, *, has_stdin: bool = False) -> Session: ...
@@ -43,6 +50,7 @@ class PodRuntime(Protocol):
 
 
 FindPod = Callable[[Request], Json]  # authorises and answers the pod, or raises an ApiError
+Begin = Callable[[Patient], Awaitable[Session]]
 OpenLog = Callable[[str, LogWanted], LogSource]
 
 
@@ -121,8 +129,11 @@ class StreamDoor:
         has_tty, has_stdin = is_true(request, "tty"), is_true(request, "stdin")
         protocol = _command_protocol(request)
 
-        async def begin() -> Session:
-            return await self._runtime.exec(meta.uid(pod), container, command, has_tty=has_tty, has_stdin=has_stdin)
+        async def begin(client: Patient) -> Session:
+            size = await client.size() if has_tty else None
+            return await self._runtime.exec(
+                meta.uid(pod), container, command, has_tty=has_tty, has_stdin=has_stdin, size=size
+            )
 
         await self._command(conversation, begin, _outputs(request, has_tty), protocol, tells_exit=True)
 
@@ -133,7 +144,7 @@ class StreamDoor:
         has_stdin = is_true(request, "stdin") and bool(spec.get("stdin"))
         protocol = _command_protocol(request)
 
-        async def begin() -> Session:
+        async def begin(client: Patient) -> Session:
             return await self._runtime.attach(meta.uid(pod), container, has_stdin=has_stdin)
 
         streams = _outputs(request, bool(spec.get("tty")))
@@ -142,7 +153,7 @@ class StreamDoor:
     async def _command(
         self,
         conversation: Conversation,
-        begin: Callable[[], Awaitable[Session]],
+        begin: Begin,
         streams: tuple[str, ...],
         protocol: str,
         *,
@@ -209,15 +220,14 @@ def _subresource(request: Request) -> str:
     return steps[6] if is_pod else ""
 
 
-async def _carry(
-    begin: Callable[[], Awaitable[Session]], client: Client, streams: tuple[str, ...], *, tells_exit: bool
-) -> None:
+async def _carry(begin: Begin, client: Client, streams: tuple[str, ...], *, tells_exit: bool) -> None:
+    patient = Patient(client)
     try:
-        session = await begin()
+        session = await begin(patient)
     except Exception as error:
-        await client.finish(remotecommand.failure(f"error executing command in container: {error}"))
+        await patient.finish(remotecommand.failure(f"error executing command in container: {error}"))
         return
-    await remotecommand.converse(session, client, streams, tells_exit=tells_exit)
+    await remotecommand.converse(session, patient, streams, tells_exit=tells_exit)
 
 
 def _command_protocol(request: Request) -> str:

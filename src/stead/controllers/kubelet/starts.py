@@ -71,6 +71,7 @@ def start_container(round_: Round, life: Life, attempt: int, values: Mapping[str
         cpu_limit_millis=quantity.parse(limits["cpu"]).milli_value if limits.get("cpu") else None,
         has_tty=bool(spec.get("tty")),
         has_stdin=bool(spec.get("stdin")),
+        is_stdin_once=bool(spec.get("stdinOnce")),
         stop_signal=dig(spec, "lifecycle", "stopSignal", default=""),
         termination_message_path=spec.get("terminationMessagePath") or "/dev/termination-log",
         target=spec.get("targetContainerName") or "",

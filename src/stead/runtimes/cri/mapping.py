@@ -94,6 +94,7 @@ def container_config(order: StartContainer, sandbox: Body, image: Image, *, give
         "annotations": {IMAGE: image.identity, STOP_SIGNAL: order.stop_signal},
         "log_path": f"{order.container}/{order.attempt}.log",
         "stdin": order.has_stdin,
+        "stdin_once": order.is_stdin_once,
         "tty": order.has_tty,
         "linux": {
             "resources": _resources(order),

@@ -41,7 +41,7 @@ Filter label_selector=3:map
 CreateContainerRequest pod_sandbox_id=1 config=2:ContainerConfig sandbox_config=3:PodSandboxConfig
 CreateContainerResponse container_id=1
 ContainerConfig metadata=1:ContainerMetadata image=2:ImageSpec command=3* args=4* working_dir=5 envs=6:KeyValue*
-    mounts=7:Mount* labels=9:map annotations=10:map log_path=11 stdin=12:number tty=14:number
+    mounts=7:Mount* labels=9:map annotations=10:map log_path=11 stdin=12:number stdin_once=13:number tty=14:number
     linux=15:LinuxContainerConfig
 ContainerMetadata name=1 attempt=2:number
 ImageSpec image=1
@@ -69,6 +69,8 @@ ContainerStatus id=1 metadata=2:ContainerMetadata state=3:number started_at=5:nu
     exit_code=7:number image_ref=9 reason=10 message=11 annotations=13:map
 ExecSyncRequest container_id=1 cmd=2* timeout=3:number
 ExecSyncResponse stdout=1:bytes stderr=2:bytes exit_code=3:number
+AttachRequest container_id=1 stdin=2:number tty=3:number stdout=4:number stderr=5:number
+AttachResponse url=1
 ReopenContainerLogRequest container_id=1
 ReopenContainerLogResponse
 PullImageRequest image=1:ImageSpec

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from stead.machinery.keys import Key
 from stead.machinery.runtime import RuntimeAction, StopContainer
-from stead.runtimes.cri import client, containerd, deeds, sessions, spaces, watching
+from stead.runtimes.cri import attaching, client, containerd, deeds, sessions, spaces, watching
 from stead.runtimes.cri.client import Engine, EngineTrouble
 from stead.runtimes.cri.containerd import Containerd, ContainerdTrouble
 from stead.runtimes.cri.feeding import Feeder
@@ -28,7 +28,7 @@ from stead.runtimes.mailbox import Mailbox, silent
 from stead.runtimes.native import probe, starting
 from stead.runtimes.native.addresses import Addresses
 from stead.runtimes.native.channel import Refusal
-from stead.runtimes.native.sessions import ExecSession
+from stead.runtimes.native.sessions import ExecSession, Size
 
 log = logging.getLogger(__name__)
 
@@ -188,14 +188,21 @@ class CriRuntime(Mailbox):
         return starting.log_path(self._node.pod_directory(uid), container, attempt)
 
     async def exec(
-        self, uid: str, container: str, argv: list[str], *, has_tty: bool = False, has_stdin: bool = False
+        self,
+        uid: str,
+        container: str,
+        argv: list[str],
+        *,
+        has_tty: bool = False,
+        has_stdin: bool = False,
+        size: Size | None = None,
     ) -> ExecSession:
         """Run a program in a container, with the container's environment. Raises Refusal where it does not run."""
-        return await sessions.run(self._node, uid, container, argv, has_tty=has_tty, has_stdin=has_stdin)
+        return await sessions.run(self._node, uid, container, argv, size=size, has_tty=has_tty, has_stdin=has_stdin)
 
     async def attach(self, uid: str, container: str, *, has_stdin: bool = False) -> ExecSession:
-        """Follow a running container's output. Raises Refusal where it does not run, and for input."""
-        return await sessions.attach(self._node, uid, container, has_stdin=has_stdin)
+        """Follow a running container's output, and feed its input. Raises Refusal where it does not run."""
+        return await attaching.attach(self._node, uid, container, has_stdin=has_stdin)
 
     async def dial(self, uid: str, port: int) -> socket.socket:
         """A connection to a port of the pod, from inside its network. Raises OSError or Refusal."""

@@ -1,31 +1,27 @@
-"""Programs run in a container of an engine, and attachments to one, as the same sessions that native pods have.
+"""Programs run in a container of an engine, as the same sessions that native pods have.
 
 A program is run by runc itself, beside the engine: CRI's own streams cannot tell a program that its input has ended.
 """
 
 import asyncio
 import contextlib
-import fcntl
 import json
 import os
 import signal
-import struct
 import tempfile
-import termios
+from pathlib import Path
 from typing import NamedTuple
 
 from stead.runtimes.cri import mapping
 from stead.runtimes.cri.node import Node
-from stead.runtimes.logs import LogReader, Wanted
-from stead.runtimes.native import sessions, starting
+from stead.runtimes.native import sessions
 from stead.runtimes.native.channel import Refusal
-from stead.runtimes.native.sessions import ExecSession, ProgramTrouble
+from stead.runtimes.native.sessions import ExecSession, ProgramTrouble, Size
 
 _RUNC_STATE = "/run/containerd/runc"
 _SPACE = "k8s.io"  # where a containerd keeps what CRI asked of it
 _NO_PROGRAM, _NOT_EXECUTABLE, _FAILED = 127, 126, 128
 _RUNC_FAILED = 255
-_LOOK_SECONDS = 0.05
 
 
 class Runc(NamedTuple):
@@ -46,17 +42,29 @@ async def _runc(node: Node, container_id: str) -> Runc:
 
 
 async def run(
-    node: Node, uid: str, container: str, argv: list[str], *, has_tty: bool = False, has_stdin: bool = False
+    node: Node,
+    uid: str,
+    container: str,
+    argv: list[str],
+    *,
+    size: Size | None = None,
+    has_tty: bool = False,
+    has_stdin: bool = False,
 ) -> ExecSession:
     """Run a program in a container, with the container's environment. Raises Refusal where it does not run."""
     held = node.running(uid, container)
     runc = await _runc(node, held.id)
+    sized = await _process(runc, held.id, argv, size) if has_tty and size is not None else None
     ours, theirs = sessions.ends(has_tty=has_tty, has_stdin=has_stdin)
     trouble, trouble_path = tempfile.mkstemp(prefix="exec-", dir=node.pod_directory(uid))
     os.close(trouble)
-    options = ["--tty"] if has_tty else []
-    command = [runc.program, "--root", runc.root, "--log", trouble_path, "--log-format", "json"]
-    command += ["exec", *options, held.id, *argv]
+    command = [runc.program, "--root", runc.root, "--log", trouble_path, "--log-format", "json", "exec"]
+    if sized is not None and size is not None:
+        sessions.set_size(ours["stdout"], *size)
+        Path(trouble_path + ".process").write_bytes(sized)
+        command += ["--process", trouble_path + ".process", held.id]
+    else:
+        command += [*(["--tty"] if has_tty else []), held.id, *argv]
     stdin, stdout, stderr = (theirs * 3)[:3]
     try:
         process = await asyncio.create_subprocess_exec(
@@ -71,14 +79,15 @@ async def run(
     async def exit_code() -> int:
         code = await process.wait()
         message = _trouble(trouble_path) if code == _RUNC_FAILED else ""
-        with contextlib.suppress(OSError):
-            os.unlink(trouble_path)
+        for path in (trouble_path, trouble_path + ".process"):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
         if message:
             raise ProgramTrouble(message, _code_of(message))
         return code if code >= 0 else 128 - code
 
     async def resize(width: int, height: int) -> None:
-        fcntl.ioctl(ours["stdout"], termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+        sessions.set_size(ours["stdout"], width, height)
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGWINCH)
 
@@ -87,6 +96,23 @@ async def run(
             process.kill()
 
     return ExecSession(ours, exit_code(), resize if has_tty else None, kill)
+
+
+async def _process(runc: Runc, container_id: str, argv: list[str], size: Size) -> bytes:
+    """A process like the container's own, but for its program and its terminal, which has its size from the start.
+    runc by itself tells the size a moment after the program began. Raises Refusal.
+    """
+    asking = await asyncio.create_subprocess_exec(
+        runc.program, "--root", runc.root, "state", container_id, stdout=asyncio.subprocess.PIPE
+    )
+    told, _ = await asking.communicate()
+    try:
+        with open(os.path.join(json.loads(told)["bundle"], "config.json")) as file:
+            process = json.load(file)["process"]
+        console = {"width": size[0], "height": size[1]}
+        return json.dumps({**process, "args": argv, "terminal": True, "consoleSize": console}).encode()
+    except (OSError, ValueError, KeyError) as error:
+        raise Refusal(f"{runc.program} does not tell how {container_id} was made: {error}") from error
 
 
 def _trouble(path: str) -> str:
@@ -101,32 +127,3 @@ def _code_of(message: str) -> int:
     if "permission denied" in message:
         return _NOT_EXECUTABLE
     return _NO_PROGRAM if "no such file" in message or "not found" in message else _FAILED
-
-
-async def attach(node: Node, uid: str, container: str, *, has_stdin: bool = False) -> ExecSession:
-    """Follow a container's output from now on, as its log tells it. Raises Refusal, also for input."""
-    held = node.running(uid, container)
-    if has_stdin:
-        raise Refusal("the cri runtime does not carry input to a running container; kubectl exec -i does")
-    pod = node.pods[uid]
-    ours, theirs = sessions.ends(has_tty=False, has_stdin=False)
-    path = starting.log_path(pod.directory, container, held.attempt)
-
-    async def follow() -> int:
-        reader = LogReader(path, Wanted(tail_lines=0))
-        try:
-            while True:
-                is_over = not held.is_running
-                os.set_blocking(theirs[1], False)
-                with contextlib.suppress(OSError):
-                    os.write(theirs[1], reader.read())
-                if is_over:
-                    return int(getattr(held.told, "exit_code", 0))
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(pod.changed.wait(), _LOOK_SECONDS)
-        finally:
-            reader.close()
-            for fd in theirs:
-                os.close(fd)
-
-    return ExecSession(ours, follow(), None, lambda: None)

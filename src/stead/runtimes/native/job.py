@@ -169,9 +169,15 @@ class Job:
             os.set_blocking(fd, False)
             self._sinks[stream].append(fd)
         if has_stdin and self._stdin is not None:
-            Feed(stdin, self._stdin, loop)
+            is_last = self.spec["is_stdin_once"] and self.terminal is None
+            Feed(stdin, self._stdin, loop, self._end_input if is_last else _nothing)
         else:
             os.close(stdin)
+
+    def _end_input(self) -> None:
+        if self._stdin is not None:
+            os.close(self._stdin)
+            self._stdin = None
 
     # ending
 
@@ -224,8 +230,8 @@ class Job:
 class Feed:
     """Carries an attached client's input to a container, and waits for the slower of the two without blocking."""
 
-    def __init__(self, source: int, target: int, loop: Loop):
-        self._source, self._target, self._loop = source, target, loop
+    def __init__(self, source: int, target: int, loop: Loop, on_end: Callable[[], None]):
+        self._source, self._target, self._loop, self._on_end = source, target, loop, on_end
         self._pending = b""
         os.set_blocking(source, False)
         loop.watch(source, self._read)
@@ -238,6 +244,7 @@ class Feed:
         self._loop.forget(self._source)
         if not self._pending:
             os.close(self._source)
+            self._on_end()
             return
         self._write()
 

@@ -17,7 +17,7 @@ from stead.runtimes.mailbox import Mailbox, silent
 from stead.runtimes.native import deeds, handlers, probe, recipes, sessions, starting
 from stead.runtimes.native.channel import Refusal
 from stead.runtimes.native.node import Node, Settings
-from stead.runtimes.native.sessions import ExecSession
+from stead.runtimes.native.sessions import ExecSession, Size
 
 _DEFAULT = Settings()
 _LAST_SECONDS = 2.0
@@ -85,12 +85,19 @@ class NativeRuntime(Mailbox):
         return starting.log_path(self._node.pod_directory(uid), container, attempt)
 
     async def exec(
-        self, uid: str, container: str, argv: list[str], *, has_tty: bool = False, has_stdin: bool = False
+        self,
+        uid: str,
+        container: str,
+        argv: list[str],
+        *,
+        has_tty: bool = False,
+        has_stdin: bool = False,
+        size: Size | None = None,
     ) -> ExecSession:
         """Run a program in a container, with the container's environment. Raises Refusal where it does not run."""
         shim = await self._node.shim_of(uid)
         spec = {"arguments": argv, "has_tty": has_tty}
-        return await sessions.run(shim, container, spec, has_stdin)
+        return await sessions.run(shim, container, spec, has_stdin=has_stdin, size=size)
 
     async def attach(self, uid: str, container: str, *, has_stdin: bool = False) -> ExecSession:
         """Follow a running container's output, and feed its input. Raises Refusal where it does not run."""

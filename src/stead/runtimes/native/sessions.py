@@ -11,6 +11,7 @@ from stead.runtimes.native import descriptors
 from stead.runtimes.native.channel import Channel, Refusal
 from stead.runtimes.native.wire import Message
 
+Size = tuple[int, int]  # columns and rows
 Resize = Callable[[int, int], Awaitable[None]]
 
 
@@ -92,10 +93,18 @@ def ends(*, has_tty: bool, has_stdin: bool) -> Ends:
     return _terminal() if has_tty else _pipes(has_stdin)
 
 
-async def run(channel: Channel, container: str, spec: Message, has_stdin: bool) -> ExecSession:
+def set_size(terminal: int, width: int, height: int) -> None:
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+
+
+async def run(
+    channel: Channel, container: str, spec: Message, *, has_stdin: bool, size: Size | None = None
+) -> ExecSession:
     """Run `spec` beside a container's first process. Raises Refusal where the container is not running."""
     has_tty = spec["has_tty"]
     ours, theirs = ends(has_tty=has_tty, has_stdin=has_stdin)
+    if has_tty and size is not None:
+        set_size(ours["stdout"], *size)
     try:
         number, answer = await channel.post("exec", theirs, container=container, spec=spec)
     finally:
@@ -109,7 +118,7 @@ async def run(channel: Channel, container: str, spec: Message, has_stdin: bool) 
         return int(message["exit_code"])
 
     async def resize(width: int, height: int) -> None:
-        fcntl.ioctl(ours["stdout"], termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+        set_size(ours["stdout"], width, height)
 
     def kill() -> None:
         channel.tell("kill", program=number)

@@ -62,6 +62,7 @@ def order(start: StartContainer, image: Image, pod: Pod) -> Message:
             "may_gain_privileges": start.may_gain_privileges,
             "has_tty": start.has_tty,
             "has_stdin": start.has_stdin,
+            "is_stdin_once": start.is_stdin_once,
             "directory": os.path.join(container_directory(pod.directory, start.container), str(start.attempt)),
             "layers": pod.layers,
             "lowers": list(image.layers),
