@@ -80,7 +80,7 @@ def cluster(
     )
     makers = _makers(config, around.facts or Facts(config.node), around.authority, settings)
     controllers = [make() for name, make in makers.items() if name in config.controllers]
-    return Cluster(store, api, controllers=controllers, indexes=_indexes(config), runtime=runtime, node=config.node)
+    return Cluster(store, api, controllers=controllers, indexes=indexes(config), runtime=runtime, node=config.node)
 
 
 def _kinds(profile: Profile) -> Registry:
@@ -110,7 +110,8 @@ def _makers(config: Config, facts: Facts, authority: str, settings: Settings) ->
     }
 
 
-def _indexes(config: Config) -> list[Index]:
+def indexes(config: Config) -> list[Index]:
+    """All that is folded forward, for the rounds of controllers and for the shells."""
     return [
         Slots(PROFILES[config.profile]),
         Residents(),

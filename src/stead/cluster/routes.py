@@ -28,6 +28,8 @@ class Target(NamedTuple):
 class Routes:
     """A `machinery/cache.Index`. `changed` are the services to look at again; whoever looks empties it."""
 
+    kinds = ("Service", "EndpointSlice")
+
     def __init__(self) -> None:
         self.changed: set[Key] = set()
         self._services: dict[Key, Json] = {}

@@ -24,6 +24,10 @@ class _OnePerNamespace(Calm):
     kind: str
     object_name: str
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return ("Namespace", self.kind)
+
     def wants(self, event: WatchEvent, cache: Cache) -> Iterable[Key]:
         if event.key.kind == "Namespace":
             return [event.key]

@@ -38,6 +38,7 @@ class Budgets(Membership):
     """An index: the tally of every budget."""
 
     kind = BUDGET
+    kinds = ("Pod", BUDGET)
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,6 +89,8 @@ class Disruption(Calm):
             return [event.key] if event.type != "DELETED" else []
         index = cache.index(Budgets)
         if event.key.kind == "Pod":
+            if index.is_idle:
+                return []
             if event.old is not None and event.type == "MODIFIED" and _shown(event.obj) == _shown(event.old):
                 return []
             return dict.fromkeys([*index.of(event.old or event.obj), *index.of(event.obj)])

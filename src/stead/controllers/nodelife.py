@@ -42,6 +42,7 @@ class Observed(Struct, frozen=True):
 
 class NodeLife:
     name = "nodelife"
+    kinds = ("Node",)
 
     def wants(self, event: WatchEvent, cache: Cache) -> Iterable[Key]:
         return [event.key] if event.key.kind == "Node" and event.type != "DELETED" else []

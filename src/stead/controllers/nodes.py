@@ -47,6 +47,7 @@ class Nodes:
     """Speaks for one node or several, each by its facts."""
 
     name = "node"
+    kinds = ("Node", "Namespace")
 
     def __init__(self, *facts: Facts) -> None:
         self.facts = {each.name: each for each in facts}

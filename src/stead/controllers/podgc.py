@@ -40,6 +40,8 @@ TERMINAL = Key("Pod", "", "")  # the turn of those that are done
 class Finished:
     """An index of the pods that are done."""
 
+    kinds = ("Pod",)
+
     def __init__(self) -> None:
         self.pods: dict[Key, Json] = {}
 
@@ -63,6 +65,7 @@ class Observed(Struct, frozen=True):
 
 class PodGarbage:
     name = "podgc"
+    kinds = ("Pod", "Node", "Lease")
 
     def wants(self, event: WatchEvent, cache: Cache) -> Iterable[Key]:
         kind, _, name = event.key

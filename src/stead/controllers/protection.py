@@ -20,11 +20,13 @@ FINALIZERS = {CLAIM: "kubernetes.io/pvc-protection", VOLUME: "kubernetes.io/pv-p
 class Users:
     """An index from claim to the pods that use it and have a node; whatever their phase."""
 
+    kinds = ("Pod",)
+
     def __init__(self) -> None:
         self.pods: dict[Key, dict[str, None]] = {}
 
     def apply(self, key: Key, old: Json | None, new: Json | None) -> None:
-        if key.kind != "Pod":
+        if key.kind != "Pod" or (old is not None and new is not None and old["spec"] is new["spec"]):
             return
         before, after = _used(old), _used(new)
         for claim in before:
@@ -48,6 +50,7 @@ class Observed(Struct, frozen=True):
 
 class Protection(Calm):
     name = "protection"
+    kinds = ("Pod", *FINALIZERS)
 
     def wants(self, event: WatchEvent, cache: Cache) -> Iterable[Key]:
         if event.key.kind in FINALIZERS:

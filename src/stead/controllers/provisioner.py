@@ -52,6 +52,7 @@ class Provisioner:
     """`root` is the absolute path under which directories are named; it is only text here."""
 
     name = "provisioner"
+    kinds = (CLAIM, VOLUME, REMOVED)
 
     def __init__(self, root: str) -> None:
         self.root = root

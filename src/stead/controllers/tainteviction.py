@@ -38,12 +38,13 @@ class Observed(Struct, frozen=True):
 
 class TaintEviction:
     name = "tainteviction"
+    kinds = ("Pod", "Node")
 
     def wants(self, event: WatchEvent, cache: Cache) -> Iterable[Key]:
         if event.key.kind == "Node" and event.type != "DELETED":
             is_same = event.old is not None and _driving(event.old) == _driving(event.obj)
             return [] if is_same else cache.index(Placed).on(event.key.name)
-        if event.key.kind != "Pod" or event.type == "DELETED" or _said(event.obj) == _said(event.old):
+        if event.key.kind != "Pod" or event.type == "DELETED" or _is_said(event.obj, event.old):
             return []
         return [event.key] if _driving(_node(cache, event.obj)) else []
 
@@ -113,5 +114,10 @@ def _node(cache: Cache, pod: Json) -> Json | None:
     return cache.get(Key("Node", "", node_of(pod)))
 
 
-def _said(pod: Json | None) -> tuple[Any, ...]:
+def _is_said(pod: Json, old: Json | None) -> bool:
+    """Whether a pod said before where it is and what it bears."""
+    return old is not None and (pod["spec"] is old["spec"] or _said(pod) == _said(old))
+
+
+def _said(pod: Json) -> tuple[Any, ...]:
     return node_of(pod), dig(pod, "spec", "tolerations", default=[])

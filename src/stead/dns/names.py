@@ -52,6 +52,8 @@ Place = tuple[str, str]  # namespace and service
 class NameIndex:
     """A `machinery/cache.Index`. `generation` grows whenever an answer may have changed."""
 
+    kinds = ("Service", "EndpointSlice", "Namespace")
+
     def __init__(self) -> None:
         self.generation = 0
         self._services: dict[Place, Service] = {}

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 from stead.engine.journal import Journal, Round
 from stead.engine.queue import Queue
 from stead.engine.rests import Rests
-from stead.machinery.cache import Cache
+from stead.machinery.cache import Cache, hears_of
 from stead.machinery.keys import Key
 from stead.machinery.plan import (
     Action,
@@ -70,18 +70,25 @@ class Engine:
         self._door = door
         self._queue: Queue[Turn] = Queue()
         self.rests: Rests[Turn] = Rests(rests_on)
+        self._hearers: dict[str, list[tuple[int, AnyController]]] = {}  # by place, who is told of a kind
         self._adds, self._retries, self._rounds = ([0] * len(self.controllers) for _ in range(3))
 
     def feed(self, event: WatchEvent) -> None:
         """Fold one event into the cache and wake whom it concerns."""
-        self.cache.apply(event)
-        self.saw(event.key.kind, event.revision)
-        for place, controller in enumerate(self.controllers):
-            for key in controller.wants(event, self.cache):
+        cache, kind = self.cache, event.key.kind
+        cache.apply(event)
+        self.saw(kind, event.revision)
+        for place, controller in self._hearers.get(kind) or self._hearing(kind):
+            for key in controller.wants(event, cache):
                 self._adds[place] += 1
                 self._queue.add(Turn(place, key))
         if event.type == "DELETED":
             self.journal.forget(event.key)
+
+    def _hearing(self, kind: str) -> list[tuple[int, AnyController]]:
+        found = [(place, one) for place, one in enumerate(self.controllers) if hears_of(one, kind)]
+        self._hearers[kind] = found
+        return found
 
     def saw(self, kind: str, revision: int) -> None:
         """Everything of a kind up to `revision` is in the cache: what a list or a bookmark says without an event."""

@@ -9,6 +9,8 @@ from stead.machinery.objects import Json, dig
 class Placed:
     """A pod without a node is nowhere in here."""
 
+    kinds = ("Pod",)
+
     def __init__(self) -> None:
         self._on: dict[str, dict[Key, Json]] = {}
 

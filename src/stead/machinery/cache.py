@@ -3,7 +3,7 @@
 What is in here is shared with everyone and written by nobody: objects are frozen by agreement (see `testing`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
 from stead.machinery.keys import Key
@@ -13,12 +13,21 @@ from stead.machinery.watch import WatchEvent
 
 
 class Index(Protocol):
-    """A view folded forward from every change, so that a round need not look at everything again."""
+    """A view folded forward from every change, so that a round need not look at everything again.
+
+    One that reads certain kinds only names them in `kinds` and is told of no other.
+    """
 
     def apply(self, key: Key, old: Json | None, new: Json | None) -> None: ...
 
 
 IndexT = TypeVar("IndexT", bound=Index)
+
+
+def hears_of(listener: object, kind: str) -> bool:
+    """Whether an index, or a controller, is to be told of a kind: of those in its `kinds`, or of all without any."""
+    kinds: Collection[str] | None = getattr(listener, "kinds", None)
+    return kinds is None or kind in kinds
 
 
 class Cache:
@@ -28,6 +37,7 @@ class Cache:
         self._kinds: dict[str, dict[str, dict[str, Json]]] = {}
         self._owned: dict[str, dict[Key, Json]] = {}
         self._indexes = {type(index): index for index in indexes}
+        self._hearers: dict[str, list[Index]] = {}  # the indexes by what they are told of
         self.revision = 0
 
     def apply(self, event: WatchEvent) -> None:
@@ -37,14 +47,15 @@ class Cache:
 
     def put(self, key: Key, new: Json | None) -> None:
         """Set or remove (None) one object."""
-        old = self.get(key)
-        spaces = self._kinds.setdefault(key.kind, {})
+        kind, namespace, name = key
+        space = self._space(kind, namespace)
+        old = space.get(name)
         if new is None:
-            spaces.get(key.namespace, {}).pop(key.name, None)
+            space.pop(name, None)
         else:
-            spaces.setdefault(key.namespace, {})[key.name] = new
+            space[name] = new
         self._own(key, old, new)
-        for index in self._indexes.values():
+        for index in self._hearers.get(kind) or self._hearing(kind):
             index.apply(key, old, new)
 
     def get(self, key: Key) -> Json | None:
@@ -69,7 +80,19 @@ class Cache:
         found: Any = self._indexes[kind]
         return found  # type: ignore[no-any-return]
 
+    def _space(self, kind: str, namespace: str) -> dict[str, Json]:
+        """The objects of a kind in a namespace by name, to be written to."""
+        try:
+            return self._kinds[kind][namespace]
+        except KeyError:
+            return self._kinds.setdefault(kind, {}).setdefault(namespace, {})
+
+    def _hearing(self, kind: str) -> list[Index]:
+        found = self._hearers[kind] = [index for index in self._indexes.values() if hears_of(index, kind)]
+        return found
+
     def _own(self, key: Key, old: Json | None, new: Json | None) -> None:
+        """Keep the dependents of every owner; most changes leave the owners as they are."""
         for owner in owners(old) if old else ():
             dependents = self._owned.get(owner["uid"], {})
             dependents.pop(key, None)

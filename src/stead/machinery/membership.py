@@ -39,8 +39,15 @@ class Membership:
     def turned(self, owner: Key, pod: str, old: Json | None, new: Json | None) -> None:
         """A pod became a member of `owner` (old is None), changed, or is one no more (new is None)."""
 
+    @property
+    def is_idle(self) -> bool:
+        """Nobody selects pods."""
+        return not self._found
+
     def of(self, pod: Json) -> list[Key]:
         """Whose members such a pod is."""
+        if self.is_idle:
+            return []
         return list(self._owners(meta.namespace(pod), meta.labels(pod)))
 
     def apply(self, key: Key, old: Json | None, new: Json | None) -> None:
@@ -55,6 +62,8 @@ class Membership:
             space.pop(key.name, None)
         else:
             space[key.name] = new
+        if self.is_idle:
+            return
         before = self.of(old) if old is not None else []
         after = before if _has_same_labels(old, new) else self.of(new) if new is not None else []
         for owner in before:

@@ -43,7 +43,10 @@ def owners(obj: Json) -> list[Json]:
 
 def controller_of(obj: Json) -> Json | None:
     """The owner reference that says `controller: true`, if any."""
-    return next((owner for owner in owners(obj) if owner.get("controller")), None)
+    for owner in obj["metadata"].get("ownerReferences") or ():
+        if owner.get("controller"):
+            return owner  # type: ignore[no-any-return]
+    return None
 
 
 def is_controlled_by(obj: Json, owner_uid: str) -> bool:
@@ -64,8 +67,10 @@ def owner_reference(owner: Json, *, controller: bool = True) -> dict[str, Any]:
 
 def condition(obj: Json, type_: str) -> Json | None:
     """The condition of that type in `status.conditions`, if any."""
-    conditions: list[Json] = dig(obj, "status", "conditions", default=[])
-    return next((found for found in conditions if found.get("type") == type_), None)
+    for found in dig(obj, "status", "conditions", default=()):
+        if found.get("type") == type_:
+            return found  # type: ignore[no-any-return]
+    return None
 
 
 def has_condition(obj: Json, type_: str, status: str = "True") -> bool:

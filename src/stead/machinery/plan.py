@@ -156,7 +156,7 @@ NO_REACTION = Reaction()
 class Controller(Protocol[ObservedT]):
     """One controller.
 
-    wants     whom does this event concern? keys of the controller's own kind
+    wants     whom does this event concern? keys of the controller's own kind; one that has `kinds` is told of no others
     observe   freeze what matters out of the cache; None: nothing to do (and nothing to wait for)
     reconcile decide
     react     what follows from an action's outcome within the same round; most answer NO_REACTION

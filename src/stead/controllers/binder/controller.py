@@ -32,6 +32,7 @@ class VolumeObserved(Struct, frozen=True):
 
 class Binder(Calm):
     name = "binder"
+    kinds = (CLAIM, VOLUME, "StorageClass", "Pod")
 
     def wants(self, event: WatchEvent, cache: Cache) -> Iterable[Key]:
         kind, shelves = event.key.kind, cache.index(Shelves)

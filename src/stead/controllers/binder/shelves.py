@@ -20,6 +20,8 @@ def is_bound(claim: Json) -> bool:
 class Shelves:
     """An index: free volumes and unbound claims by class, kept volumes and pods without a node by claim."""
 
+    kinds = (VOLUME, CLAIM, "Pod")
+
     def __init__(self) -> None:
         self._free: dict[str, dict[str, Json]] = {}
         self._kept: dict[Key, dict[str, Json]] = {}

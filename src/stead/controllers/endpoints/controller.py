@@ -7,7 +7,6 @@ from msgspec import Struct
 
 from stead.controllers.endpoints import legacy, slices
 from stead.controllers.endpoints.rolls import SERVICE_NAME, Roll, Rolls
-from stead.kinds.pod import PodView
 from stead.machinery import meta
 from stead.machinery.cache import Cache
 from stead.machinery.keys import Key
@@ -15,6 +14,8 @@ from stead.machinery.objects import Json
 from stead.machinery.plan import NO_REACTION, Action, Outcome, Plan, Reaction, Refused
 from stead.machinery.times import Now
 from stead.machinery.watch import WatchEvent
+
+DONE = ("Failed", "Succeeded")
 
 
 class Observed(Struct, frozen=True):
@@ -27,6 +28,7 @@ class Observed(Struct, frozen=True):
 
 class Endpoints:
     name = "endpoints"
+    kinds = ("Pod", "Service", "Endpoints", "EndpointSlice", "Node")
 
     def wants(self, event: WatchEvent, cache: Cache) -> Iterable[Key]:
         kind, namespace, name = event.key
@@ -62,6 +64,8 @@ class Endpoints:
 
 def _services_of_pod(event: WatchEvent, rolls: Rolls) -> list[Key]:
     """Only changes that an endpoint shows are worth a round."""
+    if rolls.is_idle:
+        return []
     if event.old is None:
         return rolls.of(event.obj)
     if event.type == "MODIFIED" and _shown(event.obj) == _shown(event.old):
@@ -80,8 +84,16 @@ def _services_of_slice(event: WatchEvent, rolls: Rolls) -> list[Key]:
 
 
 def _shown(pod: Json) -> tuple[Any, ...]:
-    view = PodView(pod)
-    return view.ips, view.has_ready_condition, view.is_terminating, view.is_terminal, meta.labels(pod), view.node
+    """Addresses, whether it is ready, on its way out or done, its labels and its node."""
+    status, metadata = pod.get("status") or {}, pod["metadata"]
+    return (
+        status.get("podIPs"),
+        meta.has_condition(pod, "Ready"),
+        metadata.get("deletionTimestamp"),
+        status.get("phase") in DONE,
+        metadata.get("labels"),
+        pod["spec"].get("nodeName"),
+    )
 
 
 def _is_moved(event: WatchEvent) -> bool:

@@ -50,6 +50,7 @@ class Rolls(Membership):
     """The rolls of all services that select pods; services of type ExternalName do not."""
 
     kind = "Service"
+    kinds = ("Pod", "Service", "EndpointSlice", "Node")
 
     def __init__(self) -> None:
         super().__init__()

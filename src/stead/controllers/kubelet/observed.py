@@ -46,6 +46,8 @@ class Observed(Struct, frozen=True):
 class Residents:
     """An index of the cache: who names a thing, which records belong to a pod's name, who has ports of the host."""
 
+    kinds = ("Pod", sandbox.KIND)
+
     def __init__(self) -> None:
         self.with_host_ports: dict[Key, Json] = {}
         self._users: dict[Key, dict[Key, None]] = {}
@@ -56,8 +58,9 @@ class Residents:
             _move(self._records, key, _pod_keys(old), _pod_keys(new))
         elif key.kind == "Pod" and (old is None or new is None or old["spec"] is not new["spec"]):
             _move(self._users, key, _things_of(key, old), _things_of(key, new))
-        if key.kind == "Pod":
             self._note_ports(key, new)
+        elif key in self.with_host_ports and new is not None:
+            self.with_host_ports[key] = new
 
     def users(self, key: Key) -> tuple[Key, ...]:
         """The pods that name this claim, ConfigMap or Secret."""

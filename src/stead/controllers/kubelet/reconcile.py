@@ -21,6 +21,8 @@ DEFAULTS = Settings()
 class Kubelet:
     """The pods of one node. The cache it reads needs the index `Residents`."""
 
+    kinds = ("Pod", sandbox.KIND, *NAMED, "PersistentVolume")
+
     def __init__(self, node_name: str, settings: Settings = DEFAULTS, name: str = "kubelet") -> None:
         self.name = name
         self.node_name = node_name

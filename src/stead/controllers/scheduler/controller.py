@@ -41,6 +41,7 @@ class Scheduler:
     """One pod a round, the best of all nodes that will do. Nobody is driven out to make room."""
 
     name = "scheduler"
+    kinds = ("Pod", "Node", CLAIM, "PersistentVolume", "StorageClass")
 
     def wants(self, event: WatchEvent, cache: Cache) -> Iterable[Key]:
         kind, line = event.key.kind, cache.index(Line)

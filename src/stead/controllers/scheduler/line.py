@@ -33,6 +33,8 @@ class Tenant(Struct, frozen=True):
 class Line:
     """An index: pods in line, in the order they came, and tenants by node."""
 
+    kinds = ("Pod",)
+
     def __init__(self) -> None:
         self.waiting: dict[Key, Json] = {}
         self.tenants: dict[str, dict[Key, Tenant]] = {}
@@ -47,6 +49,9 @@ class Line:
 
     def apply(self, key: Key, old: Json | None, new: Json | None) -> None:
         if key.kind != "Pod":
+            return
+        if new is not None and old is not None and _asks_the_same(new, old):
+            self._renew(key, new)
             return
         self._queue(key, new)
         self._move_out(key)
@@ -79,6 +84,18 @@ class Line:
         """The tenants of all nodes."""
         for tenants in self.tenants.values():
             yield from tenants.values()
+
+    def _renew(self, key: Key, pod: Json) -> None:
+        """The pod says something new of itself, and stays where it is."""
+        if key in self.waiting:
+            self.waiting[key] = pod
+        node = self._home.get(key)
+        if node is None:
+            return
+        tenant = self.tenants[node][key]
+        self.tenants[node][key] = renewed = Tenant(pod, node, tenant.amounts, tenant.ports)
+        if key in self.repelling:
+            self.repelling[key] = renewed
 
     def _queue(self, key: Key, new: Json | None) -> None:
         if new is None or not is_in_line(new):
@@ -139,6 +156,12 @@ def is_in_line(pod: Json) -> bool:
     view = PodView(pod)
     scheduler = dig(pod, "spec", "schedulerName", default=OUR_NAME)
     return not view.node and not view.is_terminating and not view.is_terminal and scheduler == OUR_NAME
+
+
+def _asks_the_same(new: Json, old: Json) -> bool:
+    """Whether only the status differs, and not in whether the pod is done."""
+    is_same = new["spec"] is old["spec"] and meta.is_terminating(new) == meta.is_terminating(old)
+    return is_same and PodView(new).is_terminal == PodView(old).is_terminal
 
 
 def _is_sociable(pod: Json) -> bool:

@@ -27,6 +27,7 @@ class StatefulSetController:
     """
 
     name = "statefulset"
+    kinds = (KIND, "Pod")
 
     def __init__(self, profile: Profile = V1_36, *, is_sworn: bool = False) -> None:
         self.profile = profile

@@ -83,6 +83,8 @@ class Ordinals:
         """
         start = bisect_left(self._sorted, low)
         stop = bisect_right(self._sorted, high)
+        if stop - start == high - low + 1:
+            return None
         run = bisect_right(range(start, stop), 0, key=lambda place: self._sorted[place] - low - (place - start))
         gap = low + run
         return gap if gap <= high else None
@@ -91,6 +93,8 @@ class Ordinals:
         """The highest ordinal of [low, high] that is not in here."""
         start = bisect_left(self._sorted, low)
         stop = bisect_right(self._sorted, high)
+        if stop - start == high - low + 1:
+            return None
         run = bisect_right(range(stop - start), 0, key=lambda back: high - back - self._sorted[stop - 1 - back])
         gap = high - run
         return gap if gap >= low else None

@@ -48,6 +48,8 @@ class Family(Struct):
 class Slots:
     """Reads Pods, StatefulSets, claims and ControllerRevisions; `family` and `revisions` are what rounds ask for."""
 
+    kinds = ("Pod", "StatefulSet", "PersistentVolumeClaim", "ControllerRevision")
+
     def __init__(self, profile: Profile = V1_36) -> None:
         self._profile = profile
         self._families: dict[Place, Family] = {}
