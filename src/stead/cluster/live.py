@@ -1,7 +1,6 @@
 """The live shell: the same kernel with a real clock, sockets, processes and a data directory."""
 
 import asyncio
-import gc
 import logging
 import os
 import resource
@@ -15,7 +14,7 @@ from typing import Any
 
 from stead.api import tokens
 from stead.api.request import ADMIN, Request, Response, Stream, User
-from stead.cluster import assembly, bootstrap, machine, process, ways
+from stead.cluster import assembly, bootstrap, machine, process, rubbish, ways
 from stead.cluster.config import Config
 from stead.cluster.kernel import Cluster
 from stead.cluster.relay import Relay
@@ -47,9 +46,6 @@ from stead.store.log import Store
 cri: Any = Late("stead.runtimes.cri.runtime")
 
 log = logging.getLogger(__name__)
-
-RUBBISH = (20_000, 20, 50)  # objects are frozen trees and no rings: rubbish is rare, and looking for it is not free
-
 
 class StartError(Exception):
     """stead cannot start; the message says why and what to do."""
@@ -111,8 +107,7 @@ class Live:
         if not isinstance(self.runtime, SimulatedRuntime) and self.runtime.has_network:
             self._relay = Relay(self.cluster.cache.index(Routes), self.runtime, config.host, SystemRandom())
         self._write_state()
-        gc.freeze()
-        gc.set_threshold(*RUBBISH)
+        rubbish.look_rarely()
         self._turn()
 
     async def close(self, *, stops_pods: bool) -> None:

@@ -39,15 +39,10 @@ class Journal:
     def record(self, round_: Round) -> None:
         if not round_.is_quiet:
             self.rounds.append(round_)
-        waits = self._waits.get(round_.key, {})
-        before = waits.pop(round_.controller, {})
-        if round_.waiting:
-            waits[round_.controller] = {wait: before.get(wait, round_.at.wall) for wait in round_.waiting}
-        if waits:
-            self._waits[round_.key] = waits
-        else:
-            self._waits.pop(round_.key, None)
-        self._note_failure(round_)
+        if round_.waiting or round_.key in self._waits:
+            self._note_waits(round_)
+        if round_.is_failed or round_.key in self._failed:
+            self._note_failure(round_)
 
     def forget(self, key: Key) -> None:
         """The object is gone: nothing of it waits any more."""
@@ -82,6 +77,16 @@ class Journal:
         """The remembered rounds of some keys, oldest first."""
         wanted = set(keys)
         return [round_ for round_ in self.rounds if round_.key in wanted]
+
+    def _note_waits(self, round_: Round) -> None:
+        waits = self._waits.get(round_.key, {})
+        before = waits.pop(round_.controller, {})
+        if round_.waiting:
+            waits[round_.controller] = {wait: before.get(wait, round_.at.wall) for wait in round_.waiting}
+        if waits:
+            self._waits[round_.key] = waits
+        else:
+            self._waits.pop(round_.key, None)
 
     def _note_failure(self, round_: Round) -> None:
         failed = self._failed.get(round_.key, {})

@@ -1,6 +1,6 @@
 """What every object's metadata may not be, on create and on update (U-4 in api.md)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from stead.kinds.checks import faults, needed
@@ -44,6 +44,8 @@ def validate_update(new: Json, old: Json) -> list[FieldError]:
 def common(new: Json, old: Json) -> list[FieldError]:
     """What is looked at whatever the kind: the new metadata, and the step from the old to it."""
     now, before = new.get("metadata") or {}, old.get("metadata") or {}
+    if now == before:
+        return []
     accessories = _changed_accessories(now, before)
     return [*accessories, *_step_errors(now, before), *accessories]
 
@@ -51,6 +53,8 @@ def common(new: Json, old: Json) -> list[FieldError]:
 def changed(new: Json, old: Json) -> list[FieldError]:
     """The step from the old metadata to the new, as most kinds look at it themselves."""
     now, before = new.get("metadata") or {}, old.get("metadata") or {}
+    if now == before:
+        return []
     finalizers = _short_finalizer_errors(now, "metadata")
     return [*_step_errors(now, before), *_changed_accessories(now, before), *finalizers]
 
@@ -86,10 +90,10 @@ def _accessories(metadata: Json, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     if metadata.get("generation", 0) < 0:
         errors.append(_not_negative(f"{path}.generation", metadata["generation"]))
-    errors += label_errors(metadata.get("labels") or {}, f"{path}.labels")
-    errors += annotation_errors(metadata.get("annotations") or {}, f"{path}.annotations")
-    errors += owner_errors(metadata.get("ownerReferences") or [], f"{path}.ownerReferences")
-    return [*errors, *_finalizer_errors(metadata.get("finalizers") or [], f"{path}.finalizers")]
+    for member, look in _LOOKS.items():
+        if value := metadata.get(member):
+            errors += look(value, f"{path}.{member}")
+    return errors
 
 
 def _changed_accessories(now: Json, before: Json) -> list[FieldError]:
@@ -142,6 +146,14 @@ def _finalizer_errors(finalizers: Sequence[str], path: str) -> list[FieldError]:
         told = "finalizer orphan and foregroundDeletion cannot be both set"
         errors.append(fields.invalid(path, list(finalizers), told))
     return errors
+
+
+_LOOKS: Mapping[str, Callable[[Any, str], list[FieldError]]] = {
+    "labels": label_errors,
+    "annotations": annotation_errors,
+    "ownerReferences": owner_errors,
+    "finalizers": _finalizer_errors,
+}
 
 
 def _short_finalizer_errors(metadata: Json, path: str) -> list[FieldError]:

@@ -6,7 +6,7 @@ Every function takes a text and answers what is wrong with it: a list of message
 import ipaddress
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from stead.machinery import labels
 
@@ -83,7 +83,12 @@ IP_FAULT = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 
 
 def _matches(regex: str, text: str) -> bool:
-    return re.fullmatch(regex, text) is not None
+    return _compiled(regex).fullmatch(text) is not None
+
+
+@cache
+def _compiled(regex: str) -> re.Pattern[str]:
+    return re.compile(regex)
 
 
 def label_faults(text: str) -> list[str]:

@@ -11,6 +11,8 @@ from stead.machinery.objects import Json, canonical, encode
 MAX_OPERATIONS = 10_000
 _MAX_COPIED_BYTES = 3 * 1024 * 1024
 
+_SCALARS = frozenset((str, int, bool, float))
+
 _Change = Callable[[Any, str], Any]  # (container, last step) to the changed container
 
 
@@ -54,10 +56,11 @@ def _merged(old: Any, patch: Any) -> Any:
 
 def without_nulls(value: Any) -> Any:
     """A copy in which no object has a null member."""
-    if isinstance(value, Mapping):
-        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, dict | Mapping):
+        items = [item for item in value.items() if item[1] is not None]
+        return {key: item if type(item) in _SCALARS else without_nulls(item) for key, item in items}
     if isinstance(value, list):
-        return [without_nulls(item) for item in value]
+        return [item if type(item) in _SCALARS else without_nulls(item) for item in value]
     return value
 
 

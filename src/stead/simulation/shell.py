@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from stead.api.request import Request, Response
 from stead.cluster import assembly, bootstrap
 from stead.cluster.config import Config
+from stead.cluster.rubbish import rarely
 from stead.cluster.settled import is_settled
 from stead.controllers.statefulset.controller import StatefulSetController
 from stead.controllers.statefulset.profile import PROFILES
@@ -177,6 +178,7 @@ class Simulation:
         self._elapsed = max(self._elapsed, wake)
         return True
 
+    @rarely()
     def run_for(self, seconds: float) -> None:
         """Let `seconds` of virtual time pass."""
         until = self._elapsed + seconds
@@ -186,6 +188,7 @@ class Simulation:
             self.step()
         raise NotSettled(f"{MOST_STEPS} steps were not enough for {seconds:g} s")
 
+    @rarely()
     def run_until(self, is_done: Callable[[], bool], *, seconds: float = 3600, wish: str = "") -> float:
         """Run until `is_done()`; answers the virtual seconds it took, raises NotSettled after `seconds`."""
         began, until = self._elapsed, self._elapsed + seconds

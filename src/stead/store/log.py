@@ -18,7 +18,7 @@ from msgspec import DecodeError
 
 from stead.machinery.errors import Expired
 from stead.machinery.keys import Key
-from stead.machinery.objects import Json, decode, encode, with_value
+from stead.machinery.objects import Json, decode, encode
 from stead.machinery.watch import EventType, WatchEvent
 from stead.store import wal
 from stead.store.recent import Change, Recent
@@ -254,7 +254,7 @@ class Store:
     def _changed(self, key: Key, obj: Json, old: Row | None, type_: int) -> tuple[Row, Change]:
         revision = self.revision + 1
         key = old.key if old is not None else key  # one key for all that is remembered of an object
-        obj = with_value(obj, ("metadata", "resourceVersion"), str(revision))
+        obj = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(revision)}}
         body = encode(obj)
         event = WatchEvent(TYPES[type_], key, obj, old.obj if old else None, revision)
         change = Change(event.type, key, revision, body, old.body if old else None, event)

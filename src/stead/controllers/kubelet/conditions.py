@@ -25,8 +25,9 @@ def conditions_of(round_: Round, phase: str, statuses: list[Json]) -> list[Json]
         "Ready": containers_ready if not containers_ready[0] else _gates(round_),
         "ContainersReady": containers_ready,
     }
-    own = [_condition(round_, type_, told[type_]) for type_ in OWN]
-    return own + [entry for entry in _old(round_) if entry["type"] not in OWN]
+    old = {entry["type"]: entry for entry in _old(round_)}
+    own = [_condition(round_, type_, told[type_], old.pop(type_, None)) for type_ in OWN]
+    return own + list(old.values())
 
 
 def _old(round_: Round) -> list[Json]:
@@ -34,9 +35,9 @@ def _old(round_: Round) -> list[Json]:
     return found
 
 
-def _condition(round_: Round, type_: str, told: Told) -> Json:
+def _condition(round_: Round, type_: str, told: Told, old: Json | None) -> Json:
     is_true, reason, message = told
-    status, old = "True" if is_true else "False", meta.condition(round_.pod, type_)
+    status = "True" if is_true else "False"
     is_kept = old is not None and old.get("status") == status and old.get("lastTransitionTime")
     condition: dict[str, Any] = {
         "type": type_,

@@ -1,6 +1,6 @@
 """What the kubelet looks at for one pod: the pod, its sandbox's record, and all that its volumes and variables name."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from msgspec import Struct, field
@@ -50,6 +50,7 @@ class Residents:
 
     def __init__(self) -> None:
         self.with_host_ports: dict[Key, Json] = {}
+        self._things: dict[Key, tuple[Key, ...]] = {}
         self._users: dict[Key, dict[Key, None]] = {}
         self._records: dict[Key, dict[Key, None]] = {}
 
@@ -57,7 +58,7 @@ class Residents:
         if key.kind == sandbox.KIND:
             _move(self._records, key, _pod_keys(old), _pod_keys(new))
         elif key.kind == "Pod" and (old is None or new is None or old["spec"] is not new["spec"]):
-            _move(self._users, key, _things_of(key, old), _things_of(key, new))
+            self._note_things(key, new)
             self._note_ports(key, new)
         elif key in self.with_host_ports and new is not None:
             self.with_host_ports[key] = new
@@ -66,8 +67,18 @@ class Residents:
         """The pods that name this claim, ConfigMap or Secret."""
         return tuple(self._users.get(key, ()))
 
+    def things(self, pod: Key) -> tuple[Key, ...]:
+        """The claims, ConfigMaps and Secrets that a pod names."""
+        return self._things.get(pod, ())
+
     def records(self, pod: Key) -> tuple[Key, ...]:
         return tuple(self._records.get(pod, ()))
+
+    def _note_things(self, key: Key, pod: Json | None) -> None:
+        named = tuple(dict.fromkeys(things_named(key, pod))) if pod else ()
+        _move(self._users, key, self._things.pop(key, ()), named)
+        if named:
+            self._things[key] = named
 
     def _note_ports(self, key: Key, pod: Json | None) -> None:
         if pod is not None and host_ports(pod):
@@ -82,7 +93,8 @@ def observe(cache: Cache, key: Key, node_name: str) -> Observed | None:
     uid = meta.uid(pod) if pod else ""
     if pod is not None and dig(pod, "spec", "nodeName") != node_name:
         pod = None
-    records = [record for name in cache.index(Residents).records(key) if (record := cache.get(name))]
+    residents = cache.index(Residents)
+    records = [record for name in residents.records(key) if (record := cache.get(name))]
     mine = [record for record in records if record["node"] in ("", node_name)]
     strays = tuple(record for record in mine if sandbox.uid_of(record) != uid)
     if pod is None:
@@ -93,7 +105,7 @@ def observe(cache: Cache, key: Key, node_name: str) -> Observed | None:
         cache.get(sandbox.key_for(uid)),
         strays,
         cache.get(Key("Node", "", node_name)),
-        dict(_found(cache, things_named(key, pod))),
+        dict(_found(cache, residents.things(key))),
         tuple(_services(cache, key)),
         _ports_taken(cache, pod, key, node_name),
     )
@@ -149,7 +161,7 @@ def _services(cache: Cache, key: Key) -> Iterator[Json]:
     yield from cache.all("Service", key.namespace)
 
 
-def _found(cache: Cache, keys: Iterator[Key]) -> Iterator[tuple[Key, Json]]:
+def _found(cache: Cache, keys: Iterable[Key]) -> Iterator[tuple[Key, Json]]:
     for key in keys:
         thing = cache.get(key)
         if thing is None:
@@ -193,11 +205,7 @@ def _pod_keys(record: Json | None) -> list[Key]:
     return [sandbox.pod_of(record)] if record else []
 
 
-def _things_of(key: Key, pod: Json | None) -> list[Key]:
-    return list(things_named(key, pod)) if pod else []
-
-
-def _move(index: dict[Key, dict[Key, None]], key: Key, old: list[Key], new: list[Key]) -> None:
+def _move(index: dict[Key, dict[Key, None]], key: Key, old: Iterable[Key], new: Iterable[Key]) -> None:
     for name in old:
         members = index.get(name, {})
         members.pop(key, None)

@@ -1,5 +1,7 @@
 """One pod in one round: all that the steps read, put together once."""
 
+from functools import cached_property
+
 from msgspec import Struct, field
 from msgspec.structs import replace
 
@@ -13,12 +15,16 @@ from stead.machinery.plan import NOTHING, Emit, Plan
 from stead.machinery.times import Now
 
 
-class Round(Struct, frozen=True):
+class Round(Struct, frozen=True, dict=True):
     observed: Observed
     lives: Lives
-    ground: Ground
     settings: Settings
     now: Now
+
+    @cached_property
+    def ground(self) -> Ground:
+        """The pod's volumes; most rounds need not know them."""
+        return resolve(self.observed, self.settings)
 
     @property
     def pod(self) -> Json:
@@ -70,7 +76,7 @@ class Steps(Struct, frozen=True):
 
 
 def begin(observed: Observed, settings: Settings, now: Now) -> Round:
-    return Round(observed, lives_of(observed, now), resolve(observed, settings), settings, now)
+    return Round(observed, lives_of(observed, now), settings, now)
 
 
 def held_up(life: Life, trouble: Trouble, wake_after_seconds: float | None = None) -> Steps:
