@@ -47,6 +47,7 @@ cri: Any = Late("stead.runtimes.cri.runtime")
 
 log = logging.getLogger(__name__)
 
+
 class StartError(Exception):
     """stead cannot start; the message says why and what to do."""
 

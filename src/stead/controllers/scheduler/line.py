@@ -7,6 +7,7 @@ the same room on the same node.
 from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from stead.controllers.scheduler import requests
 from stead.kinds.placed import node_of
@@ -16,6 +17,7 @@ from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
 
 CLAIM = "PersistentVolumeClaim"
+ASKING = ("containers", "initContainers", "overhead", "resources")
 OUR_NAME = "default-scheduler"
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
@@ -54,9 +56,9 @@ class Line:
             self._renew(key, new)
             return
         self._queue(key, new)
-        self._move_out(key)
+        before = self._move_out(key)
         if new is not None and node_of(new) and not PodView(new).is_terminal:
-            self._move_in(key, new, node_of(new))
+            self._move_in(key, new, node_of(new), before)
 
     def assume(self, key: Key, node: str) -> None:
         """The pod was bound to the node; its event is on the way."""
@@ -93,9 +95,10 @@ class Line:
         if node is None:
             return
         tenant = self.tenants[node][key]
-        self.tenants[node][key] = renewed = Tenant(pod, node, tenant.amounts, tenant.ports)
-        if key in self.repelling:
-            self.repelling[key] = renewed
+        self.tenants[node][key] = renewed = replace(tenant, pod=pod)
+        for others in (self.leaning, self.repelling):
+            if key in others:
+                others[key] = renewed
 
     def _queue(self, key: Key, new: Json | None) -> None:
         if new is None or not is_in_line(new):
@@ -115,8 +118,12 @@ class Line:
             if not self._seekers[claim]:
                 del self._seekers[claim]
 
-    def _move_in(self, key: Key, pod: Json, node: str) -> None:
-        tenant = Tenant(pod, node, requests.amounts(pod), requests.presumed(pod), requests.host_ports(pod))
+    def _move_in(self, key: Key, pod: Json, node: str, before: Tenant | None = None) -> None:
+        """`before`: what it was until now, for most of what a pod asks is asked of it before."""
+        if before is not None and _asks_alike(before.pod["spec"], pod["spec"]):
+            tenant = replace(before, pod=pod, node=node)
+        else:
+            tenant = Tenant(pod, node, requests.amounts(pod), requests.presumed(pod), requests.host_ports(pod))
         self.tenants.setdefault(node, {})[key] = tenant
         self._home[key] = node
         _add(self.used.setdefault(node, {}), tenant.amounts)
@@ -128,10 +135,10 @@ class Line:
             if "podAntiAffinity" in affinities and affinities["podAntiAffinity"].get(REQUIRED):
                 self.repelling[key] = tenant
 
-    def _move_out(self, key: Key) -> None:
+    def _move_out(self, key: Key) -> Tenant | None:
         node = self._home.pop(key, None)
         if node is None:
-            return
+            return None
         tenant = self.tenants[node].pop(key)
         if not self.tenants[node]:
             del self.tenants[node], self.used[node], self.presumed[node]
@@ -144,6 +151,7 @@ class Line:
                 del self._users[claim]
         self.leaning.pop(key, None)
         self.repelling.pop(key, None)
+        return tenant
 
 
 def claims_of(pod: Json) -> list[Key]:
@@ -156,6 +164,11 @@ def is_in_line(pod: Json) -> bool:
     view = PodView(pod)
     scheduler = dig(pod, "spec", "schedulerName", default=OUR_NAME)
     return not view.node and not view.is_terminating and not view.is_terminal and scheduler == OUR_NAME
+
+
+def _asks_alike(spec: Json, other: Json) -> bool:
+    """Whether two specs share all that amounts and ports are read from."""
+    return all(spec.get(member) is other.get(member) for member in ASKING)
 
 
 def _asks_the_same(new: Json, old: Json) -> bool:
