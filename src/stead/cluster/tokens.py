@@ -12,7 +12,7 @@ from stead.machinery.objects import Json, dig
 from stead.machinery.times import Now
 
 RENEWED_AT = 0.8  # of a token's life, as the kubelet does
-KEPT = 4096
+KEPT = 20_000  # of more pods, each look at a volume would make a new one
 
 
 class _Issued(NamedTuple):

@@ -63,11 +63,11 @@ class Namespaces:
     def wants(self, event: WatchEvent, cache: Cache) -> Iterable[Key]:
         if event.key.kind == "Namespace":
             return [event.key]
-        if not event.key.namespace or not _is_telling(event):
+        if not event.key.namespace:
             return []
         space = Key("Namespace", "", event.key.namespace)
         obj = cache.get(space)
-        return [space] if obj is not None and meta.is_terminating(obj) else []
+        return [space] if obj is not None and meta.is_terminating(obj) and _is_telling(event) else []
 
     def observe(self, cache: Cache, key: Key) -> Observed | None:
         namespace = cache.get(key)

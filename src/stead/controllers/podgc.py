@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from stead.kinds.placed import Placed
+from stead.kinds.placed import Placed, node_of
 from stead.kinds.pod import PodView
 from stead.machinery import meta, times
 from stead.machinery.cache import Cache
@@ -103,16 +103,17 @@ class PodGarbage:
 
 
 def _turns_of_pod(event: WatchEvent, cache: Cache) -> Iterable[Key]:
-    pod = PodView(event.obj)
+    home = Key("Node", "", node_of(event.obj))
+    node = cache.get(home) if home.name else None
+    is_lost = bool(home.name) and node is None
     if event.type == "DELETED":
-        return [Key("Node", "", pod.node)] if pod.node and cache.get(Key("Node", "", pod.node)) is None else []
-    turns = [event.key] if _is_homeless(event.obj) else []
-    if pod.is_terminal and len(cache.index(Finished).pods) > MOST_TERMINAL:
+        return [home] if is_lost else []
+    is_terminating = meta.is_terminating(event.obj)
+    turns = [event.key] if is_terminating and not home.name else []
+    if len(cache.index(Finished).pods) > MOST_TERMINAL and PodView(event.obj).is_terminal:
         turns.append(TERMINAL)
-    if pod.node:
-        node = cache.get(Key("Node", "", pod.node))
-        if node is None or (pod.is_terminating and _is_given_up(node)):
-            turns.append(Key("Node", "", pod.node))
+    if is_lost or (is_terminating and node is not None and _is_given_up(node)):
+        turns.append(home)
     return turns
 
 

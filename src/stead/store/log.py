@@ -284,8 +284,12 @@ class Store:
             return
         with self._writing():
             self._db.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._pending)
-            self._db.executemany("DELETE FROM head WHERE kind = ? AND namespace = ? AND name = ?", self._removed())
-            self._db.executemany("INSERT OR REPLACE INTO head VALUES (?, ?, ?, ?)", self._present())
+            heads = {entry[2:5]: entry for entry in self._pending}  # of each object, what came last
+            gone = [place for place, entry in heads.items() if entry[1] == DELETED]
+            here = [(*place, entry[0]) for place, entry in heads.items() if entry[1] != DELETED]
+            if gone:
+                self._db.executemany("DELETE FROM head WHERE kind = ? AND namespace = ? AND name = ?", gone)
+            self._db.executemany("INSERT OR REPLACE INTO head VALUES (?, ?, ?, ?)", here)
         self._recent.trim(len(self._pending))
         self._uncheckpointed += len(self._pending)
         if self._uncheckpointed >= CHECKPOINT_ROWS:
@@ -310,16 +314,6 @@ class Store:
         with suppress(sqlite3.OperationalError):
             self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
             self._uncheckpointed = 0
-
-    def _present(self) -> list[tuple[str, str, str, int]]:
-        return [(e[2], e[3], e[4], e[0]) for e in self._pending if self._is_head(e)]
-
-    def _removed(self) -> list[tuple[str, str, str]]:
-        return [(e[2], e[3], e[4]) for e in self._pending if e[1] == DELETED]
-
-    def _is_head(self, entry: _Entry) -> bool:
-        row = self.get(Key(entry[2], entry[3], entry[4]))
-        return row is not None and row.revision == entry[0]
 
     def _roll_back(self) -> None:
         for key, row in reversed(self._undo or []):

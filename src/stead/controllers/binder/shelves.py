@@ -81,12 +81,19 @@ class Shelves:
             self._naming.setdefault(volume_name(new), {})[key] = None
 
     def _put_pod(self, key: Key, old: Json | None, new: Json | None) -> None:
+        if old is not None and new is not None and _seeks_the_same(old, new):
+            return
         before, after = list(sought(old)), list(sought(new))
         for claim in before:
             if claim not in after:
                 _take(self._seekers, claim, key.name)
         for claim in after:
             self._seekers.setdefault(claim, {})[key.name] = None
+
+
+def _seeks_the_same(old: Json, new: Json) -> bool:
+    """Whether only the status differs, and not in whether the pod is done."""
+    return old["spec"] is new["spec"] and PodView(old).is_terminal == PodView(new).is_terminal
 
 
 def sought(pod: Json | None) -> Iterator[Key]:

@@ -1,6 +1,7 @@
 """What replica i must be: its name, labels, host name and volumes; and whether a pod that is there is it."""
 
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from stead.controllers.statefulset.spec import Spec
@@ -23,6 +24,7 @@ class Identity(NamedTuple):
     ordinal: int
 
 
+@lru_cache(16_384)  # a name is taken apart at each change of its pod
 def parse(name: str) -> Identity | None:
     """`web-7` to ("web", 7), greedily; None for a name that no replica can have (ID-2)."""
     found = _NAME.fullmatch(name)

@@ -78,6 +78,9 @@ class Roster:
         slot = self._judge(pod)
         old = self.at.get(slot.ordinal)
         if old is not None and old.name == name:
+            if _counts_the_same(slot, old):
+                self.at[slot.ordinal] = slot
+                return
             self._leave(old)
             self._enter(slot)
         elif slot.ordinal < 0 or (old is not None and not _goes_before(slot, old)):
@@ -219,3 +222,16 @@ class Roster:
 def _goes_before(new: Slot, old: Slot) -> bool:
     """Of two members of one ordinal the canonical name (`web-1` before `web-01`) holds the slot: it sorts last."""
     return new.name > old.name
+
+
+def _counts_the_same(new: Slot, old: Slot) -> bool:
+    """Whether the tallies need not be told: of what a pod says of itself, most is not counted."""
+    return (
+        new.phase == old.phase
+        and new.revision == old.revision
+        and new.is_terminating == old.is_terminating
+        and new.is_ready == old.is_ready
+        and new.has_ready == old.has_ready
+        and new.available_at == old.available_at
+        and new.has_work == old.has_work
+    )
