@@ -40,6 +40,8 @@ def on_update(core: Core, call: Call, new: Json, old: Json) -> Json:
         _keep(spec, before)
     if spec.get("type") in WITH_NODE_PORTS and before.get("type") in WITH_NODE_PORTS:
         spec["ports"] = _with_old_node_ports(spec.get("ports") or [], before.get("ports") or [])
+    if before.get("healthCheckNodePort"):
+        spec["healthCheckNodePort"] = spec.get("healthCheckNodePort") or before["healthCheckNodePort"]
     return on_create(core, call, {**new, "spec": spec})
 
 
@@ -134,7 +136,13 @@ def _node_ports(core: Core, service: Json, spec: Json) -> dict[str, Any]:
             port = {**port, "nodePort": _free_port(core, used)}
         used.add(port["nodePort"])
         ports.append(port)
-    return {"ports": ports}
+    return {"ports": ports, **_health_port(core, spec, used)}
+
+
+def _health_port(core: Core, spec: Json, used: set[Any]) -> dict[str, Any]:
+    """Where a balancer asks a node whether it has pods of a Service that is not handed on to other nodes."""
+    needs_one = spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
+    return {"healthCheckNodePort": spec.get("healthCheckNodePort") or _free_port(core, used)} if needs_one else {}
 
 
 def _refuse_port(core: Core, service: Json, field: str, port: tuple[int, bool]) -> None:

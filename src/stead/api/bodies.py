@@ -1,16 +1,17 @@
 """Request bodies become objects: JSON, YAML or protobuf; typed, defaulted, or refused in Go's words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from stead.api import gojson, oldversions, yamltext
+from stead.api import oldversions, yamltext
 from stead.api.core import Call, Core
 from stead.api.request import Request
 from stead.kinds import decoding, protobuf, strictness, types
 from stead.kinds.decoding import DecodingError
 from stead.kinds.kind import Kind
+from stead.machinery import gojson
 from stead.machinery.errors import BadRequest, UnsupportedMediaType
 from stead.machinery.objects import Json, encode
 
@@ -95,11 +96,11 @@ def typed(kind: Kind, obj: Json, call: Call, body: bytes) -> Json:
     return made
 
 
-def strictly(kind: Kind, call: Call, body: bytes) -> str:
-    """Why Strict refuses `body`, "" if it does not; Warn tells the same as warnings."""
+def strictly(kind: Kind, call: Call, body: bytes, before: Sequence[str] = ()) -> str:
+    """Why Strict refuses `body`, "" if it does not; Warn tells the same as warnings. `before`: what is told first."""
     if call.validation == "Ignore" or not body:
         return ""
-    told = strictness.unknown_and_duplicate(kind.shape or kind.type, body)
+    told = [*before, *strictness.unknown_and_duplicate(kind.shape or kind.type, body)]
     if told and call.validation == "Strict":
         return strictness.refusal(told)
     call.warn(told)
@@ -173,19 +174,30 @@ def word(value: Any) -> str:
 
 def _of_kind(core: Core, kind: Kind, obj: Json) -> Json:
     """The object with the kind of the URL where it names none; refused where it names another."""
-    name, api_version = obj.get("kind") or kind.name, obj.get("apiVersion") or kind.api_version
-    if (name, api_version) == (kind.name, kind.api_version):
+    why = other_kind(core, kind, obj)
+    if not why:
         return obj
-    version = api_version.rpartition("/")[2]
+    name, api_version = _said_of_kind(kind, obj)
     if name == kind.name and _is_registered(core, api_version, name):
         told = f"the API version in the data ({api_version}) does not match the expected API version"
         raise BadRequest(f"{told} ({kind.api_version})")
-    if not _is_registered(core, api_version, name):
-        why = f'no kind "{name}" is registered for version "{api_version}" in scheme "{SCHEME}"'
-    else:
-        inside = f"{_package(kind.group)}.{kind.name}"
-        why = f"converting ({version}.{name}) to ({inside}): unknown conversion"
+    version = api_version.rpartition("/")[2]
     raise BadRequest(f'{name} in version "{version}" cannot be handled as a {kind.name}: {why}')
+
+
+def _said_of_kind(kind: Kind, obj: Json) -> tuple[str, str]:
+    return obj.get("kind") or kind.name, obj.get("apiVersion") or kind.api_version
+
+
+def other_kind(core: Core, kind: Kind, obj: Json) -> str:
+    """Why an object is not of `kind`, "" where it is or does not say."""
+    name, api_version = _said_of_kind(kind, obj)
+    if (name, api_version) == (kind.name, kind.api_version):
+        return ""
+    if not _is_registered(core, api_version, name):
+        return f'no kind "{name}" is registered for version "{api_version}" in scheme "{SCHEME}"'
+    inside = f"{_package(kind.group)}.{kind.name}"
+    return f"converting ({api_version.rpartition('/')[2]}.{name}) to ({inside}): unknown conversion"
 
 
 def _is_registered(core: Core, api_version: str, name: str) -> bool:

@@ -5,12 +5,12 @@ import binascii
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from stead.api import gojson, views
+from stead.api import views
 from stead.api.core import Core, key_in
 from stead.api.options import EXACT, ListOptions
 from stead.api.views import View
 from stead.kinds.kind import Kind
-from stead.machinery import meta, selectors
+from stead.machinery import gojson, meta, selectors
 from stead.machinery.errors import BadRequest, Expired, Timeout
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, decode, encode
@@ -58,8 +58,9 @@ def rows(core: Core, kind: Kind, namespace: str, options: ListOptions) -> tuple[
     if start:
         found = [row for row in found if _place(row.key) > start]
     listed: dict[str, Any] = {"resourceVersion": str(revision or core.store.revision)}
-    if options.limit > 0 and len(found) > options.limit:
-        page = found[: options.limit]
+    limit = 0 if options.revision == 0 and not options.continue_ else options.limit  # "any" comes whole, from the cache
+    if 0 < limit < len(found):
+        page = found[:limit]
         listed["continue"] = _token(revision or core.store.revision, _place(page[-1].key))
         if match is None:
             listed["remainingItemCount"] = len(found) - len(page)

@@ -82,8 +82,9 @@ def applied(call: Call, kind: Kind, given: Json, *, subresource: str, live: Json
 
 def not_typed(kind: Kind, given: Json, why: str) -> BadRequest:
     """What was applied is not what its kind can hold."""
-    place = "/".join(part for part in (meta.namespace(given), meta.name(given)) if part)
-    return BadRequest(f"failed to create typed patch object ({place}; {kind.api_version}, Kind={kind.name}): {why}")
+    place = f"{meta.namespace(given)}/{meta.name(given)}"
+    told = f"{kind.group}/{kind.version}, Kind={kind.name}"
+    return BadRequest(f"failed to create typed patch object ({place}; {told}): {why}")
 
 
 def is_same(new: Json, old: Json) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from stead.machinery import errors, fields
 from stead.machinery.errors import Invalid
+from stead.machinery.goprint import printed
 from stead.machinery.objects import Json, encode
 
 _MISMATCH = re.compile(r"json: cannot unmarshal (?P<found>\w+).* of type (?P<wanted>\S+)$")
@@ -31,26 +32,21 @@ def _refusal(shown: str, why: str) -> Invalid:
     return errors.invalid("", "", "", [fields.invalid("patch", shown, why)])
 
 
+def in_order_of(made: Any, before: Any) -> Any:
+    """`made` with what is equal to a part of `before` written as it stands there."""
+    if made == before:
+        return before
+    if isinstance(made, Mapping) and isinstance(before, Mapping):
+        return {name: in_order_of(value, before.get(name)) for name, value in made.items()}
+    return made
+
+
 def _as_patched(made: Any, old: Any) -> Any:
     """Objects on the way to a change come out with their keys sorted; what was not touched stays as it stood."""
     if made is old or not isinstance(made, Mapping):
         return made
     before = old if isinstance(old, Mapping) else {}
     return {name: _as_patched(made[name], before.get(name)) for name in sorted(made)}
-
-
-def printed(value: Any) -> str:
-    """A value as Go's `%+v` prints it: `map[spec:map[replicas:x]]`."""
-    match value:
-        case None:
-            return "<nil>"
-        case bool():
-            return "true" if value else "false"
-        case Mapping():
-            return f"map[{' '.join(f'{name}:{printed(value[name])}' for name in sorted(value))}]"
-        case list():
-            return f"[{' '.join(printed(item) for item in value)}]"
-    return str(value)
 
 
 def _converted(why: str) -> str:

@@ -21,8 +21,9 @@ _INTEGER = re.compile(r"[-+]?[0-9]+")
 
 
 def is_true(request: Request, name: str) -> bool:
-    """A switch: there and not `false` or `0`."""
-    return any(key == name and value not in ("false", "0", "False") for key, value in request.query)
+    """A switch: there, and not first of all `false` or `0`."""
+    said = next((value for key, value in request.query if key == name), "0")
+    return said.lower() not in ("false", "0")
 
 
 def integer(request: Request, name: str) -> int | None:
@@ -76,11 +77,13 @@ def _apply_errors(request: Request, is_apply: bool) -> list[FieldError]:
 
 
 def _manager_errors(manager: str) -> list[FieldError]:
-    if len(manager) > LONGEST_MANAGER:
+    if len(manager.encode()) > LONGEST_MANAGER:
         return [fields.too_long("fieldManager", LONGEST_MANAGER)]
-    if not manager.isprintable():
-        return [fields.invalid("fieldManager", manager, "should only contain printable characters")]
-    return []
+    hidden = [(at, sign) for at, sign in enumerate(manager) if not sign.isprintable()]
+    return [
+        fields.invalid("fieldManager", manager, f"invalid character U+{ord(sign):04X} (at position {at})")
+        for at, sign in hidden
+    ]
 
 
 def _dry_run_errors(given: list[str]) -> list[FieldError]:

@@ -1,5 +1,6 @@
 """Patches: pick the sort by its media type, apply it to the present object, and let the result in like any update."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec.structs import replace
@@ -8,7 +9,7 @@ from stead.api import bodies, managed, misfits, oldversions, options, refusals, 
 from stead.api.core import Call, Core, Written
 from stead.api.request import Request
 from stead.api.verbs import Place
-from stead.kinds import strictness, types
+from stead.kinds import decoding, strictness, types
 from stead.kinds.decoding import DecodingError
 from stead.kinds.kind import Kind
 from stead.machinery import meta
@@ -22,7 +23,7 @@ STRATEGIC = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"
 MEDIA = (JSON_PATCH, MERGE, STRATEGIC, APPLY)
 CUSTOM_MEDIA = (JSON_PATCH, MERGE, APPLY)
-UNKNOWN, QUOTE = "unknown field ", '"'
+OPERATION = "handlers.jsonPatchOp"
 
 
 def patch(core: Core, call: Call, place: Place, request: Request) -> Written:
@@ -32,37 +33,70 @@ def patch(core: Core, call: Call, place: Place, request: Request) -> Written:
     if media not in supported:
         raise bodies.refuse_media(supported)
     if media == APPLY:
-        return apply(core, call, place, (read_applied(request.body), options.is_true(request, "force")))
+        wanted = read_applied(request.body)
+        _tell_repeated(call, request.body)
+        return apply(core, call, place, (wanted, options.is_true(request, "force")))
     given = parsed(request.body, media)
+    told = strictness.of_patch(request.body, is_operations=media == JSON_PATCH) if call.validation != "Ignore" else []
 
-    return verbs.update(core, call, place, lambda old: patched(call, place, (media, given), old))
+    def change(old: Json) -> Json:
+        return patched(core, call, place, (media, given, told), old)
+
+    return verbs.update(core, call, place, change)
 
 
 def parsed(body: bytes, media: str) -> Any:
     """What a patch says; raises BadRequest where it is not the sort of JSON that its media type needs."""
     prefix = "" if media == STRATEGIC else "error decoding patch: "
-    wanted, go_type = (list, "[]interface {}") if media == JSON_PATCH else (dict, "map[string]interface {}")
+    wanted, go_type = (list, f"[]{OPERATION}") if media == JSON_PATCH else (dict, "map[string]interface {}")
     try:
         given = bodies.parse_json(body)
     except ValueError as wrong:
         raise BadRequest(f"{prefix}{wrong}") from None
+    if given is None and media == MERGE:
+        raise BadRequest("Invalid JSON Patch")
+    given = wanted() if given is None else given
     if not isinstance(given, wanted):
         raise BadRequest(f"{prefix}json: cannot unmarshal {bodies.word(given)} into Go value of type {go_type}")
+    if media == JSON_PATCH:
+        _check_operations(given, prefix)
     return given
 
 
-def patched(call: Call, place: Place, patch: tuple[str, Any], old: Json) -> Json:
-    """The object that a patch (its media type and what it says) makes of another; raises what a misfit is told."""
-    media, given = patch
+def _check_operations(given: Iterable[Any], prefix: str) -> None:
+    for operation in given:
+        if operation is not None and not isinstance(operation, dict):
+            told = f"json: cannot unmarshal {bodies.word(operation)} into Go value of type {OPERATION}"
+            raise BadRequest(f"{prefix}{told}")
+        for member in ("op", "from", "path"):
+            value = (operation or {}).get(member)
+            if value is not None and not isinstance(value, str):
+                place = f"Go struct field jsonPatchOp.{member} of type string"
+                raise BadRequest(f"{prefix}json: cannot unmarshal {bodies.word(value)} into {place}")
+
+
+def patched(core: Core, call: Call, place: Place, patch: tuple[str, Any, list[str]], old: Json) -> Json:
+    """The object that a patch makes of another; raises what a misfit is told.
+
+    `patch`: its media type, what it says, and what of that nobody reads.
+    """
+    media, given, unread = patch
     made = _plain(place, media, given, old)
+    why = "" if media == STRATEGIC else bodies.other_kind(core, place.kind, made)
     try:
-        whole = bodies.whole(place.kind, made)
-        told = bodies.strictly(place.kind, call, encode(made)) if call.validation != "Ignore" else ""
+        whole = old if why else bodies.whole(place.kind, made)
+        why = why or bodies.strictly(place.kind, call, encode(made), unread)
     except DecodingError as wrong:
-        told = str(wrong)
-    if told:
-        raise misfits.of_map(given, told) if media == STRATEGIC else misfits.of_text(made, old, told)
+        why = str(wrong)
+    if why:
+        raise misfits.of_map(given, why) if media == STRATEGIC else _misfit(place, made, old, why)
     return verbs.check_name(place.name, place.key.namespace, whole)
+
+
+def _misfit(place: Place, made: Any, old: Json, why: str) -> Invalid:
+    """Told with the whole object, in the order in which Go writes it."""
+    before = decoding.canonical(place.kind.type, old) if place.kind.type else old
+    return misfits.of_text(misfits.in_order_of(made, before), before, why)
 
 
 def _plain(place: Place, media: str, given: Any, old: Json) -> Json:
@@ -92,12 +126,35 @@ def _refusal(media: str, wrong: PatchError) -> ApiError:
 def read_applied(body: bytes) -> Json:
     """The configuration in an apply's body: YAML, of which JSON is a part."""
     try:
-        given = bodies.parse_json(body) if body.lstrip().startswith(b"{") else yamltext.parse(body)
+        given = _as_json(body) or yamltext.parse(body)
     except ValueError as wrong:
-        raise BadRequest(f"error decoding YAML: {wrong}") from None
+        raise BadRequest(f"error decoding YAML: error converting YAML to JSON: {wrong}") from None
+    if given is None:
+        return {}
     if not isinstance(given, dict):
-        raise BadRequest("error decoding YAML: an object is wanted")
+        told = f"json: cannot unmarshal {bodies.word(given)} into Go value of type map[string]interface {{}}"
+        raise BadRequest(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {told}")
     return given
+
+
+def _as_json(body: bytes) -> Any:
+    """What a body says as JSON, None where it is none: then it may be YAML, or at least is told about as YAML."""
+    if not body.lstrip().startswith(b"{"):
+        return None
+    try:
+        return bodies.parse_json(body)
+    except ValueError:
+        return None
+
+
+def _tell_repeated(call: Call, body: bytes) -> None:
+    """Keys given twice: refused by Strict, after all else has been found in order."""
+    is_known = _as_json(body) is not None and not strictness.of_patch(body, is_operations=False)
+    told = "" if is_known or call.validation == "Ignore" else yamltext.repeated(body)
+    if told and call.validation == "Strict":
+        raise BadRequest(f"error strict decoding YAML: {told}")
+    if told:
+        call.warn([told])
 
 
 def apply(core: Core, call: Call, place: Place, wanted: tuple[Json, bool]) -> Written:
@@ -105,10 +162,12 @@ def apply(core: Core, call: Call, place: Place, wanted: tuple[Json, bool]) -> Wr
     given, is_forced = oldversions.read(wanted[0], call), wanted[1]
     kind = place.kind
     check_applied(kind, given)
-    given = verbs.check_name(place.name, place.key.namespace, {**given, "metadata": given.get("metadata") or {}})
-    _refuse_unknown(kind, given)
+    given = {**given, "metadata": given.get("metadata") or {}}
+    is_new = core.store.get(place.key) is None
+    if is_new or meta.name(given):
+        given = verbs.check_name(place.name, place.key.namespace, given)
     call = replace(call, is_applied=True)
-    if core.store.get(place.key) is None and not place.subresource:
+    if is_new and not place.subresource:
         if meta.uid(given):
             why = f"uid mismatch: the provided object specified uid {meta.uid(given)}, and no existing object was found"
             raise refusals.conflict(kind, place.name, why)
@@ -119,15 +178,6 @@ def apply(core: Core, call: Call, place: Place, wanted: tuple[Json, bool]) -> Wr
         return managed.applied(call, kind, given, subresource=place.subresource, live=old, is_forced=is_forced)
 
     return verbs.update(core, call, place, change)
-
-
-def _refuse_unknown(kind: Kind, given: Json) -> None:
-    """Apply must know whose field is whose, so that an unknown one is refused however fields are validated."""
-    told = strictness.unknown_and_duplicate(kind.shape or kind.type, encode(given))
-    if told:
-        paths = [f".{text.removeprefix(UNKNOWN).strip(QUOTE)}: field not declared in schema" for text in told]
-        why = paths[0] if len(paths) == 1 else "errors:\n" + "\n".join(f"  {path}" for path in paths)
-        raise managed.not_typed(kind, given, why)
 
 
 def check_applied(kind: Kind, given: Json) -> None:

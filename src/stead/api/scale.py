@@ -82,8 +82,8 @@ def patch(core: Core, call: Call, place: Place, request: Request) -> Written:
         raise bodies.refuse_media(patching.MEDIA)
     if media == patching.APPLY:
         return _apply(core, call, place, request)
-    asked = (media, patching.parsed(request.body, media))
-    return _write(core, call, place, patching.patched(call, of_scale, asked, read(core, place)))
+    made = patching.patched(core, call, of_scale, (media, patching.parsed(request.body, media), []), read(core, place))
+    return _write(core, call, place, made)
 
 
 def _apply(core: Core, call: Call, place: Place, request: Request) -> Written:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from stead.api import admission, bodies, chance, definitions, managed, quota, refusals
 from stead.api.core import Call, Core, Written, key_in, not_written, written
 from stead.kinds.kind import Kind, Subresource
-from stead.machinery import meta
+from stead.machinery import errors, meta
 from stead.machinery.errors import AlreadyExists, BadRequest
 from stead.machinery.fields import FieldError, invalid
 from stead.machinery.keys import Key
@@ -207,7 +207,7 @@ def _current(place: Place, new: Json, old: Json) -> Json:
         raise refusals.modified(place.kind, place.name)
     if not place.kind.allows_unconditional_update:
         missing = invalid("metadata.resourceVersion", 0, "must be specified for an update")
-        refusals.invalid(place.kind, place.name, [missing])
+        raise errors.invalid(place.kind.plural, place.kind.group, place.name, [missing])  # the resource, for once
     return {**new, "metadata": {**new["metadata"], "resourceVersion": found}}
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -25,6 +26,27 @@ class Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoad
         if _weight(node, {}) > MOST_ALIASED:
             raise yaml.YAMLError("document contains excessive aliasing")
         return super().construct_document(node)
+
+
+def repeated_keys(text: bytes) -> Iterator[tuple[int, str]]:
+    """Keys that a mapping has already, with the line of their value, counted from 1."""
+    waiting: list[yaml.Node] = [node for node in [yaml.compose(text, Loader)] if node is not None]
+    seen: set[int] = set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen or isinstance(node, yaml.ScalarNode):
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            waiting += reversed(node.value)
+            continue
+        keys = [(key.value, value) for key, value in node.value if isinstance(key, yaml.ScalarNode)]
+        there: set[str] = set()
+        for key, value in keys:
+            if key in there:
+                yield value.start_mark.line + 1, key
+            there.add(key)
+        waiting += [value for _, value in reversed(keys)]
 
 
 def _weight(node: yaml.Node | None, known: dict[int, int]) -> int:

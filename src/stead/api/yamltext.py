@@ -6,6 +6,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from stead.machinery.goprint import quoted
 from stead.machinery.late import Late
 
 yaml: Any = Late("yaml")
@@ -35,3 +36,12 @@ def documents(text: str | bytes) -> Iterator[Any]:
         raise NotYaml(str(error.problem or error.context), *place) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise NotYaml(str(error)) from error
+
+
+def repeated(text: bytes) -> str:
+    """What Go says of keys given twice in a text that is YAML, "" where none is."""
+    try:
+        found = [f"  line {line}: key {quoted(key)} already set in map" for line, key in scalars.repeated_keys(text)]
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return ""
+    return "\n".join(["error converting YAML to JSON: yaml: unmarshal errors:", *found]) if found else ""

@@ -12,7 +12,20 @@ from stead.machinery import fields, quantity
 from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json, dig
 
-ORDER = ("min", "defaultRequest", "default", "max")  # none may be more than one that comes later
+ORDER = ("max", "min", "default", "defaultRequest")
+TYPES = ("Pod", "Container", "PersistentVolumeClaim")
+RESOURCES = ("cpu", "memory", "ephemeral-storage", "storage")
+# the first may not be more than the second; it is told of at the third
+WORDS = {"min": "min", "defaultRequest": "default request", "default": "default", "max": "max"}
+ODD = ("min", "defaultRequest")  # told of with the value of the second
+PAIRS = (
+    ("min", "max", "min"),
+    ("min", "defaultRequest", "defaultRequest"),
+    ("defaultRequest", "max", "defaultRequest"),
+    ("defaultRequest", "default", "defaultRequest"),
+    ("min", "default", "default"),
+    ("default", "max", "default"),
+)
 
 
 def default(obj: Json) -> Json:
@@ -38,7 +51,7 @@ def validate_create(obj: Json) -> Sequence[FieldError]:
     seen: set[str] = set()
     for index, item in enumerate(dig(obj, "spec", "limits", default=[])):
         path, sort = f"spec.limits[{index}]", item.get("type") or ""
-        errors += [fields.invalid(f"{path}.type", sort, fault) for fault in qualified_name_faults(sort)]
+        errors += [fields.invalid(f"{path}.type", sort, fault) for fault in _type_faults(sort)]
         if sort in seen:
             errors.append(fields.duplicate(f"{path}.type", sort))
         seen.add(sort)
@@ -50,31 +63,63 @@ def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
     return [*objectmeta.validate_update(new, old), *validate_create(new)]
 
 
+def _type_faults(sort: str) -> list[str]:
+    found = qualified_name_faults(sort)
+    is_known = bool(found) or "/" in sort or sort in TYPES
+    return found if is_known else ["must be a standard limit type or fully qualified"]
+
+
 def _item_errors(item: Json, path: str) -> Iterator[FieldError]:
+    for member in (*ORDER, "maxLimitRequestRatio"):
+        for name in sorted(item.get(member) or {}):
+            for fault in _name_faults(name):
+                yield fields.invalid(f"{path}.{member}[{name}]", name, fault)
     if item.get("type") == "Pod":
         for member in ("default", "defaultRequest"):
             if item.get(member):
                 yield fields.forbidden(f"{path}.{member}", "may not be specified when `type` is 'Pod'")
     if item.get("type") == "PersistentVolumeClaim" and not any(
-        "storage" in item.get(one, {}) for one in ("min", "max")
+        "storage" in (item.get(one) or {}) for one in ("min", "max")
     ):
         told = "either minimum or maximum storage value is required, but neither was provided"
         yield fields.required(f"{path}.limits", told)
-    names = sorted({name for member in ORDER for name in item.get(member) or {}})
+    names = sorted({name for member in (*ORDER, "maxLimitRequestRatio") for name in item.get(member) or {}})
     for name in names:
         yield from _order_errors(item, name, path)
+        yield from _ratio_errors(item, name, f"{path}.maxLimitRequestRatio[{name}]")
+
+
+def _name_faults(name: str) -> list[str]:
+    found = qualified_name_faults(name)
+    if found or "/" in name or name in RESOURCES or name.startswith("hugepages-"):
+        return found
+    return ["must be a standard resource type or fully qualified"]
 
 
 def _order_errors(item: Json, name: str, path: str) -> Iterator[FieldError]:
-    given = [(member, item[member][name]) for member in ORDER if name in (item.get(member) or {})]
-    for place, (member, amount) in enumerate(given):
-        for later, most in given[place + 1 :]:
-            if quantity.compare(amount, most) > 0:
-                told = f"{WORDS[member]} value {amount} is greater than {WORDS[later]} value {most}"
-                yield fields.invalid(f"{path}.{member}[{name}]", amount, told)
+    for less, more, told_at in PAIRS:
+        least, most = ((item.get(member) or {}).get(name) for member in (less, more))
+        if least is not None and most is not None and quantity.compare(least, most) > 0:
+            told = f"{WORDS[less]} value {least} is greater than {_second_word(less, more)} value {most}"
+            yield fields.invalid(f"{path}.{told_at}[{name}]", most if (less, more) == ODD else least, told)
 
 
-WORDS = {"min": "min", "defaultRequest": "default request", "default": "default", "max": "max"}
+def _second_word(less: str, more: str) -> str:
+    return "default limit" if (less, more) == ("defaultRequest", "default") else WORDS[more]
+
+
+def _ratio_errors(item: Json, name: str, path: str) -> Iterator[FieldError]:
+    ratio, least, most = ((item.get(member) or {}).get(name) for member in ("maxLimitRequestRatio", "min", "max"))
+    if ratio is None:
+        return
+    if quantity.compare(ratio, "1") < 0:
+        yield fields.invalid(path, ratio, f"ratio {ratio} is less than 1")
+    if least is not None and most is not None and quantity.value(least):
+        most_possible = quantity.value(most) / quantity.value(least)
+        if quantity.value(ratio) > most_possible:
+            told = f"ratio {ratio} is greater than max/min = {float(most_possible):f}"
+            yield fields.invalid(path, ratio, told)
+
 
 LIMIT_RANGE = Kind(
     id="LimitRange",
@@ -84,6 +129,7 @@ LIMIT_RANGE = Kind(
     short_names=("limits",),
     type="core.v1.LimitRange",
     default=default,
+    allows_create_on_update=True,
     validate_create=validate_create,
     validate_update=validate_update,
     columns=(NAME, Column("Created At", at("metadata", "creationTimestamp", default=None), type="date")),

@@ -9,7 +9,7 @@ from stead.kinds.columns import AGE, NAME, at
 from stead.kinds.defaulting import filled
 from stead.kinds.kind import Column, Kind, Subresource
 from stead.kinds.syntax import config_key_faults, subdomain_faults
-from stead.machinery import fields
+from stead.machinery import fields, gojson
 from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json, dig, without
 from stead.machinery.times import Now
@@ -79,7 +79,7 @@ def _config_map_errors(obj: Json) -> list[FieldError]:
     for key in sorted(binary):
         errors += [fields.invalid(f"binaryData[{key}]", key, fault) for fault in config_key_faults(key)]
     if sum(len(text.encode()) for text in data.values()) + _bytes_of(binary) > _LIMIT_BYTES:
-        errors.append(fields.too_long("", _LIMIT_BYTES))
+        errors.append(fields.too_long("[]", _LIMIT_BYTES))  # the whole object, as upstream names it
     return errors
 
 
@@ -109,7 +109,38 @@ def _secret_type_errors(obj: Json, data: Json) -> list[FieldError]:
         return [] if named else [fields.required("metadata.annotations[kubernetes.io/service-account.name]")]
     if type_ == "kubernetes.io/basic-auth" and not ("username" in data or "password" in data):
         return [fields.required("data[username]"), fields.required("data[password]")]
-    return [fields.required(f"data[{key}]") for key in _SECRET_KEYS.get(type_, ()) if key not in data]
+    missing = [fields.required(f"data[{key}]") for key in _SECRET_KEYS.get(type_, ()) if not _is_given(data, key)]
+    return missing or [error for key in _HOLDING_JSON.get(type_, ()) for error in _json_errors(data[key], key)]
+
+
+def _is_given(data: Json, key: str) -> bool:
+    """A private key must say something; of the others it is enough that they are there."""
+    return bool(data.get(key)) if key == "ssh-privatekey" else key in data
+
+
+def _json_errors(encoded: str, key: str) -> list[FieldError]:
+    """What holds an object in JSON must hold one; what it holds is nobody's business."""
+    text = base64.b64decode(encoded or "")
+    told = gojson.fault(text)
+    if not told and not text.strip().startswith((b"{", b"null")):
+        told = f"json: cannot unmarshal {gojson.word(text)} into Go value of type map[string]interface {{}}"
+    return [fields.invalid(f"data[{key}]", "<secret contents redacted>", told)] if told else []
+
+
+def secret_warnings(new: Json, old: Json | None) -> list[str]:
+    """A certificate and its key that no server could use."""
+    if new.get("type") != "kubernetes.io/tls":
+        return []
+    for key, word in (("tls.crt", "certificate"), ("tls.key", "key")):
+        if b"-----BEGIN " not in base64.b64decode((new.get("data") or {}).get(key, "")):
+            return [f"tls: failed to find any PEM data in {word} input"]
+    return []
+
+
+_HOLDING_JSON = {
+    "kubernetes.io/dockercfg": (".dockercfg",),
+    "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
+}
 
 
 def _bytes_of(data: Json) -> int:
@@ -148,6 +179,7 @@ SECRET = Kind(
     default=default_secret,
     validate_create=validate_secret,
     validate_update=validate_secret_update,
+    warnings=secret_warnings,
     columns=(NAME, Column("Type", at("type"), description="What its data means."), _count("data"), AGE),
     selectable_fields={"type": lambda obj: obj.get("type", "")},
 )

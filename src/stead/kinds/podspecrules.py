@@ -202,7 +202,7 @@ def _late_errors(spec: Json, surroundings: Surroundings, path: str) -> Errors:
         errors += one_of(f"{path}.preemptionPolicy", policy, ["PreemptLowerPriority", "Never"])
     if spec.get("overhead"):
         errors += validate_resources({"limits": spec["overhead"]}, surroundings.claims, f"{path}.overhead")
-    return [*errors, *_os_errors(spec.get("os"), f"{path}.os")]
+    return [*errors, *_os_errors(spec.get("os"), f"{path}.os"), *_linux_errors(spec, path)]
 
 
 def _host_alias_errors(aliases: list[Json], path: str) -> Errors:
@@ -220,3 +220,16 @@ def _os_errors(system: Json | None, path: str) -> Errors:
     if not system.get("name"):
         return [fields.required(f"{path}.name", "cannot be empty")]
     return known(path, system["name"], ["linux", "windows"])
+
+
+def _linux_errors(spec: Json, path: str) -> Errors:
+    """Who says Linux cannot ask for what Windows has."""
+    if (spec.get("os") or {}).get("name") != "linux":
+        return []
+    places = [(f"{path}.securityContext", spec.get("securityContext"))]
+    for list_ in ("initContainers", "containers", "ephemeralContainers"):
+        for index, container in enumerate(spec.get(list_) or []):
+            places.append((f"{path}.{list_}[{index}].securityContext", container.get("securityContext")))
+    told = "windows options cannot be set for a linux pod"
+    given = [at for at, context in places if (context or {}).get("windowsOptions") is not None]
+    return [fields.forbidden(f"{at}.windowsOptions", told) for at in given]

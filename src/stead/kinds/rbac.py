@@ -8,6 +8,8 @@ from stead.kinds.checks import unchanged
 from stead.kinds.columns import AGE, NAME, at
 from stead.kinds.defaulting import filled
 from stead.kinds.kind import Column, Kind
+from stead.kinds.labelselector import validate_selector
+from stead.kinds.shownstructs import as_struct
 from stead.kinds.syntax import path_segment_faults, subdomain_faults
 from stead.machinery import fields
 from stead.machinery.fields import FieldError
@@ -41,11 +43,21 @@ def _role_errors(is_namespaced: bool, obj: Json) -> Sequence[FieldError]:
     errors = list(objectmeta.validate_create(obj, path_segment_faults, is_namespaced=is_namespaced))
     for index, rule in enumerate(obj.get("rules") or ()):
         errors += _rule_errors(rule, f"rules[{index}]", is_namespaced)
-    return errors
+    aggregation = obj.get("aggregationRule")
+    return errors if aggregation is None else [*errors, *_aggregation_errors(aggregation)]
+
+
+def _aggregation_errors(aggregation: Json) -> Iterator[FieldError]:
+    path, selectors = "aggregationRule.clusterRoleSelectors", aggregation.get("clusterRoleSelectors") or []
+    if not selectors:
+        yield fields.required(path, "at least one clusterRoleSelector required if aggregationRule is non-nil")
+    for index, selector in enumerate(selectors):
+        yield from validate_selector(selector, f"{path}[{index}]")
 
 
 def _role_update_errors(is_namespaced: bool, new: Json, old: Json) -> Sequence[FieldError]:
-    return [*objectmeta.validate_update(new, old), *_role_errors(is_namespaced, new)]
+    errors = [*objectmeta.common(new, old), *_role_errors(is_namespaced, new)]
+    return [*errors, *objectmeta.changed(new, old)]
 
 
 def _rule_errors(rule: Json, path: str, is_namespaced: bool) -> Iterator[FieldError]:
@@ -71,7 +83,7 @@ def _binding_errors(is_namespaced: bool, obj: Json) -> Sequence[FieldError]:
     reference = obj.get("roleRef") or {}
     if reference.get("apiGroup") != GROUP:
         errors.append(fields.not_supported("roleRef.apiGroup", reference.get("apiGroup"), [GROUP]))
-    kinds = ["ClusterRole", "Role"] if is_namespaced else ["ClusterRole"]
+    kinds = ["Role", "ClusterRole"] if is_namespaced else ["ClusterRole"]
     if reference.get("kind") not in kinds:
         errors.append(fields.not_supported("roleRef.kind", reference.get("kind", ""), kinds))
     if not reference.get("name"):
@@ -84,9 +96,10 @@ def _binding_errors(is_namespaced: bool, obj: Json) -> Sequence[FieldError]:
 
 
 def _binding_update_errors(is_namespaced: bool, new: Json, old: Json) -> Sequence[FieldError]:
-    errors = [*objectmeta.validate_update(new, old), *_binding_errors(is_namespaced, new)]
+    errors = [*objectmeta.common(new, old), *_binding_errors(is_namespaced, new), *objectmeta.changed(new, old)]
     if unchanged("roleRef", new.get("roleRef"), old.get("roleRef")):
-        errors.append(fields.invalid("roleRef", new.get("roleRef"), "cannot change roleRef"))
+        shown = as_struct("rbac.v1.RoleRef", new.get("roleRef") or {})
+        errors.append(fields.invalid("roleRef", shown, "cannot change roleRef"))
     return errors
 
 
@@ -105,7 +118,7 @@ def _subject_errors(subject: Json, path: str, is_namespaced: bool) -> Iterator[F
         if group != GROUP:
             yield fields.not_supported(f"{path}.apiGroup", group, [GROUP])
     else:
-        yield fields.not_supported(f"{path}.kind", kind, ["Group", "ServiceAccount", "User"])
+        yield fields.not_supported(f"{path}.kind", kind, ["ServiceAccount", "User", "Group"])
 
 
 # --- how they are shown
@@ -148,6 +161,7 @@ def _role(name: str, *, is_namespaced: bool) -> Kind:
         group=GROUP,
         is_namespaced=is_namespaced,
         type=f"rbac.v1.{name}",
+        allows_create_on_update=True,
         validate_create=partial(_role_errors, is_namespaced),
         validate_update=partial(_role_update_errors, is_namespaced),
         columns=(NAME, CREATED),
@@ -163,6 +177,7 @@ def _binding(name: str, *, is_namespaced: bool) -> Kind:
         group=GROUP,
         is_namespaced=is_namespaced,
         type=f"rbac.v1.{name}",
+        allows_create_on_update=True,
         default=default_binding,
         validate_create=partial(_binding_errors, is_namespaced),
         validate_update=partial(_binding_update_errors, is_namespaced),

@@ -12,6 +12,22 @@ from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json, dig, without
 from stead.machinery.times import Now
 
+_WHOLE = (
+    "pods",
+    "resourcequotas",
+    "services",
+    "replicationcontrollers",
+    "secrets",
+    "configmaps",
+    "persistentvolumeclaims",
+    "services.nodeports",
+    "services.loadbalancers",
+)
+_COMPUTE = ("cpu", "memory", "ephemeral-storage")
+_OF_PODS = ("pods", *_COMPUTE, *(f"{part}.{name}" for part in ("requests", "limits") for name in _COMPUTE))
+_COUNTED = frozenset((*_OF_PODS, *_WHOLE, "requests.storage"))
+_STANDARD = frozenset((*_COUNTED, "storage"))
+_OPPOSITES = (("BestEffort", "NotBestEffort"), ("Terminating", "NotTerminating"))
 SCOPES = ("BestEffort", "CrossNamespacePodAffinity", "NotBestEffort", "NotTerminating", "PriorityClass", "Terminating")
 
 
@@ -29,10 +45,29 @@ def prepare_status(new: Json, old: Json) -> Json:
 
 def validate_create(obj: Json) -> Sequence[FieldError]:
     errors = [*objectmeta.validate_create(obj, subdomain_faults), *_amount_errors(obj, "spec")]
-    for index, scope in enumerate(dig(obj, "spec", "scopes", default=[])):
-        if scope not in SCOPES:
-            errors.append(fields.invalid(f"spec.scopes[{index}]", scope, "unsupported scope"))
-    return errors
+    return [*errors, *_scope_errors(obj.get("spec") or {})]
+
+
+def _scope_errors(spec: Json) -> list[FieldError]:
+    """Known scopes, such as count what is counted here, and none beside its opposite."""
+    scopes: list[str] = spec.get("scopes") or []
+    told: list[str] = []
+    for scope in scopes:
+        told += [] if scope in SCOPES else ["unsupported scope"]
+        wrong = [name for name in spec.get("hard") or {} if is_counted(name) and not _is_counted_within(scope, name)]
+        told += ["unsupported scope applied to resource"] * len(wrong)
+    told += ["conflicting scopes" for pair in _OPPOSITES if set(pair) <= set(scopes)]
+    return [fields.invalid("spec.scopes", scopes, text) for text in told]
+
+
+def is_counted(name: str) -> bool:
+    """Whether a quota may be about a resource of this bare name."""
+    return name in _COUNTED or name.startswith(("hugepages-", "requests.hugepages-"))
+
+
+def _is_counted_within(scope: str, name: str) -> bool:
+    """Scopes are of pods; one of those that ask for nothing has nothing but their number to count."""
+    return name == "pods" if scope == "BestEffort" else name in _OF_PODS or name.startswith("requests.hugepages-")
 
 
 def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
@@ -50,10 +85,21 @@ def _amount_errors(obj: Json, part: str) -> list[FieldError]:
     errors: list[FieldError] = []
     for name, amount in sorted((dig(obj, part, "hard", default={})).items()):
         path = f"{part}.hard[{name}]"
-        errors += [fields.invalid(path, name, fault) for fault in qualified_name_faults(name)]
+        errors += [fields.invalid(path, name, fault) for fault in _name_faults(name)]
         if quantity.compare(amount, "0") < 0:
             errors.append(fields.invalid(path, amount, NOT_NEGATIVE))
+        if name in _WHOLE and quantity.parse(amount).milli_value % 1000:
+            errors.append(fields.invalid(path, amount, "must be an integer"))
     return errors
+
+
+def _name_faults(name: str) -> list[str]:
+    found = qualified_name_faults(name)
+    if found or "/" in name or is_counted(name):
+        return found
+    is_standard = name in _STANDARD
+    unknown = [] if is_standard else ["must be a standard resource type or fully qualified"]
+    return [*unknown, "must be a standard resource for quota"]
 
 
 def _told(is_limit: bool) -> Callable[[Json, Now], str]:

@@ -1,11 +1,16 @@
 """Service: a name for pods. Headless (`clusterIP: None`) it is the name under which each replica is found."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from stead.kinds.columns import AGE, NAME, at, joined, labels_text
 from stead.kinds.defaulting import each, filled
 from stead.kinds.kind import Column, Kind, Subresource
 from stead.kinds.servicerules import validate_create, validate_status, validate_update
-from stead.machinery.objects import Json, dig
+from stead.machinery.objects import Json, dig, without
 from stead.machinery.times import Now
+
+_WITH_NODE_PORTS = ("NodePort", "LoadBalancer")
 
 
 def default(obj: Json) -> Json:
@@ -16,7 +21,7 @@ def default(obj: Json) -> Json:
         spec = {**spec, "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": timeout}}}
     if spec["type"] != "ExternalName":
         spec = filled(spec, internalTrafficPolicy="Cluster")
-    if spec["type"] in ("NodePort", "LoadBalancer") or (spec["type"] == "ClusterIP" and spec.get("externalIPs")):
+    if spec["type"] in _WITH_NODE_PORTS or (spec["type"] == "ClusterIP" and spec.get("externalIPs")):
         spec = filled(spec, externalTrafficPolicy="Cluster")
     if spec["type"] == "LoadBalancer":
         spec = filled(spec, allocateLoadBalancerNodePorts=True)
@@ -43,7 +48,39 @@ def _with_both(spec: Json) -> Json:
 
 def prepare_update(new: Json, old: Json) -> Json:
     """Addresses once given are kept by an update that does not speak of them."""
-    return {**new, "spec": _with_addresses(new["spec"], old["spec"]), "status": old.get("status") or {}}
+    spec = _without_outgrown(_with_addresses(new["spec"], old["spec"]), old["spec"])
+    return {**new, "spec": spec, "status": old.get("status") or {}}
+
+
+# member -> whether a service of such a spec has a use for it
+_USES: Mapping[str, Callable[[Json], bool]] = {
+    "clusterIP": lambda spec: spec["type"] != "ExternalName",
+    "clusterIPs": lambda spec: spec["type"] != "ExternalName",
+    "ipFamilies": lambda spec: spec["type"] != "ExternalName",
+    "ipFamilyPolicy": lambda spec: spec["type"] != "ExternalName",
+    "healthCheckNodePort": lambda spec: spec["type"] == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local",
+    "allocateLoadBalancerNodePorts": lambda spec: spec["type"] == "LoadBalancer",
+    "loadBalancerClass": lambda spec: spec["type"] == "LoadBalancer",
+    "externalTrafficPolicy": lambda spec: spec["type"] in _WITH_NODE_PORTS or bool(spec.get("externalIPs")),
+}
+
+
+def _without_outgrown(spec: Json, before: Json) -> Json:
+    """What another type has no use for goes with the old type, unless somebody asked for it anew."""
+    gone = [
+        member
+        for member, is_used in _USES.items()
+        if spec.get(member) == before.get(member) and is_used(before) and not is_used(spec)
+    ]
+    spec = {member: value for member, value in spec.items() if member not in gone}
+    had_ports = before["type"] in _WITH_NODE_PORTS and spec["type"] not in _WITH_NODE_PORTS
+    if had_ports and _node_ports(spec) == _node_ports(before):
+        spec = each(spec, "ports", lambda port: without(port, "nodePort"))
+    return spec
+
+
+def _node_ports(spec: Json) -> list[Any]:
+    return [port.get("nodePort") for port in spec.get("ports") or []]
 
 
 def _with_addresses(spec: Json, before: Json) -> Json:

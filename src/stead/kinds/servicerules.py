@@ -214,6 +214,14 @@ def _balancer_errors(spec: Json, type_: str) -> Errors:
     return errors
 
 
+def _health_port_errors(number: int, is_needed: bool) -> Errors:
+    path = "spec.healthCheckNodePort"
+    if is_needed:
+        return faults(path, number, port_faults(number)) if number else [fields.required(path)]
+    told = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
+    return [fields.invalid(path, number, told)] if number else []
+
+
 def _traffic_errors(spec: Json, type_: str) -> Errors:
     external, internal = spec.get("externalTrafficPolicy") or "", spec.get("internalTrafficPolicy")
     is_reachable = type_ in ("LoadBalancer", "NodePort") or (type_ == "ClusterIP" and bool(spec.get("externalIPs")))
@@ -223,6 +231,7 @@ def _traffic_errors(spec: Json, type_: str) -> Errors:
     elif external:
         told = "may only be set for externally-accessible services"
         errors.append(fields.invalid("spec.externalTrafficPolicy", external, told))
+    errors += _health_port_errors(spec.get("healthCheckNodePort") or 0, type_ == "LoadBalancer" and external == "Local")
     if internal is None:
         errors += needed("spec.internalTrafficPolicy", type_ == "ExternalName")
     else:

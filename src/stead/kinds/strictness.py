@@ -29,6 +29,43 @@ def unknown_and_duplicate(place: str | Shape, data: bytes) -> list[str]:
         return []
 
 
+def of_patch(data: bytes, *, is_operations: bool) -> list[str]:
+    """The same of a patch, of which only what a JSON patch's operations may say is known beforehand."""
+    try:
+        pairs = json.loads(data, object_pairs_hook=tuple)
+        found = list(dict.fromkeys(_of_operations(pairs) if is_operations else _repeated(pairs, "")))
+    except (ValueError, RecursionError):
+        return []
+    return [f"json patch {text}" for text in found][:_TOLD_AT_MOST] if is_operations else found[:_TOLD_AT_MOST]
+
+
+_OPERATION = ("op", "from", "path", "value")
+
+
+def _of_operations(operations: Any) -> Iterator[str]:
+    for index, operation in enumerate(operations if isinstance(operations, list) else ()):
+        pairs = operation if isinstance(operation, tuple) else ()
+        known = tuple((key, item) for key, item in pairs if key in _OPERATION)
+        for key, _ in pairs:
+            if key not in _OPERATION:
+                yield f"unknown field {shown(f'[{index}].{key}')}"
+        yield from _repeated(known, f"[{index}]")
+
+
+def _repeated(value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, tuple):
+        seen: set[str] = set()
+        for key, item in value:
+            place = f"{path}.{key}" if path else key
+            if key in seen:
+                yield f"duplicate field {shown(place)}"
+            seen.add(key)
+            yield from _repeated(item, place)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _repeated(item, f"{path}[{index}]")
+
+
 def refusal(told: list[str]) -> str:
     """All that is told, as Strict refuses it."""
     return f"strict decoding error: {', '.join(told)}"

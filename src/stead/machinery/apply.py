@@ -80,7 +80,7 @@ def apply(
     said = difference(without(said_by(applied, shape), reset), NOBODYS)
 
     merged = merge(base, applied, shape)
-    owned = [said, *(entry.fields for entry in others)]
+    owned = [union(said, NOBODYS), *(entry.fields for entry in others)]  # a name goes with nobody's labels
     new = _pruned(merged, last.fields, owned, shape)
     differences = differences_between(base, new, shape, reset)
     if not force:

@@ -4,7 +4,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from stead.machinery.objects import Json, encode
+from stead.machinery.goprint import json_text, quoted
+from stead.machinery.objects import Json
 
 REQUIRED = "FieldValueRequired"
 INVALID = "FieldValueInvalid"
@@ -62,8 +63,8 @@ def too_long(field: str, limit_bytes: int) -> FieldError:
 
 
 def shown(value: Any) -> str:
-    """A value as a message quotes it: JSON, `null` for nothing."""
-    return encode(value).decode()
+    """A value as a message quotes it: a text in quotes, else JSON, `null` for nothing."""
+    return quoted(value) if isinstance(value, str) else json_text(value)
 
 
 def _with_detail(text: str, detail: str) -> str:

@@ -7,6 +7,7 @@ What merges how is told by the `Shape` of each field. Directives in the patch (`
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from stead.machinery.goprint import printed
 from stead.machinery.jsonpatch import PatchError
 from stead.machinery.objects import Json
 from stead.machinery.shapes import ANYTHING, Shape
@@ -161,7 +162,7 @@ def _check_order(wanted: list[Any], order: list[Any], key: str) -> None:
     places = [names.get(_name(item, key)) for item in wanted if not isinstance(item, Mapping) or _DIRECTIVE not in item]
     if any(place is None for place in places) or places != sorted(place for place in places if place is not None):
         raise PatchError(
-            f"The order in patch list:\n{_as_go(wanted)}\n doesn't match $setElementOrder list:\n{_as_go(order)}\n"
+            f"The order in patch list:\n{printed(wanted)}\n doesn't match $setElementOrder list:\n{printed(order)}\n"
         )
 
 
@@ -197,7 +198,7 @@ def _key_of(item: Any, key: str) -> Any:
     if not isinstance(item, Mapping):
         raise PatchError(f"expected a map, but received a {_go_sort(item)}")
     if key not in item:
-        raise PatchError(f"map: {_as_go(item)} does not contain declared merge key: {key}")
+        raise PatchError(f"map: {printed(item)} does not contain declared merge key: {key}")
     return item[key]
 
 
@@ -205,7 +206,7 @@ def _hashable(value: Any) -> Any:
     """Merge keys are texts and numbers; whatever else comes is told apart by how it prints."""
     if isinstance(value, str):
         return value
-    return (type(value).__name__, value) if isinstance(value, bool | int | float) else _as_go(value)
+    return (type(value).__name__, value) if isinstance(value, bool | int | float) else printed(value)
 
 
 def _without_repeats(items: Iterable[Any]) -> list[Any]:
@@ -218,7 +219,7 @@ def _holds_maps(items: Sequence[Any]) -> bool:
     if "slice" in sorts:
         raise PatchError("lists of lists are not supported")
     if len(sorts) > 1 and "map" in sorts:
-        raise PatchError(f"list element types are not identical: {_as_go(list(items))}")
+        raise PatchError(f"list element types are not identical: {printed(list(items))}")
     return "map" in sorts
 
 
@@ -239,21 +240,8 @@ def _plain(value: Any) -> Any:
 
 
 def _unknown_directive(patch: Json) -> PatchError:
-    return PatchError(f"unknown patch type: {patch[_DIRECTIVE]} in map: {_as_go(patch)}")
+    return PatchError(f"unknown patch type: {patch[_DIRECTIVE]} in map: {printed(patch)}")
 
 
 def _go_sort(value: Any) -> str:
     return "map" if isinstance(value, Mapping) else "slice" if isinstance(value, list) else type(value).__name__
-
-
-def _as_go(value: Any) -> str:
-    """A value as Go prints it in a message."""
-    if isinstance(value, Mapping):
-        return f"map[{' '.join(f'{key}:{_as_go(item)}' for key, item in sorted(value.items()))}]"
-    if isinstance(value, list):
-        return f"[{' '.join(map(_as_go, value))}]"
-    return (
-        {True: "true", False: "false", None: "<nil>"}.get(value, str(value))
-        if value in (True, False, None)
-        else str(value)
-    )

@@ -8,6 +8,7 @@ from typing import Any
 
 from stead.machinery.errors import BadRequest
 from stead.machinery.fieldsets import step_text
+from stead.machinery.goprint import printed, quoted
 from stead.machinery.objects import Json, dig
 from stead.machinery.owned import items_of
 from stead.machinery.shapes import ANYTHING, Shape
@@ -36,7 +37,7 @@ def problems(value: Any, shape: Shape, path: str = "") -> Iterator[str]:
 
 def _in_map(value: Any, shape: Shape, path: str) -> Iterator[str]:
     if not isinstance(value, Mapping):
-        yield f"{path}: expected map, got &{{{value}}}"
+        yield f"{path}: expected map, got &{{{printed(value)}}}"
         return
     for name, item in value.items():
         if shape.sort == "map" or name in shape.fields:
@@ -47,7 +48,7 @@ def _in_map(value: Any, shape: Shape, path: str) -> Iterator[str]:
 
 def _in_list(value: Any, shape: Shape, path: str) -> Iterator[str]:
     if not isinstance(value, list):
-        yield f"{path}: expected list, got &{{{value}}}"
+        yield f"{path}: expected list, got &{{{printed(value)}}}"
         return
     element = shape.element or ANYTHING
     items = items_of(value, shape)
@@ -69,13 +70,22 @@ def _in_list(value: Any, shape: Shape, path: str) -> Iterator[str]:
 
 def _in_scalar(value: Any, shape: Shape, path: str) -> Iterator[str]:
     if shape.type == "string" and not isinstance(value, str):
-        shown = str(value).lower() if isinstance(value, bool) else value
-        yield f"{path}: expected string, got &value.valueUnstructured{{Value:{shown}}}"
+        yield f"{path}: expected string, got &value.valueUnstructured{{Value:{_in_go(value)}}}"
     if shape.type == "bool" and not isinstance(value, bool):
-        yield f"{path}: expected boolean, got &{{{value}}}"
+        yield f"{path}: expected boolean, got &{{{printed(value)}}}"
     if shape.type in _NUMBERS and (isinstance(value, bool) or not isinstance(value, int | float)):
         sort = _GO_SORTS.get(type(value), "map[string]interface {}")
         yield f"{path}: expected numeric (int or float), got {sort}"
+
+
+def _in_go(value: Any) -> str:
+    """A value as `%#v` prints it."""
+    if isinstance(value, Mapping):
+        members = ", ".join(f"{quoted(name)}:{_in_go(value[name])}" for name in sorted(value))
+        return f"map[string]interface {{}}{{{members}}}"
+    if isinstance(value, list):
+        return f"[]interface {{}}{{{', '.join(map(_in_go, value))}}}"
+    return quoted(value) if isinstance(value, str) else printed(value)
 
 
 _CHECKS: Mapping[str, Callable[[Any, Shape, str], Iterator[str]]] = {

@@ -177,3 +177,9 @@ def fault(data: bytes) -> str:
     except RecursionError:
         return "exceeded max depth"
     return ""
+
+
+def word(data: bytes) -> str:
+    """What Go calls the sort of value that a JSON text holds."""
+    first = data.strip()[:1].decode("latin-1")
+    return {"{": "object", "[": "array", '"': "string", "t": "bool", "f": "bool", "n": "null"}.get(first, "number")

@@ -1,0 +1,374 @@
+"""Request by request: what a real 1.36 server answers, as one line of truth each."""
+
+from base64 import b64encode
+from typing import Any
+
+import pytest
+from asking import CONFIG_MAPS, MERGE, SETS, Client, config_map, obj, stateful_set
+
+CORE = "/api/v1/namespaces/default"
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+OPERATIONS = {"content-type": "application/json-patch+json"}
+STRATEGIC = {"content-type": "application/strategic-merge-patch+json"}
+APPLY = {"content-type": "application/apply-patch+yaml"}
+SET = f"{SETS}/web"
+REFUSED = "the server rejected our request due to an error in our request"
+TYPED = "failed to create typed patch object (default/web; apps/v1, Kind=StatefulSet): "
+MISFIT = ' "" is invalid: patch: Invalid value: '
+
+
+def told(answer: Any) -> str:
+    """The code and the message; of a quoted object only that it is quoted."""
+    text = "" if answer.code < 400 else answer.message
+    if text.startswith(MISFIT + '"{'):
+        text = f"{MISFIT}...{text.rpartition('}')[2][1:]}"
+    return f"{answer.code} {text}".strip()
+
+
+@pytest.mark.parametrize(
+    ("media", "patch", "query", "answer"),
+    [
+        (OPERATIONS, {}, "", "400 error decoding patch: json: cannot unmarshal object into Go value of type []{op}"),
+        (OPERATIONS, ["x"], "", "400 error decoding patch: json: cannot unmarshal string into Go value of type {op}"),
+        (
+            OPERATIONS,
+            [{"op": 5}],
+            "",
+            "400 error decoding patch: json: cannot unmarshal number into Go struct field "
+            "jsonPatchOp.op of type string",
+        ),
+        (OPERATIONS, b"null", "", "200"),
+        (OPERATIONS, [{"op": "frob", "path": "/a"}], "", f"422 {REFUSED}"),
+        (OPERATIONS, [{"op": "replace", "path": "/kind", "value": "X"}], "", f'422 {MISFIT}...: no kind "X" is {{no}}'),
+        (
+            OPERATIONS,
+            b'[{"op":"add","path":"/metadata/labels","value":{},"foo":1,"path":"/metadata/labels"}]',
+            "?fieldValidation=Strict",
+            f'422 {MISFIT}...: strict decoding error: json patch unknown field "[0].foo", '
+            'json patch duplicate field "[0].path"',
+        ),
+        (MERGE, b"null", "", "400 Invalid JSON Patch"),
+        (
+            MERGE,
+            {"apiVersion": "v1"},
+            "",
+            f'422 {MISFIT}...: no kind "StatefulSet" is registered for version "v1" {{in}}',
+        ),
+        (
+            MERGE,
+            b'{"spec":{"replicas":1,"replicas":2}}',
+            "?fieldValidation=Strict",
+            f'422 {MISFIT}...: strict decoding error: duplicate field "spec.replicas"',
+        ),
+        (STRATEGIC, b"null", "", "200"),
+        (
+            STRATEGIC,
+            b'{"spec":{"replicas":1,"replicas":2}}',
+            "?fieldValidation=Strict",
+            f'422 {MISFIT}"map[spec:map[replicas:2]]": strict decoding error: duplicate field "spec.replicas"',
+        ),
+        (
+            STRATEGIC,
+            {"spec": {"replicas": "x"}},
+            "",
+            f'422 {MISFIT}"map[spec:map[replicas:x]]": unrecognized type: int32',
+        ),
+        (
+            MERGE,
+            {},
+            "?fieldManager=a%07",
+            '422 PatchOptions.meta.k8s.io "" is invalid: fieldManager: Invalid value: "a\\a": '
+            "invalid character U+0007 (at position 1)",
+        ),
+    ],
+)
+def test_patches(client: Client, media: Any, patch: Any, query: str, answer: str) -> None:
+    client.ask("POST", SETS, stateful_set("web"))
+    answer = answer.replace("{op}", "handlers.jsonPatchOp").replace(
+        "{in}", 'in scheme "pkg/api/legacyscheme/scheme.go:30"'
+    )
+    answer = answer.replace("{no}", 'registered for version "apps/v1" in scheme "pkg/api/legacyscheme/scheme.go:30"')
+    assert told(client.ask("PATCH", SET + query, patch, media)) == answer
+
+
+def test_repeated_fields_of_a_patch_are_warned_of(client: Client) -> None:
+    client.ask("POST", SETS, stateful_set("web"))
+    got = client.ask("PATCH", SET, b'{"spec":{"replicas":1,"replicas":2,"x":1}}', MERGE)
+    assert got.warnings == ('duplicate field "spec.replicas"', 'unknown field "spec.x"')
+
+
+def test_a_misfit_is_told_in_the_order_of_go(client: Client) -> None:
+    client.ask("POST", SETS, stateful_set("web"))
+    got = client.ask("PATCH", SET, [{"op": "replace", "path": "/spec/replicas", "value": "x"}], OPERATIONS)
+    text = got.message.replace("\\", "")
+    places = [text.index(f'"{name}":') for name in ("uid", "resourceVersion", "generation", "managedFields", "spec")]
+    assert places == sorted(places)
+    assert text.index('"terminationMessagePolicy":') < text.index('"imagePullPolicy":"IfNot')
+
+
+@pytest.mark.parametrize(
+    ("change", "answer"),
+    [
+        ({"replicas": "x"}, f"400 {TYPED}.spec.replicas: expected numeric (int or float), got string"),
+        (
+            {"serviceName": {"a": [1]}},
+            "expected string, got &value.valueUnstructured{Value:map[string]interface {}{{a}}}",
+        ),
+        ({"nope": 1}, f"400 {TYPED}.spec.nope: field not declared in schema"),
+        (
+            {"template": {"spec": {"containers": [{"name": "c", "nope": 1}]}}},
+            f'400 {TYPED}.spec.template.spec.containers[name="c"].nope: field not declared in schema',
+        ),
+        (
+            {"template": {"spec": {"containers": {"a": 1}}}},
+            f"400 {TYPED}.spec.template.spec.containers: expected list, got &{{map[a:1]}}",
+        ),
+        (
+            {"template": {"spec": {"containers": [{"name": "c"}, {"name": "c"}]}}},
+            f'400 {TYPED}.spec.template.spec.containers: duplicate entries for key [name="c"]',
+        ),
+    ],
+)
+def test_applying_what_does_not_fit(client: Client, change: Any, answer: str) -> None:
+    given = stateful_set("web")
+    given["spec"].update(change)
+    answer = answer.replace("{a}", '"a":[]interface {}{1}')
+    assert told(client.ask("PATCH", f"{SET}?fieldManager=m", given, APPLY)).endswith(answer)
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        (b"", "400 invalid object type: /, Kind="),
+        (b"null", "400 invalid object type: /, Kind="),
+        (b"apiVersion: v1\nkind: Secret\n", "400 invalid object type: /v1, Kind=Secret"),
+        (
+            b"[]",
+            "400 error decoding YAML: error unmarshaling JSON: while decoding JSON: "
+            "json: cannot unmarshal array into Go "
+            "value of type map[string]interface {}",
+        ),
+        (
+            b"a: b: c",
+            "400 error decoding YAML: error converting YAML to JSON: "
+            "yaml: line 1: mapping values are not allowed in this "
+            "context",
+        ),
+        (
+            b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"nope":1}',
+            "400 failed to create typed patch object (default/a; /v1, Kind=ConfigMap): "
+            ".nope: field not declared in schema",
+        ),
+        (
+            b'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  x: "1"\n  x: "2"\n',
+            "400 error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n"
+            '  line 6: key "x" already set in map',
+        ),
+        (b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}', "201"),
+        (
+            b'{"apiVersion":"v1","kind":"ConfigMap"}',
+            "400 the name of the object (a based on URL) was undeterminable: name must be provided",
+        ),
+    ],
+)
+def test_bodies_of_an_apply(client: Client, body: bytes, answer: str) -> None:
+    assert told(client.ask("PATCH", f"{CONFIG_MAPS}/a?fieldManager=m&fieldValidation=Strict", body, APPLY)) == answer
+
+
+@pytest.mark.parametrize("part", ["labels", "annotations", "finalizers"])
+def test_all_labels_may_be_applied_away(client: Client, part: str) -> None:
+    """A name is nobody's, and does not go with the last label that its applier has dropped."""
+    given = config_map("a", k="v")
+    dressed = {**given, "metadata": {**given["metadata"], part: ["a.b/c"] if part == "finalizers" else {"a": "b"}}}
+    url = f"{CONFIG_MAPS}/a?fieldManager=m"
+    assert client.ask("PATCH", url, dressed, APPLY).code == 201
+    got = client.ask("PATCH", url, given, APPLY)
+    assert (got.code, got.body["metadata"].get(part), got.body["metadata"]["name"]) == (200, None, "a")
+
+
+def test_who_applies_to_what_is_there_need_not_name_it(client: Client) -> None:
+    client.ask("POST", CONFIG_MAPS, config_map("a", k="v"))
+    bare = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"x": "1"}}
+    got = client.ask("PATCH", f"{CONFIG_MAPS}/a?fieldManager=m", bare, APPLY)
+    assert (got.code, got.body["data"]) == (200, {"k": "v", "x": "1"})
+
+
+def text64(text: str) -> str:
+    return b64encode(text.encode()).decode()
+
+
+LIMITED = {"type": "Container", "min": {"cpu": "2"}, "max": {"cpu": "1"}, "default": {"cpu": "3"}}
+BINDING = {"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}}
+
+
+@pytest.mark.parametrize(
+    ("place", "given", "wrong"),
+    [
+        ("configmaps", {"data": {"a": "x" * 1048577}}, ["[]: Too long: may not be more than 1048576 bytes"]),
+        (
+            "secrets",
+            {"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": text64("x")}},
+            [
+                'data[.dockerconfigjson]: Invalid value: "<secret contents redacted>": '
+                "invalid character 'x' looking for beginning of value"
+            ],
+        ),
+        (
+            "secrets",
+            {"type": "kubernetes.io/dockercfg", "data": {".dockercfg": text64("[]")}},
+            [
+                'data[.dockercfg]: Invalid value: "<secret contents redacted>": json: cannot unmarshal array into Go '
+                "value of type map[string]interface {}"
+            ],
+        ),
+        (
+            "secrets",
+            {"type": "kubernetes.io/ssh-auth", "data": {"ssh-privatekey": ""}},
+            ["data[ssh-privatekey]: Required value"],
+        ),
+        (
+            "limitranges",
+            {"spec": {"limits": [{**LIMITED, "defaultRequest": {"cpu": "1500m"}}]}},
+            [
+                'spec.limits[0].min[cpu]: Invalid value: "2": min value 2 is greater than max value 1',
+                'spec.limits[0].defaultRequest[cpu]: Invalid value: "1500m": '
+                "min value 2 is greater than default request value 1500m",
+                'spec.limits[0].defaultRequest[cpu]: Invalid value: "1500m": '
+                "default request value 1500m is greater than max value 1",
+                'spec.limits[0].default[cpu]: Invalid value: "3": default value 3 is greater than max value 1',
+            ],
+        ),
+        (
+            "limitranges",
+            {"spec": {"limits": [{"type": "X", "min": {"foo": "1"}, "maxLimitRequestRatio": {"cpu": "500m"}}]}},
+            [
+                'spec.limits[0].type: Invalid value: "X": must be a standard limit type or fully qualified',
+                'spec.limits[0].min[foo]: Invalid value: "foo": must be a standard resource type or fully qualified',
+                'spec.limits[0].maxLimitRequestRatio[cpu]: Invalid value: "500m": ratio 500m is less than 1',
+            ],
+        ),
+        (
+            "resourcequotas",
+            {"spec": {"hard": {"foo": "1", "pods": "1500m", "storage": "1", "requests.storage": "1Gi"}}},
+            [
+                'spec.hard[foo]: Invalid value: "foo": must be a standard resource type or fully qualified',
+                'spec.hard[foo]: Invalid value: "foo": must be a standard resource for quota',
+                'spec.hard[pods]: Invalid value: "1500m": must be an integer',
+                'spec.hard[storage]: Invalid value: "storage": must be a standard resource for quota',
+            ],
+        ),
+        (
+            "resourcequotas",
+            {"spec": {"hard": {"services": "1"}, "scopes": ["BestEffort", "NotBestEffort", "X"]}},
+            [
+                f'spec.scopes: Invalid value: ["BestEffort","NotBestEffort","X"]: {why}'
+                for why in (
+                    "unsupported scope applied to resource",
+                    "unsupported scope applied to resource",
+                    "unsupported scope",
+                    "unsupported scope applied to resource",
+                    "conflicting scopes",
+                )
+            ],
+        ),
+        (
+            "rolebindings",
+            {"roleRef": {"apiGroup": "x", "kind": "y"}, "subjects": [{"kind": "z", "name": "n"}]},
+            [
+                'roleRef.apiGroup: Unsupported value: "x": supported values: "rbac.authorization.k8s.io"',
+                'roleRef.kind: Unsupported value: "y": supported values: "Role", "ClusterRole"',
+                "roleRef.name: Required value",
+                'subjects[0].kind: Unsupported value: "z": supported values: "ServiceAccount", "User", "Group"',
+            ],
+        ),
+        (
+            "services",
+            {"spec": {"ports": [{"port": 80}], "healthCheckNodePort": 30000}},
+            [
+                "spec.healthCheckNodePort: Invalid value: 30000: may only be set when `type` is 'LoadBalancer' and "
+                "`externalTrafficPolicy` is 'Local'"
+            ],
+        ),
+        (
+            "pods",
+            {
+                "spec": {
+                    "os": {"name": "linux"},
+                    "containers": [{"name": "c", "image": "i", "securityContext": {"windowsOptions": {}}}],
+                }
+            },
+            [
+                "spec.containers[0].securityContext.windowsOptions: "
+                "Forbidden: windows options cannot be set for a linux pod"
+            ],
+        ),
+    ],
+)
+def test_what_may_not_be_created(client: Client, place: str, given: Any, wrong: list[str]) -> None:
+    base = f"{RBAC}/namespaces/default" if place == "rolebindings" else CORE
+    version = "rbac.authorization.k8s.io/v1" if place == "rolebindings" else "v1"
+    kind = client.api.core.registry.by_word(place)
+    assert kind is not None
+    got = client.ask("POST", f"{base}/{place}", obj(version, kind.name, "x", **given))
+    assert [f"{cause['field']}: {cause['message']}" for cause in got.body["details"]["causes"]] == wrong
+
+
+def test_a_certificate_that_is_none_is_warned_of(client: Client) -> None:
+    secret = obj("v1", "Secret", "s", type="kubernetes.io/tls", data={"tls.crt": "", "tls.key": ""})
+    got = client.ask("POST", f"{CORE}/secrets", secret)
+    assert got.warnings == ("tls: failed to find any PEM data in certificate input",)
+
+
+def test_a_role_once_bound_stays(client: Client) -> None:
+    bindings = f"{RBAC}/namespaces/default/rolebindings"
+    binding = obj("rbac.authorization.k8s.io/v1", "RoleBinding", "b", **BINDING)
+    assert client.ask("PUT", f"{bindings}/b", binding).code == 201  # a PUT may create
+    got = client.ask("PATCH", f"{bindings}/b", {"roleRef": {"name": "edit"}}, MERGE)
+    shown = '{"APIGroup":"rbac.authorization.k8s.io","Kind":"ClusterRole","Name":"edit"}'
+    assert got.body["details"]["causes"][0]["message"] == f"Invalid value: {shown}: cannot change roleRef"
+
+
+@pytest.mark.parametrize(
+    ("then", "gone", "kept"),
+    [
+        ({"type": "ClusterIP"}, ["nodePort", "externalTrafficPolicy"], ["clusterIP"]),
+        ({"type": "ExternalName", "externalName": "a.b"}, ["clusterIP", "clusterIPs", "ipFamilies", "nodePort"], []),
+        ({"type": "LoadBalancer", "externalTrafficPolicy": "Local"}, [], ["healthCheckNodePort", "nodePort"]),
+    ],
+)
+def test_what_another_type_has_no_use_for_goes(client: Client, then: Any, gone: list[str], kept: list[str]) -> None:
+    client.ask(
+        "POST", f"{CORE}/services", obj("v1", "Service", "s", spec={"type": "NodePort", "ports": [{"port": 80}]})
+    )
+    got = client.ask("PATCH", f"{CORE}/services/s", {"spec": then}, MERGE)
+    assert got.code == 200
+    there = {**got.body["spec"], **got.body["spec"]["ports"][0]}
+    assert [name for name in gone if name in there] == []
+    assert [name for name in kept if name in there] == kept
+    back = client.ask("PATCH", f"{CORE}/services/s", {"spec": {"type": "ClusterIP"}}, MERGE)
+    assert "healthCheckNodePort" not in back.body["spec"]
+
+
+def test_a_lease_is_updated_from_its_newest_state(client: Client) -> None:
+    leases = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
+    lease = obj("coordination.k8s.io/v1", "Lease", "l", spec={})
+    client.ask("POST", leases, lease)
+    assert told(client.ask("PUT", f"{leases}/l", lease)) == (
+        '422 leases.coordination.k8s.io "l" is invalid: metadata.resourceVersion: '
+        "Invalid value: 0: must be specified for "
+        "an update"
+    )
+
+
+def test_any_revision_has_no_pages(client: Client) -> None:
+    for name in "abc":
+        client.ask("POST", CONFIG_MAPS, config_map(name))
+    assert len(client.get(f"{CONFIG_MAPS}?limit=2").body["items"]) == 2
+    whole = client.get(f"{CONFIG_MAPS}?limit=2&resourceVersion=0").body
+    assert (len(whole["items"]), whole["metadata"].get("continue")) == (3, None)
+
+
+def test_a_quota_is_told_before_a_name_that_is_taken(client: Client) -> None:
+    client.ask("POST", CONFIG_MAPS, config_map("a"))
+    client.ask("POST", f"{CORE}/resourcequotas", obj("v1", "ResourceQuota", "q", spec={"hard": {"configmaps": "1"}}))
+    assert client.ask("POST", CONFIG_MAPS, config_map("a")).code == 403
