@@ -48,13 +48,13 @@ def delete(core: Core, call: Call, place: Place, options: DeleteOptions) -> Writ
 
 def _empty(core: Core, call: Call, definition: Json) -> None:
     """A custom kind's objects go with its definition."""
-    id_ = customresource.id_of(definition["spec"])
-    kinds = [kind for kind in customresource.kinds_of(definition) if not kind.stored_as]
+    kind = customresource.stored_kind(definition)
     for key in definitions.objects_of(core, definition):
-        delete(core, call, Place(kinds[0], key), DeleteOptions(policy="Background"))
+        assert kind is not None
+        delete(core, call, Place(kind, key), DeleteOptions(policy="Background"))
     row = core.store.get(Key(customresourcedefinition.ID, "", meta.name(definition)))
-    if row is not None and not core.store.rows(id_):
-        definitions.let_go(core, row)
+    if row is not None and not definitions.objects_of(core, row.obj):
+        definitions.let_go(core, call, row)
 
 
 def _remove(core: Core, call: Call, place: Place, states: tuple[Json, Json]) -> Written:

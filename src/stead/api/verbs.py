@@ -45,6 +45,7 @@ def _create_once(core: Core, call: Call, kind: Kind, obj: Json) -> Written:
     obj = managed.created(call, kind, obj)
     obj = admission.on_create(core, call, kind, obj)
     obj = kind.prepare_create({**obj, "metadata": _new_metadata(core, call, kind, obj["metadata"])})
+    obj = definitions.with_names(core, call, kind, obj)
     refusals.invalid(kind, meta.name(obj), kind.validate_create(kind.to_stored(obj)))
     call.warn(kind.warnings(obj, None))
     key = key_in(kind, meta.namespace(obj), meta.name(obj))
@@ -117,6 +118,7 @@ def update(core: Core, call: Call, place: Place, change: Change) -> Written:
     new = managed.updated(call, kind, place.subresource, new=new, old=old)
     new = admission.on_update(core, call, kind, new=new, old=old)
     new = place.prepare(_with_kept_metadata(new, old), old)
+    new = new if place.subresource else definitions.with_names(core, call, kind, new)
     new = _with_generation(place, new, old)
     refusals.invalid(kind, place.name, place.errors(kind.to_stored(new), row.obj))
     quota.require_more(core, kind, new, old)
@@ -147,7 +149,7 @@ def remove(core: Core, call: Call, place: Place, last: Json) -> Written:
     gone = written(place.kind, core.store.remove(place.key, place.kind.to_stored(last)), is_removed=True)
     quota.tell(core, place.key.namespace)
     if place.kind.schema is not None:
-        definitions.after_removal(core, place.kind)
+        definitions.after_removal(core, call, place.kind)
     return gone
 
 

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from stead.kinds import decoding, jsonpath, objectmeta, schema, schemacheck, types
+from stead.kinds import decoding, embedded, jsonpath, objectmeta, schema, types
 from stead.kinds.columns import AGE, NAME, since
 from stead.kinds.customresourcedefinition import liberal
+from stead.kinds.customrules import Rulebook
 from stead.kinds.decoding import DecodingError
 from stead.kinds.kind import Column, Kind, Subresource, nothing_wrong
 from stead.kinds.syntax import subdomain_faults
@@ -24,7 +25,16 @@ def kinds_of(definition: Json) -> list[Kind]:
     if not meta.has_condition(definition, "Established"):
         return []
     versions = [version for version in dig(definition, "spec", "versions", default=[]) if version.get("served")]
-    return [_kind(definition["spec"], version) for version in versions]
+    names = dig(definition, "status", "acceptedNames") or definition["spec"]["names"]
+    return [_kind({**definition["spec"], "names": names}, version) for version in versions]
+
+
+def stored_kind(definition: Json) -> Kind | None:
+    """The kind whose objects are in the store, served or not; None before the definition is established."""
+    if not meta.has_condition(definition, "Established"):
+        return None
+    spec = definition["spec"]
+    return _kind(spec, next(version for version in spec["versions"] if version.get("storage")))
 
 
 def id_of(spec: Json) -> str:
@@ -39,6 +49,9 @@ def _kind(spec: Json, version: Json) -> Kind:
     stored = next(one["name"] for one in spec["versions"] if one.get("storage"))
     id_ = id_of(spec)
     is_stored = name == stored
+    subresources = tuple(_subresources(version))
+    paths = next((sub.paths for sub in subresources if sub.name == "scale"), ())
+    book = Rulebook(whole, paths)
     is_namespaced = spec.get("scope") == "Namespaced"
     return Kind(
         id=id_ if is_stored else f"{id_}/{name}",
@@ -55,12 +68,12 @@ def _kind(spec: Json, version: Json) -> Kind:
         prepare_create=partial(_prepare_create, has_status),
         prepare_update=partial(_prepare_update, has_status),
         prepare_status=_prepare_status,
-        validate_create=partial(_validate_create, whole, is_namespaced),
-        validate_update=partial(_validate_update, whole),
-        validate_status=partial(_validate_update, whole) if has_status else nothing_wrong,
-        warnings=partial(_warnings, version),
+        validate_create=partial(_validate_create, book, is_namespaced),
+        validate_update=partial(_validate_update, book),
+        validate_status=partial(_validate_update, book) if has_status else nothing_wrong,
+        warnings=partial(_warnings, version, book),
         columns=tuple(_columns(version)),
-        subresources=tuple(_subresources(version)),
+        subresources=subresources,
         selectable_fields=_selectable(version),
         allows_unconditional_update=False,
         schema=whole,
@@ -87,7 +100,7 @@ def _default(whole: Json, obj: Json) -> Json:
         raise DecodingError("json: cannot unmarshal into Go struct field .metadata of type v1.ObjectMeta")
     typed = decoding.canonical("meta.v1.ObjectMeta", metadata)
     made: Json = schema.with_defaults(schema.pruned({**obj, "metadata": typed}, whole), whole)
-    return made
+    return embedded.typed(made, whole) if embedded.has_any(whole) else made
 
 
 def _prepare_create(has_status: bool, obj: Json) -> Json:
@@ -109,20 +122,22 @@ def _prepare_status(new: Json, old: Json) -> Json:
     return {**kept, "status": new["status"]} if "status" in new else kept
 
 
-def _validate_create(whole: Json, is_namespaced: bool, obj: Json) -> Sequence[FieldError]:
+def _validate_create(book: Rulebook, is_namespaced: bool, obj: Json) -> Sequence[FieldError]:
     named = liberal(objectmeta.validate_create(obj, subdomain_faults, is_namespaced=is_namespaced))
-    return [*named, *schemacheck.errors(obj, whole)]
+    return [*named, *book.errors(obj)]
 
 
-def _validate_update(whole: Json, new: Json, old: Json) -> Sequence[FieldError]:
-    return [*liberal(objectmeta.validate_update(new, old)), *schemacheck.errors(new, whole)]
+def _validate_update(book: Rulebook, new: Json, old: Json) -> Sequence[FieldError]:
+    return [*liberal(objectmeta.validate_update(new, old)), *book.errors(new, old)]
 
 
-def _warnings(version: Json, new: Json, old: Json | None) -> Sequence[str]:
+def _warnings(version: Json, book: Rulebook, new: Json, old: Json | None) -> Sequence[str]:
+    """That the version is old, and what an update has left as wrong as it was: asked right after validation."""
+    told = book.tolerated if old is not None else ()
     if not version.get("deprecated"):
-        return ()
-    told = f"{new.get('apiVersion', '')} {new.get('kind', '')} is deprecated"
-    return (version.get("deprecationWarning") or told,)
+        return told
+    is_old = f"{new.get('apiVersion', '')} {new.get('kind', '')} is deprecated"
+    return (version.get("deprecationWarning") or is_old, *told)
 
 
 def _subresources(version: Json) -> Iterator[Subresource]:

@@ -1,22 +1,29 @@
 """CustomResourceDefinition: a kind that makes kinds. It is established as soon as it is written."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from stead.kinds import objectmeta
 from stead.kinds.columns import NAME, at
 from stead.kinds.kind import Column, Kind, Subresource
-from stead.kinds.syntax import label_faults, subdomain_faults
+from stead.kinds.syntax import subdomain_faults
 from stead.machinery import fields, meta
 from stead.machinery.fields import FieldError
+from stead.machinery.late import Late
 from stead.machinery.objects import Json, dig
+
+definitionrules: Any = Late("stead.kinds.definitionrules")
 
 GROUP = "apiextensions.k8s.io"
 ID = "CustomResourceDefinition"
 CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
-SCOPES = ("Cluster", "Namespaced")
-SUBRESOURCES = ("status", "scale")
-RULES = "x-kubernetes-validations"
+_CONFLICTS = (
+    ("plural", "PluralConflict"),
+    ("singular", "SingularConflict"),
+    ("shortNames", "ShortNamesConflict"),
+    ("kind", "KindConflict"),
+    ("listKind", "ListKindConflict"),
+)
 
 
 def default(obj: Json) -> Json:
@@ -31,32 +38,20 @@ def default(obj: Json) -> Json:
 
 
 def prepare_create(obj: Json) -> Json:
-    """Established at once: nobody but the store has to agree."""
     finalizers = meta.finalizers(obj)
     kept = finalizers if CLEANUP in finalizers else [*finalizers, CLEANUP]
-    return {**obj, "metadata": {**obj["metadata"], "finalizers": kept}, "status": _status(obj)}
+    return {**obj, "metadata": {**obj["metadata"], "finalizers": kept}, "status": {"storedVersions": _stored(obj)}}
 
 
-def _status(obj: Json) -> Json:
-    since = obj["metadata"].get("creationTimestamp", "")
-    told = (
-        ("NamesAccepted", "NoConflicts", "no conflicts found"),
-        ("Established", "InitialNamesAccepted", "the initial names have been accepted"),
-    )
-    conditions = [
-        {"type": type_, "status": "True", "lastTransitionTime": since, "reason": reason, "message": message}
-        for type_, reason, message in told
-    ]
-    stored = [version["name"] for version in obj["spec"].get("versions") or () if version.get("storage")]
-    return {"conditions": conditions, "acceptedNames": obj["spec"]["names"], "storedVersions": stored}
+def _stored(obj: Json) -> list[str]:
+    return [version["name"] for version in dig(obj, "spec", "versions", default=[]) if version.get("storage")]
 
 
 def prepare_update(new: Json, old: Json) -> Json:
-    """What was ever a storage version stays told; new names are accepted."""
-    status = {**(old.get("status") or {}), "acceptedNames": new["spec"]["names"]}
+    """What was ever a storage version stays told."""
+    status = dict(old.get("status") or {})
     known = list(status.get("storedVersions") or ())
-    stored = [version["name"] for version in new["spec"].get("versions") or () if version.get("storage")]
-    status["storedVersions"] = [*known, *(name for name in stored if name not in known)]
+    status["storedVersions"] = [*known, *(name for name in _stored(new) if name not in known)]
     return {**new, "status": status}
 
 
@@ -64,9 +59,89 @@ def prepare_status(new: Json, old: Json) -> Json:
     return {**new, "spec": old["spec"]}
 
 
+# --- names
+
+
+def with_names(obj: Json, others: Sequence[Json], now: str) -> Json:
+    """The definition with the names it may have beside `others`; established at once when it has all of them.
+
+    A name that another definition of the group has is not accepted: the older one keeps it, the new kind is not served.
+    """
+    group = dig(obj, "spec", "group")
+    taken = [
+        _accepted(one) for one in others if dig(one, "spec", "group") == group and meta.name(one) != meta.name(obj)
+    ]
+    wanted, had = dict(dig(obj, "spec", "names", default={})), _accepted(obj)
+    accepted = {"categories": wanted["categories"]} if wanted.get("categories") else {}
+    faults: list[tuple[str, str]] = []
+    for member, reason in _CONFLICTS:
+        told = _in_use(member, wanted, had, taken)
+        if told:
+            faults.append((reason, told))
+        value = had.get(member) if told else wanted.get(member)
+        accepted |= {member: value} if value else {}
+    accepted = {"plural": "", "kind": "", **accepted}
+    return _with_status(obj, accepted, faults, now)
+
+
+def _accepted(obj: Json) -> Json:
+    found: Json = dig(obj, "status", "acceptedNames", default={})
+    return found
+
+
+def _in_use(member: str, wanted: Json, had: Json, taken: Sequence[Json]) -> str:
+    words = ("kind", "listKind") if member in ("kind", "listKind") else ("plural", "singular", "shortNames")
+    used = [name for names in taken for word in words for name in _listed(names.get(word))]
+    told = [f'"{name}" is already in use' for name in _listed(wanted.get(member)) if name in used]
+    return (
+        ""
+        if wanted.get(member) == had.get(member)
+        else told[0]
+        if len(told) == 1
+        else f"[{', '.join(told)}]"
+        if told
+        else ""
+    )
+
+
+def _listed(value: Any) -> Sequence[str]:
+    return [value] if isinstance(value, str) and value else value or ()
+
+
+def _with_status(obj: Json, accepted: Json, faults: list[tuple[str, str]], now: str) -> Json:
+    reason, message = faults[-1] if faults else ("NoConflicts", "no conflicts found")
+    conditions = [_condition(obj, "NamesAccepted", not faults, reason, message, now)]
+    if not faults:
+        conditions.append(
+            _condition(obj, "Established", True, "InitialNamesAccepted", "the initial names have been accepted", now)
+        )
+    elif meta.has_condition(obj, "Established"):
+        conditions.append(next(one for one in dig(obj, "status", "conditions") if one["type"] == "Established"))
+    else:
+        conditions.append(_condition(obj, "Established", False, "NotAccepted", "not all names are accepted", now))
+    others = [
+        one
+        for one in dig(obj, "status", "conditions", default=[])
+        if one["type"] not in ("NamesAccepted", "Established")
+    ]
+    status = {**(obj.get("status") or {}), "conditions": [*conditions, *others], "acceptedNames": accepted}
+    return {**obj, "status": status}
+
+
+def _condition(obj: Json, sort: str, is_true: bool, reason: str, message: str, now: str) -> Json:
+    """A condition; one that says the same as before keeps its time."""
+    status = "True" if is_true else "False"
+    old: Json = next((one for one in dig(obj, "status", "conditions", default=[]) if one["type"] == sort), {})
+    since = old.get("lastTransitionTime", now) if old.get("status") == status else now
+    return {"type": sort, "status": status, "lastTransitionTime": since, "reason": reason, "message": message}
+
+
+# --- validation
+
+
 def validate_create(obj: Json) -> Sequence[FieldError]:
     named = liberal(objectmeta.validate_create(obj, subdomain_faults, is_namespaced=False))
-    return [*named, *_name_errors(obj), *_errors(obj)]
+    return [*named, *definitionrules.name_errors(obj), *definitionrules.errors(obj)]
 
 
 def liberal(errors: Sequence[FieldError]) -> list[FieldError]:
@@ -75,103 +150,23 @@ def liberal(errors: Sequence[FieldError]) -> list[FieldError]:
 
 
 def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
-    errors = [*liberal(objectmeta.validate_update(new, old)), *_errors(new)]
-    for path in (("spec", "group"), ("spec", "scope"), ("spec", "names", "kind"), ("spec", "names", "plural")):
+    errors = [*liberal(objectmeta.validate_update(new, old)), *definitionrules.errors(new, old)]
+    fixed = [("spec", "scope"), ("spec", "names", "kind")] if meta.has_condition(old, "Established") else []
+    for path in (*fixed, ("spec", "group"), ("spec", "names", "plural")):
         if dig(new, *path) != dig(old, *path):
             errors.append(fields.invalid(".".join(path), dig(new, *path), "field is immutable"))
-    return errors
+    return [*errors, *definitionrules.stored_errors(new)]
 
 
 def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
-    return liberal(objectmeta.validate_update(new, old))
+    names = definitionrules.accepted_names_errors(_accepted(new), "status.acceptedNames")
+    return [*liberal(objectmeta.validate_update(new, old)), *names]
 
 
 def warnings(new: Json, old: Json | None) -> Sequence[str]:
-    """Rules in CEL are kept and shown, and not held: that must not be silent."""
-    for version in dig(new, "spec", "versions", default=[]):
-        if _has_rules(dig(version, "schema", "openAPIV3Schema", default={})):
-            return (f"stead does not enforce {RULES}: the rules of this definition are kept but never checked",)
-    return ()
-
-
-def _has_rules(schema: Any) -> bool:
-    if isinstance(schema, Mapping):
-        return RULES in schema or any(_has_rules(part) for part in schema.values())
-    return isinstance(schema, list) and any(_has_rules(part) for part in schema)
-
-
-def _name_errors(obj: Json) -> Iterator[FieldError]:
-    wanted = f"{dig(obj, 'spec', 'names', 'plural', default='')}.{dig(obj, 'spec', 'group', default='')}"
-    if meta.name(obj) and meta.name(obj) != wanted:
-        told = 'must be spec.names.plural+"."+spec.group'
-        yield fields.invalid("metadata.name", meta.name(obj), told)
-
-
-def _errors(obj: Json) -> Iterator[FieldError]:
-    spec = obj.get("spec") or {}
-    yield from _group_errors(spec.get("group") or "")
-    yield from _names_errors(spec.get("names") or {})
-    if spec.get("scope") not in SCOPES:
-        if spec.get("scope"):
-            yield fields.not_supported("spec.scope", spec["scope"], list(SCOPES))
-        else:
-            yield fields.required("spec.scope")
-    yield from _versions_errors(spec.get("versions") or [])
-    if dig(spec, "conversion", "strategy") == "Webhook":
-        yield fields.forbidden("spec.conversion.strategy", "stead has no conversion webhooks: only None is supported")
-
-
-def _group_errors(group: str) -> Iterator[FieldError]:
-    if not group:
-        yield fields.required("spec.group")
-        return
-    for fault in subdomain_faults(group):
-        yield fields.invalid("spec.group", group, fault)
-    if "." not in group:
-        yield fields.invalid("spec.group", group, "should be a domain with at least one dot")
-
-
-def _names_errors(names: Json) -> Iterator[FieldError]:
-    for member in ("plural", "singular", "kind", "listKind"):
-        name = names.get(member) or ""
-        if not name:
-            yield fields.required(f"spec.names.{member}")
-            continue
-        for fault in label_faults(name.lower()):
-            yield fields.invalid(f"spec.names.{member}", name, fault)
-        if member in ("plural", "singular") and name != name.lower():
-            yield fields.invalid(f"spec.names.{member}", name, "must be all lowercase")
-    if names.get("kind") and names.get("kind") == names.get("listKind"):
-        yield fields.invalid("spec.names.listKind", names["listKind"], "kind and listKind may not be the same")
-
-
-def _versions_errors(versions: Sequence[Json]) -> Iterator[FieldError]:
-    names: set[str] = set()
-    for index, version in enumerate(versions):
-        path = f"spec.versions[{index}]"
-        name = version.get("name") or ""
-        for fault in label_faults(name):
-            yield fields.invalid(f"{path}.name", name, fault)
-        if name in names:
-            yield fields.duplicate(f"{path}.name", name)
-        names.add(name)
-        yield from _schema_errors(version, path)
-    if sum(bool(version.get("storage")) for version in versions) != 1:
-        yield fields.invalid("spec.versions", list(versions), "must have exactly one version marked as storage version")
-    if not any(version.get("served") for version in versions):
-        yield fields.invalid("spec.versions", list(versions), "must have at least one served version")
-
-
-def _schema_errors(version: Json, path: str) -> Iterator[FieldError]:
-    schema = dig(version, "schema", "openAPIV3Schema")
-    if schema is None:
-        yield fields.required(f"{path}.schema.openAPIV3Schema", "schemas are required")
-    elif schema.get("type") != "object":
-        told = "must be object" if schema.get("type") else "must not be empty at the root"
-        maker = fields.invalid(f"{path}.schema.openAPIV3Schema.type", schema.get("type") or "", told)
-        yield maker if schema.get("type") else fields.required(f"{path}.schema.openAPIV3Schema.type", told)
-    elif schema.get("x-kubernetes-preserve-unknown-fields") is False:
-        yield fields.invalid(f"{path}.schema.openAPIV3Schema", False, "must be true or undefined")
+    """What is said by a schema and held by nobody: formats that no one knows."""
+    found: Sequence[str] = definitionrules.warnings(new)
+    return found
 
 
 CUSTOM_RESOURCE_DEFINITION = Kind(

@@ -14,6 +14,7 @@ INT_OR_STRING = "x-kubernetes-int-or-string"
 EMBEDDED = "x-kubernetes-embedded-resource"
 LIST_TYPE, MAP_KEYS = "x-kubernetes-list-type", "x-kubernetes-list-map-keys"
 MAP_TYPE = "x-kubernetes-map-type"
+RULES = "x-kubernetes-validations"
 OF_EVERY_OBJECT = frozenset(("apiVersion", "kind", "metadata"))
 
 

@@ -1,11 +1,12 @@
 """What a custom object may not be by its schema, in the words of the real server's validator."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
-from stead.kinds.schema import EMBEDDED, INT_OR_STRING, OF_EVERY_OBJECT
+from stead.kinds import formats
+from stead.kinds.cel import patterns
+from stead.kinds.schema import EMBEDDED, INT_OR_STRING, LIST_TYPE, MAP_KEYS, MAP_TYPE, OF_EVERY_OBJECT
+from stead.kinds.twins import Twin
 from stead.machinery import fields
 from stead.machinery.fields import TOO_LONG, TOO_MANY, TYPE_INVALID, FieldError, shown
 from stead.machinery.objects import Json, canonical
@@ -13,16 +14,27 @@ from stead.machinery.objects import Json, canonical
 Check = Callable[[Any, Json, str], Iterator[FieldError]]
 
 
-def errors(value: Any, schema: Json, path: str = "") -> Iterator[FieldError]:
-    """Everything wrong with `value`. A type that does not fit is told alone."""
-    if value is None and schema.get("nullable"):
-        return
+def errors(value: Any, schema: Json, path: str = "", twin: Twin | None = None) -> Iterator[FieldError]:
+    """Everything wrong with `value`. What has not changed since its twin may stay as it was (KEP-4008)."""
+    found = list(_errors(value, schema, path, twin))
+    if found and not (twin is not None and twin.is_same):
+        yield from found
+
+
+def _errors(value: Any, schema: Json, path: str, twin: Twin | None) -> Iterator[FieldError]:
     wrong_type = _type_error(value, schema, path)
     if wrong_type is not None:
         yield wrong_type
+    if value is None:
+        yield from _enum(value, schema, path)
         return
-    for check in (_enum, _number, _text, _list, _object, _combined):
+    for check in (_combined, _text, _number):
         yield from check(value, schema, path)
+    if isinstance(value, list):
+        yield from _list(value, schema, path, twin)
+    yield from _enum(value, schema, path)
+    if isinstance(value, Mapping):
+        yield from _object(value, schema, path, twin)
 
 
 def _sort(value: Any) -> str:
@@ -44,6 +56,8 @@ def _sort(value: Any) -> str:
 
 def _type_error(value: Any, schema: Json, path: str) -> FieldError | None:
     wanted, found = schema.get("type", ""), _sort(value)
+    if value is None and schema.get("nullable"):
+        return None
     if schema.get(INT_OR_STRING):
         allowed: tuple[str, ...] = ("integer", "string")
         told = "integer,string"
@@ -103,71 +117,45 @@ def _text(value: Any, schema: Json, path: str) -> Iterator[FieldError]:
         yield _invalid(path, value, f"should be at least {least} chars long")
     if pattern and not _matches(pattern, value):
         yield _invalid(path, value, f"should match '{pattern}'")
-
-
-@lru_cache(maxsize=512)
-def _compiled(pattern: str) -> re.Pattern[str] | None:
-    try:
-        return re.compile(pattern)
-    except re.error:
-        return None  # Go's dialect has a few words that Python's has not: what cannot be read refuses nobody
+    form = schema.get("format") or ""
+    if form and not formats.holds(form, value):
+        told = f"{_named(path)} in body must be of type {form}: {shown(value)}"
+        yield FieldError(_place(path), TYPE_INVALID, f"Invalid value: {shown(value)}: {told}")
 
 
 def _matches(pattern: str, value: str) -> bool:
-    compiled = _compiled(pattern)
-    return compiled is None or compiled.search(value) is not None
+    try:
+        return patterns.matches(pattern, value)
+    except ValueError:
+        return True  # no definition is accepted with such a pattern; an old one refuses nobody
 
 
-def _list(value: Any, schema: Json, path: str) -> Iterator[FieldError]:
-    if not isinstance(value, list):
-        return
+def _list(value: list[Any], schema: Json, path: str, twin: Twin | None) -> Iterator[FieldError]:
     least, most, items = schema.get("minItems"), schema.get("maxItems"), schema.get("items")
-    if most is not None and len(value) > most:
-        yield FieldError(_place(path), TOO_MANY, f"Too many: {len(value)}: must have at most {most} items")
+    if isinstance(items, Mapping):
+        keys = tuple(schema.get(MAP_KEYS) or ()) if schema.get(LIST_TYPE) == "map" else ()
+        for index, item in enumerate(value):
+            yield from errors(item, items, f"{path}[{index}]", twin.at_index(index, keys) if twin else None)
     if least is not None and len(value) < least:
         yield _invalid(path, value, f"should have at least {least} items")
-    if isinstance(items, Mapping):
-        for index, item in enumerate(value):
-            yield from errors(item, items, f"{path}[{index}]")
-    yield from _repeated(value, schema, path)
+    if most is not None and len(value) > most:
+        yield FieldError(_place(path), TOO_MANY, f"Too many: {len(value)}: must have at most {most} items")
 
 
-def _repeated(value: list[Any], schema: Json, path: str) -> Iterator[FieldError]:
-    """Items of a set, and of a list with keys, are different from each other."""
-    sort, seen = schema.get("x-kubernetes-list-type"), set()
-    for index, item in enumerate(value):
-        if sort == "map" and isinstance(item, Mapping):
-            told: Any = {key: item.get(key) for key in schema.get("x-kubernetes-list-map-keys") or ()}
-        elif sort == "set":
-            told = item
-        else:
-            return
-        mark = canonical(told)
-        if mark in seen:
-            yield fields.duplicate(f"{path}[{index}]", told)
-        seen.add(mark)
-
-
-def _object(value: Any, schema: Json, path: str) -> Iterator[FieldError]:
-    if not isinstance(value, Mapping):
-        return
+def _object(value: Json, schema: Json, path: str, twin: Twin | None) -> Iterator[FieldError]:
     properties: Json = schema.get("properties") or {}
     others = schema.get("additionalProperties")
     is_object = not path or bool(schema.get(EMBEDDED))
+    is_granular = schema.get(MAP_TYPE) != "atomic"
+    yield from _counted(value, schema, path)
     for name in schema.get("required") or ():
         if name not in value:
             yield fields.required(f"{path}.{name}" if path else name)
     for name, item in value.items():
         inner = properties.get(name, others)
         if isinstance(inner, Mapping) and not (is_object and name in OF_EVERY_OBJECT):
-            yield from errors(item, inner, _below(path, name, name in properties))
-    yield from _counted(value, schema, path)
-
-
-def _below(path: str, name: str, is_field: bool) -> str:
-    if not is_field:
-        return f"{path}.{name}"
-    return f"{path}.{name}" if path else name
+            below = twin.at_key(name, is_granular=is_granular) if twin else None
+            yield from errors(item, inner, f"{path}.{name}" if path else name, below)
 
 
 def _counted(value: Json, schema: Json, path: str) -> Iterator[FieldError]:
@@ -179,20 +167,64 @@ def _counted(value: Json, schema: Json, path: str) -> Iterator[FieldError]:
 
 
 def _combined(value: Any, schema: Json, path: str) -> Iterator[FieldError]:
-    for one in schema.get("allOf") or ():
-        yield from errors(value, one, path)
-    any_of, one_of, none = schema.get("anyOf"), schema.get("oneOf"), schema.get("not")
-    if any_of and not schema.get(INT_OR_STRING) and not any(_fits(value, one, path) for one in any_of):
-        yield _whole(value, path, "must validate at least one schema (anyOf)")
-    if one_of and sum(_fits(value, one, path) for one in one_of) != 1:
-        yield _whole(value, path, "must validate one and only one schema (oneOf)")
-    if none and _fits(value, none, path):
-        yield _whole(value, path, "must not validate the schema (not)")
+    """The junctions: what they miss is told of no field but of the whole, beside the faults of the first branch."""
+    any_of, one_of, all_of = schema.get("anyOf"), schema.get("oneOf"), schema.get("allOf")
+    if any_of and not schema.get(INT_OR_STRING):
+        branches = [list(errors(value, one, path)) for one in any_of]
+        if all(branches):
+            yield _whole(path, "must validate at least one schema (anyOf)")
+            yield from branches[0]
+    if one_of:
+        branches = [list(errors(value, one, path)) for one in one_of]
+        yield from _one_of(branches, path)
+    if all_of:
+        branches = [list(errors(value, one, path)) for one in all_of]
+        yield from (error for branch in branches for error in branch)
+        if any(branches):
+            yield _whole(path, f"must validate all the schemas (allOf){'. None validated' if all(branches) else ''}")
+    if schema.get("not") and not list(errors(value, schema["not"], path)):
+        yield _whole(path, "must not validate the schema (not)")
 
 
-def _whole(value: Any, path: str, rule: str) -> FieldError:
-    return fields.invalid(_place(path), value, f'"{path}" {rule}')
+def _one_of(branches: list[list[FieldError]], path: str) -> Iterator[FieldError]:
+    count = sum(not branch for branch in branches)
+    if count == 1:
+        return
+    found = f"Found {count} valid alternatives" if count else "Found none valid"
+    yield _whole(path, f"must validate one and only one schema (oneOf). {found}")
+    if not count:
+        yield from branches[0]
 
 
-def _fits(value: Any, schema: Json, path: str) -> bool:
-    return next(errors(value, schema, path), None) is None
+def _whole(path: str, rule: str) -> FieldError:
+    return fields.invalid("<nil>", "", f'"{path}" {rule}')
+
+
+def repeated(value: Any, schema: Json, path: str = "") -> Iterator[FieldError]:
+    """Items of a set, and of a list with keys, are different from each other: every place where they are not."""
+    items, others = schema.get("items"), schema.get("additionalProperties")
+    if isinstance(value, list):
+        yield from _repeated(value, schema, path)
+        if isinstance(items, Mapping):
+            for index, item in enumerate(value):
+                yield from repeated(item, items, f"{path}[{index}]")
+    elif isinstance(value, Mapping):
+        properties: Json = schema.get("properties") or {}
+        for name, item in value.items():
+            inner = properties.get(name, others)
+            if isinstance(inner, Mapping):
+                below = f"{path}.{name}" if name in properties else f"{path}[{name}]"
+                yield from repeated(item, inner, below if path else below.removeprefix("."))
+
+
+def _repeated(value: list[Any], schema: Json, path: str) -> Iterator[FieldError]:
+    sort, seen = schema.get(LIST_TYPE), set[bytes]()
+    if sort not in ("map", "set"):
+        return
+    for index, item in enumerate(value):
+        is_keyed = sort == "map" and isinstance(item, Mapping)
+        told = {key: item[key] for key in schema.get(MAP_KEYS) or () if key in item} if is_keyed else item
+        mark = canonical(told)
+        if mark in seen:
+            yield fields.duplicate(f"{path}[{index}]", told)
+        seen.add(mark)
