@@ -97,8 +97,8 @@ def test_no_path_of_any_one_machine() -> None:
         ("stead.cli.main", "asyncio msgspec rich yaml importlib.metadata"),
         (
             "stead.cli.up",
-            "cryptography dataclasses dns.message http.client re2 rich stead.kinds.cel.rules stead.kinds.definitionrules "
-            "tarfile wsproto yaml",
+            "cryptography dataclasses dns.message http.client re2 rich stead.kinds.cel.rules "
+            "stead.kinds.definitionrules tarfile wsproto yaml",
         ),
     ],
 )
