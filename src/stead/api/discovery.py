@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any
 
+from stead.api import refusals
 from stead.api.core import Core
 from stead.api.request import Request, Response
 from stead.kinds.kind import Kind, Subresource
@@ -35,6 +36,13 @@ ROOTS = ("/api", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/vers
 def answer(core: Core, request: Request) -> Response | None:
     """The answer of a discovery path, None for every other."""
     steps = request.path.strip("/").split("/")
+    found = _told(core, request, steps)
+    if found is not None and request.method != "GET" and steps[0] in ("api", "apis", "version"):
+        raise refusals.WrongMethod()
+    return found
+
+
+def _told(core: Core, request: Request, steps: list[str]) -> Response | None:
     match steps:
         case [""]:
             return _json({"paths": _paths(core.registry)})

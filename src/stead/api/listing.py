@@ -12,6 +12,7 @@ from stead.api.views import View
 from stead.kinds.kind import Kind
 from stead.machinery import gojson, meta, selectors
 from stead.machinery.errors import BadRequest, Expired, Timeout
+from stead.machinery.goprint import quoted
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, decode, encode
 from stead.machinery.selectors import FieldSelector
@@ -44,8 +45,8 @@ def _refuse_unknown_fields(kind: Kind, fields: FieldSelector, readers: dict[str,
             continue
         if kind.selectable_fields:
             raise BadRequest(f"field label not supported: {term.field}")
-        known = ", ".join(f'"{name}"' for name in COMMON_FIELDS)
-        raise BadRequest(f'"{term.field}" is not a known field selector: only {known}')
+        known = ", ".join(map(quoted, COMMON_FIELDS))
+        raise BadRequest(f"{quoted(term.field)} is not a known field selector: only {known}")
 
 
 def rows(core: Core, kind: Kind, namespace: str, options: ListOptions) -> tuple[Sequence[Row], Json]:

@@ -46,11 +46,12 @@ from stead.store.log import Store
 class Surroundings(Struct, frozen=True):
     """What only a shell knows.
 
-    `facts`: what the node is. `authority`: the CA in PEM. `clock` dates the tokens of pods, which get none without it.
+    `facts`: what the node is. `address`: where the API listens, as clients are told. `authority`: the CA in PEM. `clock` dates the tokens of pods, which get none without it.
     `token_key` signs them; without one, they last as long as this process. `ways`: how containers find the API.
     """
 
     facts: Facts | None = None
+    address: str = ""
     authority: str = ""
     clock: Callable[[], Now] | None = None
     token_key: bytes = b""
@@ -69,6 +70,7 @@ def cluster(
         chance,
         cluster_domain=config.cluster_domain,
         service_cidr=config.service_cidr,
+        server_address=around.address or f"{config.host}:{config.port}",
         token_key=around.token_key,
         admin_token=around.admin_token,
     )

@@ -90,6 +90,7 @@ class Live:
         self.runtime = await self._start_runtime()
         around = assembly.Surroundings(
             facts=machine.facts(config, self._engine),
+            address=f"{config.host}:{self.port}",
             authority=certificates.authority.read_text(),
             clock=now,
             token_key=authentication.signing_key(config.data / "pki" / "tokens.key"),
