@@ -372,3 +372,64 @@ def test_a_quota_is_told_before_a_name_that_is_taken(client: Client) -> None:
     client.ask("POST", CONFIG_MAPS, config_map("a"))
     client.ask("POST", f"{CORE}/resourcequotas", obj("v1", "ResourceQuota", "q", spec={"hard": {"configmaps": "1"}}))
     assert client.ask("POST", CONFIG_MAPS, config_map("a")).code == 403
+
+
+EVENTS = "/apis/events.k8s.io/v1/namespaces/default/events"
+SAID = {
+    "regarding": {"kind": "Pod", "name": "p", "namespace": "default"},
+    "eventTime": "2026-01-02T00:00:00.000000Z",
+    "reportingController": "a.b/c",
+    "reportingInstance": "i",
+    "action": "A",
+    "reason": "R",
+    "type": "Normal",
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [
+        ({}, []),
+        ({"eventTime": None}, ["eventTime: Required value"]),
+        ({"type": "x"}, ['type: Invalid value: "x": has invalid value: x']),
+        ({"deprecatedCount": 1}, ["count: Invalid value: 1: needs to be unset"]),
+        (
+            {"deprecatedSource": {"host": "h"}},
+            ['source: Invalid value: {"Component":"","Host":"h"}: needs to be unset'],
+        ),
+        (
+            {"series": {"count": 1}},
+            ['series.count: Invalid value: "": should be at least 2', "series.lastObservedTime: Required value"],
+        ),
+    ],
+)
+def test_events_under_their_newer_names(client: Client, given: Any, wrong: list[str]) -> None:
+    got = client.ask("POST", EVENTS, obj("events.k8s.io/v1", "Event", "e", **{**SAID, **given}))
+    causes = got.body["details"]["causes"] if got.code == 422 else []
+    assert [f"{cause['field']}: {cause['message']}" for cause in causes] == wrong
+
+
+def test_events_are_told_of_as_the_cores(client: Client) -> None:
+    event = obj("events.k8s.io/v1", "Event", "e", **SAID)
+    assert client.ask("POST", EVENTS, event).code == 201
+    assert told(client.ask("POST", EVENTS, event)) == '409 events "e" already exists'
+    assert told(client.get(f"{EVENTS}/none")) == '404 events "none" not found'
+    got = client.ask("PATCH", f"{EVENTS}/e", {"reason": "S"}, MERGE)
+    assert told(got) == '422 Event "e" is invalid: reason: Invalid value: "S": field is immutable'
+
+
+def test_a_body_speaks_of_the_object_of_its_url(client: Client) -> None:
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "metadata": {"name": "x"}, "spec": {}}
+    assert told(client.ask("POST", f"{CORE}/serviceaccounts/default/token", request)) == (
+        '422 TokenRequest.authentication.k8s.io "default" is invalid: metadata.name: Invalid value: "x": '
+        "must match the service account name if specified"
+    )
+    binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "q"}, "target": {"name": "n"}}
+    assert told(client.ask("POST", f"{CORE}/pods/p/binding", binding)) == (
+        "400 name in URL does not match name in Binding object"
+    )
+
+
+@pytest.mark.parametrize("url", ["/version", "/api", "/api/v1", "/apis", "/apis/apps", "/apis/apps/v1"])
+def test_discovery_is_read_only(client: Client, url: str) -> None:
+    assert client.ask("POST", url).code == 405

@@ -89,7 +89,7 @@ class Nameless(ApiError):
 def invalid(kind: Kind, name: str, wrong: Sequence[FieldError]) -> None:
     """Raise Invalid with all of `wrong`, if anything is."""
     if wrong:
-        raise errors.invalid(kind.name, kind.group, name, wrong)
+        raise errors.invalid(kind.name, _group(kind), name, wrong)
 
 
 def invalid_options(options: str, wrong: Sequence[FieldError]) -> None:
@@ -98,20 +98,25 @@ def invalid_options(options: str, wrong: Sequence[FieldError]) -> None:
         raise errors.invalid(options, "meta.k8s.io", "", wrong)
 
 
+def _group(kind: Kind) -> str:
+    """What is kept under another kind's name is told of under its group: events are the core's, whoever asks."""
+    return "" if kind.stored_as == "Event" else kind.group
+
+
 def not_found(kind: Kind, name: str) -> NotFound:
-    return errors.not_found(kind.plural, kind.group, name)
+    return errors.not_found(kind.plural, _group(kind), name)
 
 
 def already_exists(kind: Kind, name: str) -> ApiError:
-    return errors.already_exists(kind.plural, kind.group, name)
+    return errors.already_exists(kind.plural, _group(kind), name)
 
 
 def modified(kind: Kind, name: str) -> Conflict:
-    return errors.modified(kind.plural, kind.group, name)
+    return errors.modified(kind.plural, _group(kind), name)
 
 
 def conflict(kind: Kind, name: str, why: str) -> Conflict:
-    return errors.conflict(kind.plural, kind.group, name, why)
+    return errors.conflict(kind.plural, _group(kind), name, why)
 
 
 def precondition_failed(kind: Kind, name: str, why: str) -> Conflict:

@@ -36,6 +36,8 @@ def success(code: int) -> Written:
 
 def post_binding(core: Core, call: Call, place: Place, request: Request) -> Written:
     given = bodies.read(core, call, BINDING, request)
+    if meta.name(given) != place.name:
+        raise BadRequest("name in URL does not match name in Binding object")
     target = given.get("target") or {}
     if target.get("kind") not in (None, "", "Node") or not target.get("name"):
         raise BadRequest("a binding's target must be a Node with a name")
@@ -114,6 +116,11 @@ def finalize(core: Core, call: Call, place: Place, given: Json) -> Written:
 def post_token(core: Core, call: Call, place: Place, request: Request) -> Written:
     """A token for a service account: its audiences, its life, what it shall not outlive."""
     given = bodies.read(core, call, TOKEN_REQUEST, request)
+    for member, mine in (("name", place.name), ("namespace", place.key.namespace)):
+        said = given.get("metadata", {}).get(member)
+        if said and said != mine:
+            told = f"must match the service account {member} if specified"
+            refusals.invalid(TOKEN_REQUEST, place.name, [fields.invalid(f"metadata.{member}", said, told)])
     row = core.store.get(place.key)
     if row is None:
         raise refusals.not_found(place.kind, place.name)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stead.kinds import objectmeta
-from stead.kinds.checks import Errors, faults, needed
+from stead.kinds.checks import Errors, faults, needed, unchanged
 from stead.kinds.columns import at, name_of, since
 from stead.kinds.kind import Column, Kind
 from stead.kinds.syntax import path_segment_faults, qualified_name_faults, subdomain_faults
@@ -78,6 +78,58 @@ def _new_event_errors(obj: Json) -> Errors:
     if len(obj.get("message", "")) > _LONGEST_MESSAGE:
         errors.append(fields.invalid("message", "", f"can have at most {_LONGEST_MESSAGE} characters"))
     return errors
+
+
+def validate_create_of_its_group(obj: Json) -> Sequence[FieldError]:
+    """Who writes under the newer names writes nothing of the older ones."""
+    return [*_event_errors(obj), *_newer_errors(obj)] or objectmeta.validate_create(obj, path_segment_faults)
+
+
+def _newer_errors(obj: Json) -> Errors:
+    errors = needed("eventTime", obj.get("eventTime"))
+    errors += _series_errors(obj.get("series"))
+    type_ = obj.get("type", "")
+    if type_ not in ("Normal", "Warning"):
+        errors.append(fields.invalid("type", type_, f"has invalid value: {type_}"))
+    for member in ("firstTimestamp", "lastTimestamp", "count"):
+        errors += [fields.invalid(member, obj[member], "needs to be unset")] if obj.get(member) else []
+    source = obj.get("source") or {}
+    if source:
+        shown = {"Component": source.get("component", ""), "Host": source.get("host", "")}
+        errors.append(fields.invalid("source", shown, "needs to be unset"))
+    return errors
+
+
+def _series_errors(series: Json | None) -> Errors:
+    if series is None:
+        return []
+    few = [] if series.get("count", 0) >= 2 else [fields.invalid("series.count", "", "should be at least 2")]
+    return [*few, *needed("series.lastObservedTime", series.get("lastObservedTime"))]
+
+
+def validate_update_of_its_group(new: Json, old: Json) -> Sequence[FieldError]:
+    """Only a series goes on; all else was said when it was said."""
+    errors = [*objectmeta.common(new, old), *_event_errors(new)]
+    for member, told in _SAID.items():
+        errors += unchanged(told, new.get(member), old.get(member))
+    return [*errors, *_series_errors(new.get("series"))]
+
+
+_SAID = {
+    "involvedObject": "involvedObject",
+    "reason": "reason",
+    "message": "message",
+    "source": "source",
+    "firstTimestamp": "firstTimestamp",
+    "lastTimestamp": "lastTimestamp",
+    "count": "count",
+    "type": "type",
+    "eventTime": "eventTime",
+    "action": "action",
+    "related": "related",
+    "reportingComponent": "reportingController",
+    "reportingInstance": "reportingInstance",
+}
 
 
 def _last_seen(obj: Json, now: Now) -> str:
@@ -165,8 +217,8 @@ EVENT_OF_ITS_GROUP = Kind(
     short_names=("ev",),
     type="events.v1.Event",
     allows_create_on_update=True,
-    validate_create=validate_create,
-    validate_update=validate_update,
+    validate_create=validate_create_of_its_group,
+    validate_update=validate_update_of_its_group,
     columns=_COLUMNS,
     selectable_fields={**{f"regarding.{member}": _regarded(member) for member in _REGARDED}, **_OWN_FIELDS},
     stored_as="Event",
