@@ -46,8 +46,9 @@ from stead.store.log import Store
 class Surroundings(Struct, frozen=True):
     """What only a shell knows.
 
-    `facts`: what the node is. `address`: where the API listens, as clients are told. `authority`: the CA in PEM. `clock` dates the tokens of pods, which get none without it.
-    `token_key` signs them; without one, they last as long as this process. `ways`: how containers find the API.
+    `facts`: what the node is. `address`: where the API listens, as clients are told. `authority`: the CA in PEM.
+    `clock` dates the tokens of pods, which get none without it. `token_key` signs them; without one, they last as long
+    as this process. `ways`: how containers find the API.
     """
 
     facts: Facts | None = None
