@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stead.cluster import manifests
+from stead.cluster import housekeeping, manifests
 from stead.cluster.config import Config
 from stead.cluster.housekeeping import EVENT_SECONDS
 from stead.machinery.errors import Expired
@@ -164,6 +164,21 @@ def test_a_long_life_keeps_the_store_small_and_events_for_an_hour() -> None:
     assert max(sizes[15:]) <= max(sizes[5:15]) * 1.1, sizes
     assert life.store.oldest > 0
     assert life.store.oldest_of("Lease") > life.store.oldest
+
+
+def test_a_busy_hour_keeps_the_newest_events_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(housekeeping, "EVENTS", 60)
+    life = Simulation(3, config=Config(runtime="simulated"))
+    life.apply(*(document.obj for document in manifests.read([str(EXAMPLE)])))
+    life.settle()
+    told: list[str] = []
+    for _ in range(40):
+        life.delete("Pod", "web-0", grace_seconds=0)
+        life.run_for(20)
+        told += [row.key.name for row in life.store.rows("Event") if row.key.name not in told]
+        assert life.store.count("Event") <= 80
+    assert len(told) > 200
+    assert {row.key.name for row in life.store.rows("Event")} >= set(told[-40:])
 
 
 KEEP = Keep(3600, 500, 3000)

@@ -114,6 +114,9 @@ class Store:
             rows = self._sorted[kind] = [heads[place] for place in sorted(heads)]
         return rows if namespace is None else [row for row in rows if row.key.namespace == namespace]
 
+    def count(self, kind: str) -> int:
+        return len(self._heads.get(kind, ()))
+
     def kinds(self) -> list[str]:
         """Every kind that has objects."""
         return [kind for kind, heads in self._heads.items() if heads]
