@@ -48,7 +48,7 @@ def status_of(round_: Round, troubles: Mapping[str, Trouble], *, failure: Failur
 
 def changes(old: Json, new: Json) -> dict[str, Any]:
     """The merge patch that makes the parts in `new` so; other parts are not the kubelet's."""
-    return {key: value for key, value in new.items() if not is_same(old.get(key), value)}
+    return {key: value for key, value in new.items() if old.get(key) != value and not is_same(old.get(key), value)}
 
 
 def is_same(one: Any, other: Any) -> bool:

@@ -84,10 +84,10 @@ def _mount(entry: Json, place: Place, values: Mapping[str, str]) -> Mount:
 
 
 def _source(observed: Observed, volume: Json, settings: Settings) -> Source:
-    kind = next((kind for kind in _SOURCES if volume.get(kind) is not None), "")
-    if not kind:
-        return _failed(volume, "no volume plugin matched")
-    return _SOURCES[kind](observed, volume, settings)
+    for kind, given in volume.items():
+        if given is not None and kind in _SOURCES:
+            return _SOURCES[kind](observed, volume, settings)
+    return _failed(volume, "no volume plugin matched")
 
 
 def _claim(observed: Observed, volume: Json, settings: Settings) -> Place | Problem:
@@ -144,11 +144,12 @@ def _files(observed: Observed, volume: Json, sources: list[Json], settings: Sett
     whole = dig(volume, "projected", "defaultMode", default=FILE_MODE)
     files: dict[str, File] = {}
     for source in sources:
-        kind = next((kind for kind in _PROJECTIONS if source.get(kind) is not None), "")
-        found = _PROJECTIONS[kind](observed, source[kind], settings) if kind else []
+        kind = next(filter(_PROJECTIONS.get, source), "")
+        given = source.get(kind)
+        found = _PROJECTIONS[kind](observed, given, settings) if given is not None else []
         if isinstance(found, Problem):
             return _failed(volume, found.text)
-        mode = dig(source, kind, "defaultMode", default=whole)
+        mode = dig(given, "defaultMode", default=whole)
         files |= {file.path: File(file.path, file.data, file.mode or mode) for file in found}
     return VolumeFiles(volume["name"], tuple(files[path] for path in sorted(files)))
 
