@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias
 from stead.api import listing, options, refusals
 from stead.api.core import Core, Written, not_written
 from stead.api.options import ListOptions
-from stead.api.request import Request
+from stead.api.request import Pieces, Request
 from stead.api.views import View
 from stead.api.watching import Watch
 from stead.kinds.kind import Kind
@@ -46,7 +46,7 @@ class Computed:
         self._source = source
         self._told: deque[tuple[int, str, Objects]] = deque(maxlen=KEPT_LISTS)
 
-    def list(self, request: Request, target: Target, view: View, now: Now) -> bytes:
+    def list(self, request: Request, target: Target, view: View, now: Now) -> bytes | Pieces:
         """The answer of a list; raises BadRequest where a selector is wrong."""
         match = listing.matcher(self._kind, options.of_list(request))
         objects, revision = self.present(target.namespace, now), self._core.store.revision

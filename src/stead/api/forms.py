@@ -81,12 +81,12 @@ def presented(request: Request, response: Response) -> Response:
         return response
     form = asked(request) if response.media == JSON else "json"
     if form == "yaml":
-        return replace(response, body=yamlwriting.text(decode(response.body)).encode(), media=YAML)
+        return replace(response, content=yamlwriting.text(decode(response.body)).encode(), media=YAML)
     if form == "protobuf":
         obj = decode(response.body)
-        return response if "kind" not in obj else replace(response, body=in_protobuf(obj), media=PROTOBUF)
+        return response if "kind" not in obj else replace(response, content=in_protobuf(obj), media=PROTOBUF)
     if _is_for_eyes(request):
-        return replace(response, body=indented(response.body, indent=2))
+        return replace(response, content=indented(response.body, indent=2))
     return response
 
 

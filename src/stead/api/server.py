@@ -297,7 +297,7 @@ def _delete_collection(core: Core, call: Call, target: Target, request: Request)
     call = Call(call.now, call.user, is_dry_run=asked.is_dry_run)
     kind = target.kind
     rows, listed = listing.rows(core, kind, target.namespace, options.of_list(request))
-    was = listing.answer(kind, views.WHOLE, (rows, listed), call.now)  # the answer is what was there before
+    was = bytes(listing.answer(kind, views.WHOLE, (rows, listed), call.now))  # the answer is what was there before
     for row in tuple(rows):
         if core.store.get(row.key) is not None:
             deletion.delete(core, call, Place(kind, row.key), asked)

@@ -6,7 +6,7 @@ costs kilobytes, and peer certificates and upgrades are simply there (stack stud
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from typing import Any, Protocol
 
@@ -88,7 +88,7 @@ class Connection(asyncio.Protocol):
         self._incoming = Incoming(self, house.limits)
         self._certificate: Mapping[str, Any] | None = None
         self._ready: deque[Turn] = deque()
-        self._rest: memoryview | None = None  # of a long answer
+        self._rest: Iterator[bytes | memoryview] | None = None  # of a long answer
         self._turn = NO_TURN
         self._watch: Watch | None = None
         self._conversation: Conversation | None = None
@@ -295,15 +295,15 @@ class Connection(asyncio.Protocol):
             self._house.submit(self, request)
 
     def _respond(self, response: Response) -> None:
-        head = message.head(response, len(response.body), self._house.wall(), self._turn.keeps_alive)
-        body = b"" if self._turn.is_head else response.body
-        if len(body) < PIECE_BYTES:
-            self._write(head + body)
+        length = len(response.content)
+        head = message.head(response, length, self._house.wall(), self._turn.keeps_alive)
+        if self._turn.is_head or length < PIECE_BYTES:
+            self._write(head if self._turn.is_head else head + response.body)
             self._after_answer()
         else:
             self._write(head)
             self._enter(Phase.ANSWERING)
-            self._rest = memoryview(body)
+            self._rest = response.cut(PIECE_BYTES)
             self._pour()
 
     def _pour(self) -> None:
@@ -311,12 +311,12 @@ class Connection(asyncio.Protocol):
         for _ in range(PIECES_A_TURN):
             if self._rest is None or self.is_blocked:
                 return
-            piece, rest = self._rest[:PIECE_BYTES], self._rest[PIECE_BYTES:]
-            self._rest = rest or None
-            self._write(piece)
-            if self._rest is None:
+            piece = next(self._rest, None)
+            if piece is None:
+                self._rest = None
                 self._after_answer()
                 return
+            self._write(piece)
         self._house.soon(self._pour)
 
     def _after_answer(self) -> None:

@@ -72,7 +72,7 @@ class Store:
     def __init__(self, path: str = ":memory:", *, is_durable: bool = True) -> None:
         self._lock = None if path == ":memory:" else hold(path)
         self._heads: dict[str, dict[tuple[str, str], Row]] = {}
-        self._sorted: dict[str, list[Row]] = {}
+        self._sorted: dict[str, dict[str | None, list[Row]]] = {}  # by kind and namespace, until the next write
         self._recent = Recent()
         self._undo: list[tuple[Key, Row | None]] | None = None
         self._pending: list[_Entry] = []
@@ -108,11 +108,13 @@ class Store:
 
     def rows(self, kind: str, namespace: str | None = None) -> list[Row]:
         """Every object of a kind, of one namespace or of all, by namespace and name."""
-        rows = self._sorted.get(kind)
+        kept = self._sorted.setdefault(kind, {})
+        rows = kept.get(namespace)
         if rows is None:
             heads = self._heads.get(kind, {})
-            rows = self._sorted[kind] = [heads[place] for place in sorted(heads)]
-        return rows if namespace is None else [row for row in rows if row.key.namespace == namespace]
+            places = heads if namespace is None else [place for place in heads if place[0] == namespace]
+            rows = kept[namespace] = [heads[place] for place in sorted(places)]
+        return rows
 
     def count(self, kind: str) -> int:
         return len(self._heads.get(kind, ()))
