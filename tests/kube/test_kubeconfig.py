@@ -46,7 +46,8 @@ def test_files_are_looked_for_beside_the_kubeconfig(tmp_path):
     path.write_text(FILES)
     (tmp_path / "ca.crt").write_bytes(b"CA")
     (tmp_path / "token").write_text("t\n")
-    assert read(path) == Access("https://x:1", b"CA", b"CERT", b"", "t", "", "b")
+    token = str(tmp_path / "token")
+    assert read(path) == Access("https://x:1", b"CA", b"CERT", context="b", token_file=token)
     assert read(path, "a") == Access("https://x:1", b"CA", namespace="n", context="a")
 
 

@@ -1,29 +1,40 @@
-"""`stead explain sts/web`: why is it not there yet, which rule says so, and what would end the wait."""
+"""`stead explain sts/web`: why is it not there yet, which rule says so, and what would end the wait.
+
+Of the stead that runs here, or with --kubeconfig of any cluster.
+"""
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Iterator
 from difflib import get_close_matches
 
 from stead.cli import running
-from stead.cli.options import add_data, complain, data_directory
+from stead.cli.options import add_cluster, add_data, complain, data_directory
+from stead.cli.roundlog import in_prospect
+from stead.cluster.inspection import Inspection, unseen
 from stead.kinds.explanation import EXPLANATION
 from stead.kinds.kind import Kind
 from stead.kinds.paths import path_of
 from stead.kinds.registry import BUILT_IN
+from stead.kube import finding
 from stead.kube.client import Client, ClientError
+from stead.kube.kubeconfig import KubeconfigError
 from stead.machinery import times
 from stead.machinery.objects import Json
+from stead.machinery.times import Now
 
+OF_A_CLUSTER = ("StatefulSet", "Pod", "PersistentVolumeClaim")
 NAMELESS = "default"  # where what has no namespace is explained
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("object", metavar="KIND/NAME", help="sts/web, pod/web-1, pvc/www-web-0")
-    parser.add_argument("-n", "--namespace", default="default")
+    parser.add_argument("-n", "--namespace", default="", help="(the context's, default)")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     add_data(parser)
+    add_cluster(parser, "explain an object of a real cluster; nothing is written")
     parser.set_defaults(run=run)
 
 
@@ -32,7 +43,9 @@ def run(parsed: argparse.Namespace) -> int:
     kind = BUILT_IN.by_word(word)
     if not word or not name:
         return complain(f"{parsed.object!r}: KIND/NAME is wanted, such as sts/web or pod/web-1")
-    namespace = NAMELESS if kind is not None and not kind.is_namespaced else parsed.namespace
+    if parsed.kubeconfig or parsed.context:
+        return _of_a_cluster(parsed, word.lower(), name)
+    namespace = NAMELESS if kind is not None and not kind.is_namespaced else parsed.namespace or NAMELESS
     try:
         client = running.client(data_directory(parsed))
         explained = client.get(path_of(EXPLANATION, namespace, f"{word.lower()}.{name}"))
@@ -41,6 +54,36 @@ def run(parsed: argparse.Namespace) -> int:
     except running.NotRunning as error:
         return complain(error)
     print(json.dumps(explained, indent=2) if parsed.output == "json" else "\n".join(lines(explained, time.time())))
+    return 0
+
+
+def _of_a_cluster(parsed: argparse.Namespace, word: str, name: str) -> int:
+    """Any cluster: looked at once, decided here."""
+    kind = BUILT_IN.by_word(word)
+    if kind is None or kind.id not in OF_A_CLUSTER:
+        known = ", ".join(BUILT_IN.by_id(one).plural for one in OF_A_CLUSTER)
+        return complain(f"{parsed.object!r}: of another cluster can be explained {known}")
+    try:
+        access = finding.access(parsed.kubeconfig, parsed.context, os.environ)
+        namespace = parsed.namespace or access.namespace or NAMELESS
+        client = Client(access)
+        seen = Inspection(client, namespace, Now(time.time(), time.monotonic()))
+        explained = seen.explained(f"{word}.{name}")
+        if explained is None:
+            return complain(_absent(client, kind, namespace, name))
+    except (KubeconfigError, ClientError) as error:
+        return complain(error)
+    plan = seen.plan(name) if kind.id == "StatefulSet" else None
+    deeds = in_prospect(plan) if plan is not None else []
+    hidden = unseen(seen.engine)
+    if parsed.output == "json":
+        print(json.dumps({**explained, "next": deeds, "unseen": hidden}, indent=2))
+        return 0
+    print("\n".join(lines(explained, time.time())))
+    if deeds:
+        print(f"  to be done by its controller now: {', '.join(deeds)}")
+    if hidden:
+        print(f"  not seen, for you may not list them: {', '.join(hidden)}")
     return 0
 
 

@@ -1,7 +1,7 @@
 """The log of a simulation, one line a round: time, controller, key, what was done, what it waits for."""
 
 from stead.engine.journal import Round
-from stead.machinery.plan import Action, Bind, Create, Delete, Done, Emit, Outcome, Patch, Refused, Update
+from stead.machinery.plan import Action, Bind, Create, Delete, Done, Emit, Fence, Outcome, Patch, Plan, Refused, Update
 from stead.machinery.runtime import RunProbe
 
 
@@ -25,6 +25,12 @@ class RoundLog:
     def step(self, at: float, told: str, answer: str) -> None:
         """A step of the schedule, and why it was refused."""
         print(f"{at - self._began:9.3f}  --- {told}{f'  (refused: {answer})' if answer else ''}")
+
+
+def in_prospect(plan: Plan) -> list[str]:
+    """What a plan would do to objects, its status aside, were it carried out."""
+    actions = [action for action in plan.actions if not isinstance(action, Fence | Emit)]
+    return [in_words(action, Done()) for action in actions if not (isinstance(action, Patch) and not action.body)]
 
 
 def _is_telling(action: Action) -> bool:

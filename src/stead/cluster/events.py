@@ -4,10 +4,9 @@ from itertools import count
 from typing import NamedTuple
 
 from stead.api.server import Api
-from stead.machinery import meta
+from stead.machinery import meta, telling
 from stead.machinery.errors import ApiError
 from stead.machinery.keys import Key
-from stead.machinery.objects import Json
 from stead.machinery.plan import Emit
 from stead.machinery.times import Now
 
@@ -64,35 +63,7 @@ class Recorder:
         if key is not None and self._api.get(key) is not None:
             self._api.merge_patch(key, {"count": count + 1, "lastTimestamp": now.text}, now)
             return key, count + 1
-        event = self._event(same.component, emit, now)
+        host = self._node if same.component == "kubelet" else ""
+        event = telling.first(emit, same.component, now, serial=next(self._serial), host=host)
         self._api.create(event, now)
         return Key("Event", event["metadata"]["namespace"], event["metadata"]["name"]), 1
-
-    def _event(self, component: str, emit: Emit, now: Now) -> Json:
-        about = emit.about
-        space = meta.namespace(about)
-        involved = {
-            "kind": about["kind"],
-            "namespace": space,
-            "name": meta.name(about),
-            "uid": meta.uid(about),
-            "apiVersion": about["apiVersion"],
-            "resourceVersion": meta.resource_version(about),
-        }
-        source = {"component": component, **({"host": self._node} if component == "kubelet" else {})}
-        stamp = f"{int(now.wall * 1e9) + next(self._serial):x}"
-        return {
-            "apiVersion": "v1",
-            "kind": "Event",
-            "metadata": {"name": f"{meta.name(about)}.{stamp}", "namespace": space or "default"},
-            "involvedObject": {name: value for name, value in involved.items() if value},
-            "reason": emit.reason,
-            "message": emit.message[:1024],
-            "source": source,
-            "firstTimestamp": now.text,
-            "lastTimestamp": now.text,
-            "count": 1,
-            "type": emit.type,
-            "reportingComponent": component,
-            "reportingInstance": self._node if component == "kubelet" else "",
-        }

@@ -40,12 +40,12 @@ class Queue(Generic[ItemT]):
             self._ticket += 1
             heapq.heappush(self._heap, (mono, self._ticket, item))
 
-    def fail(self, item: ItemT, mono: float) -> float:
-        """`item` failed: it is due again after its back-off. Answers that wait in seconds."""
+    def fail(self, item: ItemT, mono: float, *, at_least: float = 0.0) -> float:
+        """`item` failed: it is due again after its back-off, or `at_least` so long. Answers that wait in seconds."""
         failures = self._failures[item] = self._failures.get(item, 0) + 1
         wait = min(BASE_SECONDS * 2.0 ** min(failures - 1, 30), MOST_SECONDS)
         self._next_retry = max(self._next_retry, mono - BURST / RETRIES_PER_SECOND) + 1 / RETRIES_PER_SECOND
-        wait = max(wait, self._next_retry - mono)
+        wait = max(wait, self._next_retry - mono, at_least)
         self.add_at(item, mono + wait)
         return wait
 

@@ -23,7 +23,8 @@ class Rests(Generic[ItemT]):
             return
         for obj in objs:
             kind = str(obj["kind"]) if obj else ""
-            revision = int(obj["metadata"].get("resourceVersion") or 0) if obj and kind in self._seen else 0
+            version = str(obj["metadata"].get("resourceVersion") or "") if obj and kind in self._seen else ""
+            revision = int(version) if version.isdecimal() else 0
             if revision > self._seen.get(kind, revision):
                 owed = self._owed.setdefault(item, {})
                 owed[kind] = max(revision, owed.get(kind, 0))

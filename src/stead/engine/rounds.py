@@ -11,24 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
+from stead.engine.doing import Doing
 from stead.engine.journal import Journal, Round
 from stead.engine.queue import Queue
 from stead.engine.rests import Rests
 from stead.machinery.cache import Cache, hears_of
 from stead.machinery.keys import Key
-from stead.machinery.plan import (
-    Action,
-    AnyController,
-    Create,
-    Delete,
-    Done,
-    Fence,
-    Outcome,
-    Patch,
-    Plan,
-    Update,
-    Waiting,
-)
+from stead.machinery.plan import Action, AnyController, Done, Outcome, Plan, Waiting
 from stead.machinery.times import Now
 from stead.machinery.watch import WatchEvent
 
@@ -52,6 +41,21 @@ class Work(NamedTuple):
     rounds: int
 
 
+class UnderWay(NamedTuple):
+    """A round that takes time."""
+
+    turn: Turn
+    doing: Doing
+
+
+class _Space:
+    """A namespace with a round under way: what has come meanwhile, and whose turn has."""
+
+    def __init__(self) -> None:
+        self.events: list[WatchEvent] = []
+        self.turns: list[Turn] = []
+
+
 class Engine:
     """Every controller, one cache, one queue and one journal.
 
@@ -70,11 +74,15 @@ class Engine:
         self._door = door
         self._queue: Queue[Turn] = Queue()
         self.rests: Rests[Turn] = Rests(rests_on)
+        self._under_way: dict[str, _Space] = {}
         self._hearers: dict[str, list[tuple[int, AnyController]]] = {}  # by place, who is told of a kind
         self._adds, self._retries, self._rounds = ([0] * len(self.controllers) for _ in range(3))
 
     def feed(self, event: WatchEvent) -> None:
         """Fold one event into the cache and wake whom it concerns."""
+        if self._under_way and (space := self._under_way.get(event.key.namespace)) is not None:
+            space.events.append(event)
+            return
         cache, kind = self.cache, event.key.kind
         cache.apply(event)
         self.saw(kind, event.revision)
@@ -139,16 +147,60 @@ class Engine:
         try:
             return self._round(turn, now)
         except Exception as error:
-            if self.on_broken is None:
-                raise
-            self.on_broken(turn.key, error)
-            return self._broken(turn, error, now)
+            return self._on_broken(turn, error, now)
+
+    # --- rounds that take time
+
+    def begin(self, now: Now) -> "UnderWay | None":
+        """The next round up to its first action, for whoever carries actions out himself; None when nothing is due.
+
+        Until its `end` nothing of its namespace is folded in and no other round of that namespace begins: what was
+        observed stays true, but for what others do meanwhile, and that is what preconditions are for.
+        """
+        while (turn := self._take(now)) is not None:
+            controller = self.controllers[turn.controller]
+            try:
+                observed = controller.observe(self.cache, turn.key)
+                if observed is not None:
+                    doing = Doing(controller, observed, controller.reconcile(observed, now), now)
+                    self._rounds[turn.controller] += 1
+                    self._under_way[turn.key.namespace] = _Space()
+                    return UnderWay(turn, doing)
+                self._round(turn, now)
+            except Exception as error:
+                self._on_broken(turn, error, now)
+        return None
+
+    def end(self, under_way: "UnderWay", now: Now, error: Exception | None = None) -> Round:
+        """The round is over, `error` if by a defect; what has happened meanwhile is folded in."""
+        turn, doing = under_way
+        round_ = self._told(turn, doing, now) if error is None else self._on_broken(turn, error, now)
+        self._let_go(turn)
+        return round_
+
+    def put_off(self, under_way: "UnderWay", mono: float) -> None:
+        """Nothing was done of it: it is due again at `mono`, and decided anew then."""
+        self._queue.add_at(under_way.turn, mono)
+        self._let_go(under_way.turn)
+
+    def _let_go(self, turn: Turn) -> None:
+        space = self._under_way.pop(turn.key.namespace)
+        for event in space.events:
+            self.feed(event)
+        for held in space.turns:
+            self._queue.add(held)
 
     def undo(self, rounds: Iterable[Round], now: Now) -> None:
         """Nothing of these rounds was kept: their keys are due again after their back-off."""
         places = {controller.name: place for place, controller in enumerate(self.controllers)}
         for round_ in rounds:
             self._queue.fail(Turn(places[round_.controller], round_.key), now.mono)
+
+    def _on_broken(self, turn: Turn, error: Exception, now: Now) -> Round:
+        if self.on_broken is None:
+            raise error
+        self.on_broken(turn.key, error)
+        return self._broken(turn, error, now)
 
     def _broken(self, turn: Turn, error: Exception, now: Now) -> Round:
         """One key's round is a defect of ours: it backs off, the others go on."""
@@ -168,69 +220,40 @@ class Engine:
             round_ = Round(now, controller.name, turn.key)
             self.journal.record(round_)
             return round_
-        plan = controller.reconcile(observed, now)
-        work = _Work(self._door, controller, observed, now)
-        work.carry_out(plan)
-        self.rests.wrote(turn, (outcome.obj for _, outcome in work.deeds if isinstance(outcome, Done)))
-        is_failed = plan.is_failed or work.is_failed
-        self._settle(turn, plan, now, is_failed=is_failed)
-        round_ = Round(now, controller.name, turn.key, tuple(work.deeds), plan.waiting, is_failed)
+        doing = Doing(controller, observed, controller.reconcile(observed, now), now)
+        action = doing.action
+        while action is not None:
+            action = doing.answer(self._door(controller, action, now))
+        return self._told(turn, doing, now)
+
+    def _told(self, turn: Turn, doing: Doing, now: Now) -> Round:
+        """A round that is over: when the next is, and what is remembered of this one."""
+        self.rests.wrote(turn, (outcome.obj for _, outcome in doing.deeds if isinstance(outcome, Done)))
+        is_failed = doing.plan.is_failed or doing.is_failed
+        self._settle(turn, doing, now, is_failed=is_failed)
+        round_ = Round(now, doing.controller.name, turn.key, tuple(doing.deeds), doing.plan.waiting, is_failed)
         self.journal.record(round_)
         return round_
 
     def _take(self, now: Now) -> Turn | None:
         """The next key that is due and has seen what it wrote; one that has not is due again when it has."""
         turn = self._queue.take(now.mono)
-        while turn is not None and self.rests.holds(turn):
+        while turn is not None and (self._is_held(turn) or self.rests.holds(turn)):
             turn = self._queue.take(now.mono)
         return turn
 
-    def _settle(self, turn: Turn, plan: Plan, now: Now, *, is_failed: bool) -> None:
+    def _is_held(self, turn: Turn) -> bool:
+        """Whether its namespace has a round under way; if so it has its turn after that."""
+        space = self._under_way.get(turn.key.namespace)
+        if space is not None:
+            space.turns.append(turn)
+        return space is not None
+
+    def _settle(self, turn: Turn, doing: Doing, now: Now, *, is_failed: bool) -> None:
         if is_failed:
             self._retries[turn.controller] += 1
-            self._queue.fail(turn, now.mono)
+            self._queue.fail(turn, now.mono, at_least=doing.retry_after_seconds)
             return
         self._queue.succeed(turn)
-        if plan.wake_after_seconds is not None:
-            self._queue.add_at(turn, now.mono + plan.wake_after_seconds)
-
-
-class _Work:
-    """The carrying out of one plan."""
-
-    def __init__(self, door: Door, controller: AnyController, observed: object, now: Now) -> None:
-        self._door = door
-        self._controller = controller
-        self._observed = observed
-        self._now = now
-        self._skip: set[Key] = set()
-        self.deeds: list[tuple[Action, Outcome]] = []
-        self.is_failed = False
-
-    def carry_out(self, plan: Plan) -> None:
-        for action in plan.actions:
-            if isinstance(action, Fence):
-                if self.is_failed:
-                    break
-            elif not (self._skip and _target(action) in self._skip):
-                self._do(action)
-        for action in plan.always:
-            if not (self._skip and _target(action) in self._skip):
-                self._do(action)
-
-    def _do(self, action: Action) -> None:
-        outcome = self._door(self._controller, action, self._now)
-        self.deeds.append((action, outcome))
-        reaction = self._controller.react(self._observed, action, outcome, self._now)
-        is_failure = reaction.is_failure
-        self.is_failed |= not isinstance(outcome, Done) if is_failure is None else is_failure
-        self._skip |= reaction.skip
-        for follow_up in reaction.actions:
-            self.deeds.append((follow_up, self._door(self._controller, follow_up, self._now)))
-
-
-def _target(action: Action) -> Key | None:
-    if isinstance(action, Create | Update):
-        meta = action.obj["metadata"]
-        return Key(action.obj["kind"], meta.get("namespace", ""), meta.get("name", ""))
-    return action.key if isinstance(action, Patch | Delete) else None
+        if doing.plan.wake_after_seconds is not None:
+            self._queue.add_at(turn, now.mono + doing.plan.wake_after_seconds)

@@ -1,14 +1,16 @@
 """The kubeconfig file: how clients are told where the API is and who they are. Written for ours, read for any.
 
 Written by hand as YAML, for every value in it is plain or base64; read with PyYAML, for people edit these files.
+Several files are one kubeconfig, as with kubectl: of two entries of one name the first counts.
 """
 
 import base64
 import binascii
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlsplit
 
 from msgspec import Struct
 
@@ -16,13 +18,30 @@ from stead.machinery.late import Late
 
 yaml: Any = Late("yaml")
 
+PLUGIN_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
+
 
 class KubeconfigError(Exception):
     """The file cannot be used; the text says which file and why."""
 
 
+class Plugin(Struct, frozen=True):
+    """A program that gives a credential (`exec`). `folder`: where a command with a slash in it is looked for."""
+
+    command: str
+    version: str
+    args: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    folder: str = ""
+    hint: str = ""  # what the user is told when it is not there
+    is_told_cluster: bool = False
+
+
 class Access(Struct, frozen=True):
-    """One way to one API server. Empty bytes and texts are things not given."""
+    """One way to one API server. Empty bytes and texts are things not given.
+
+    `token_file` goes before `token`, and is read again from time to time. `headers` say for whom we act.
+    """
 
     server: str
     authority: bytes = b""
@@ -32,6 +51,11 @@ class Access(Struct, frozen=True):
     namespace: str = ""
     context: str = "stead"
     is_unverified: bool = False  # `insecure-skip-tls-verify`
+    token_file: str = ""
+    plugin: Plugin | None = None
+    server_name: str = ""  # whom the server's certificate must name, where that is not its host
+    basic: str = ""  # `user:password`
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def write(path: Path, access: Access) -> None:
@@ -68,6 +92,21 @@ def text(access: Access) -> str:
 
 def read(path: Path, context: str = "") -> Access:
     """The access that `context` (else the file's current one) names. Raises KubeconfigError."""
+    return read_all([path], context)
+
+
+def read_all(paths: Sequence[Path], context: str = "") -> Access:
+    """The same, of several files that are one. Raises KubeconfigError."""
+    files = [(path, _parsed(path)) for path in paths]
+    chosen = context or next((str(name) for _, config in files if (name := config.get("current-context"))), "")
+    if not chosen:
+        names = [name for path, config in files for name in _names(config, "contexts")]
+        known = f"; there are {', '.join(names)}" if names else ""
+        raise KubeconfigError(f"{paths[0]}: no current-context is set; name one with --context{known}")
+    return _Reader(files).access(chosen)
+
+
+def _parsed(path: Path) -> Mapping[str, Any]:
     try:
         config = yaml.safe_load(path.read_text())
     except OSError as error:
@@ -76,60 +115,126 @@ def read(path: Path, context: str = "") -> Access:
         raise KubeconfigError(f"{path}: not YAML: {error}") from error
     if not isinstance(config, Mapping):
         raise KubeconfigError(f"{path}: not a kubeconfig")
-    chosen = context or str(config.get("current-context") or "")
-    return _Reader(path, config).access(chosen)
+    return config
+
+
+def _names(config: Mapping[str, Any], section: str) -> list[str]:
+    entries = config.get(section)
+    return [str(entry.get("name")) for entry in entries if isinstance(entry, Mapping)] if entries else []
+
+
+class _Entry(NamedTuple):
+    """One named part of a file; paths in it are relative to that file."""
+
+    path: Path
+    name: str
+    fields: Mapping[str, Any]
+
+    def text(self, field: str) -> str:
+        return str(self.fields.get(field) or "")
 
 
 class _Reader:
-    def __init__(self, path: Path, config: Mapping[str, Any]) -> None:
-        self._path = path
-        self._config = config
+    def __init__(self, files: Sequence[tuple[Path, Mapping[str, Any]]]) -> None:
+        self._files = files
 
     def access(self, name: str) -> Access:
         context = self._entry("contexts", "context", name)
-        cluster = self._entry("clusters", "cluster", str(context.get("cluster", "")))
-        user = self._entry("users", "user", str(context["user"])) if context.get("user") else {}
-        if not cluster.get("server"):
-            raise KubeconfigError(f'{self._path}: cluster "{context.get("cluster")}" has no server')
-        if "exec" in user or "auth-provider" in user:
-            raise KubeconfigError(f'{self._path}: user "{context["user"]}" needs a credential plugin, not supported')
+        cluster = self._entry("clusters", "cluster", context.text("cluster"))
+        named = context.text("user")
+        user = self._entry("users", "user", named) if named else _Entry(context.path, "", {})
+        self._refuse_what_is_not_known(cluster, user)
+        token_file = user.text("tokenFile")
         return Access(
-            str(cluster["server"]).rstrip("/"),
-            self._data(cluster, "certificate-authority"),
-            self._data(user, "client-certificate"),
-            self._data(user, "client-key"),
-            str(user.get("token") or self._file(user, "tokenFile").decode().strip()),
-            str(context.get("namespace") or ""),
+            cluster.text("server").rstrip("/"),
+            _data(cluster, "certificate-authority"),
+            _data(user, "client-certificate"),
+            _data(user, "client-key"),
+            "" if token_file else user.text("token"),
+            context.text("namespace"),
             name,
-            bool(cluster.get("insecure-skip-tls-verify")),
+            bool(cluster.fields.get("insecure-skip-tls-verify")),
+            token_file=str(user.path.parent / token_file) if token_file else "",
+            plugin=_plugin(user),
+            server_name=cluster.text("tls-server-name"),
+            basic=f"{user.text('username')}:{user.text('password')}" if user.text("username") else "",
+            headers=tuple(_impersonation(user)),
         )
 
-    def _entry(self, section: str, part: str, name: str) -> Mapping[str, Any]:
-        entries = self._config.get(section)
-        listed = [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
-        found = next((entry.get(part) for entry in listed if entry.get("name") == name), None)
-        if not isinstance(found, Mapping):
-            raise KubeconfigError(f'{self._path}: no {part} named "{name}"')
-        return found
+    def _refuse_what_is_not_known(self, cluster: _Entry, user: _Entry) -> None:
+        server = cluster.text("server")
+        if not server:
+            raise KubeconfigError(f'{cluster.path}: cluster "{cluster.name}" has no server')
+        if urlsplit(server).scheme not in ("https", "http"):
+            raise KubeconfigError(f'{cluster.path}: server "{server}" of cluster "{cluster.name}": https:// is wanted')
+        if cluster.text("proxy-url"):
+            told = "stead speaks to no proxy: forward a port to the server and name that, with tls-server-name"
+            raise KubeconfigError(f'{cluster.path}: cluster "{cluster.name}" has proxy-url; {told}')
+        if "auth-provider" in user.fields:
+            told = "Kubernetes has dropped auth-provider; use the exec plugin of your provider"
+            raise KubeconfigError(f'{user.path}: user "{user.name}": {told}')
 
-    def _data(self, entry: Mapping[str, Any], field: str) -> bytes:
-        packed = entry.get(f"{field}-data")
-        if not packed:
-            return self._file(entry, field)
+    def _entry(self, section: str, part: str, name: str) -> _Entry:
+        for path, config in self._files:
+            entries = config.get(section)
+            for entry in entries if isinstance(entries, list) else ():
+                if isinstance(entry, Mapping) and entry.get("name") == name and isinstance(entry.get(part), Mapping):
+                    return _Entry(path, name, entry[part])
+        names = [name for _, config in self._files for name in _names(config, section)]
+        known = f"; there are {', '.join(names)}" if names else ""
+        raise KubeconfigError(f'{self._files[0][0]}: no {part} named "{name}"{known}')
+
+
+def _data(entry: _Entry, field: str) -> bytes:
+    """What stands in the file, else what the file it names contains."""
+    packed = entry.text(f"{field}-data")
+    if packed:
         try:
-            return base64.b64decode("".join(str(packed).split()), validate=True)
+            return base64.b64decode("".join(packed.split()), validate=True)
         except (binascii.Error, ValueError) as error:
-            raise KubeconfigError(f"{self._path}: {field}-data is not base64") from error
+            raise KubeconfigError(f"{entry.path}: {field}-data is not base64") from error
+    if not entry.text(field):
+        return b""
+    named = entry.path.parent / entry.text(field)
+    try:
+        return named.read_bytes()
+    except OSError as error:
+        raise KubeconfigError(f"{entry.path}: {field}: {named}: {error.strerror}") from error
 
-    def _file(self, entry: Mapping[str, Any], field: str) -> bytes:
-        """Contents of the file a field names, relative to the kubeconfig."""
-        if not entry.get(field):
-            return b""
-        named = self._path.parent / str(entry[field])
-        try:
-            return named.read_bytes()
-        except OSError as error:
-            raise KubeconfigError(f"{self._path}: {field}: {named}: {error.strerror}") from error
+
+def _plugin(user: _Entry) -> Plugin | None:
+    told = user.fields.get("exec")
+    if told is None:
+        return None
+    where = f'{user.path}: user "{user.name}": exec'
+    if not isinstance(told, Mapping) or not told.get("command"):
+        raise KubeconfigError(f"{where}: command is missing")
+    version = str(told.get("apiVersion") or "")
+    if version not in PLUGIN_VERSIONS:
+        raise KubeconfigError(f'{where}: apiVersion "{version}": one of {", ".join(PLUGIN_VERSIONS)} is wanted')
+    if told.get("interactiveMode") == "Always":
+        raise KubeconfigError(f"{where}: interactiveMode Always: nobody sits before a controller; use a token")
+    return Plugin(
+        str(told["command"]),
+        version,
+        tuple(str(word) for word in told.get("args") or ()),
+        tuple((str(pair["name"]), str(pair.get("value", ""))) for pair in told.get("env") or ()),
+        str(user.path.parent),
+        str(told.get("installHint") or ""),
+        bool(told.get("provideClusterInfo")),
+    )
+
+
+def _impersonation(user: _Entry) -> Iterator[tuple[str, str]]:
+    if user.text("as"):
+        yield "Impersonate-User", user.text("as")
+    if user.text("as-uid"):
+        yield "Impersonate-Uid", user.text("as-uid")
+    for group in user.fields.get("as-groups") or ():
+        yield "Impersonate-Group", str(group)
+    for name, values in (user.fields.get("as-user-extra") or {}).items():
+        for value in values:
+            yield f"Impersonate-Extra-{quote(str(name), safe='')}", str(value)
 
 
 def _section(section: str, name: str, part: str, fields: list[tuple[str, str]]) -> list[str]:

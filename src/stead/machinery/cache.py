@@ -38,6 +38,7 @@ class Cache:
         self._owned: dict[str, dict[Key, Json]] = {}
         self._indexes = {type(index): index for index in indexes}
         self._hearers: dict[str, list[Index]] = {}  # the indexes by what they are told of
+        self.unseen: set[str] = set()  # kinds that are not for us to see: nobody concludes from their absence
         self.revision = 0
 
     def apply(self, event: WatchEvent) -> None:

@@ -75,7 +75,7 @@ def _unbound(observed: Observed, name: str, claim: Json) -> Cause:
     if not wanted:
         fitting = "create a PersistentVolume that fits it, or name a storageClassName"
         return Cause(f"its claim {name} is not bound and names no StorageClass", fitting)
-    if observed.cache.get(Key("StorageClass", "", wanted)) is None:
+    if "StorageClass" not in observed.cache.unseen and observed.cache.get(Key("StorageClass", "", wanted)) is None:
         remedy = f'create the StorageClass "{wanted}", or a PersistentVolume of that class'
         return Cause(f'its claim {name} is not bound: there is no StorageClass "{wanted}"', remedy)
     return Cause(
