@@ -12,9 +12,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import harness, load, others, plot, pods, profile, replicas, starting
+from bench import afar, harness, load, others, plot, pods, profile, replicas, starting
 
-MEASUREMENTS = (*starting.ALL, *replicas.ALL, *pods.ALL, *load.ALL)
+MEASUREMENTS = (*starting.ALL, *replicas.ALL, *afar.ALL, *pods.ALL, *load.ALL)
 
 
 def main() -> int:

@@ -252,15 +252,15 @@ class Remote:
         if not self.settings.acts:
             self._on_plan(key, doing.plan)
             self.engine.end(under_way, now())
+        elif doing.action is None:
+            self._told(self.engine.end(under_way, now()))
         elif key in self.rivals.contended:
             self.engine.end(under_way, now())
         elif doing.action is not None and self._is_too_early():
             self.engine.put_off(under_way, now().mono + self.settings.courtesy_seconds)
         else:
             self._unjudged[key.namespace] = []
-            task = self._loop.create_task(self._carry_out(under_way))
-            self._rounds[key.namespace] = task
-            task.add_done_callback(lambda _: self._carried_out(key.namespace))
+            self._rounds[key.namespace] = self._loop.create_task(self._carry_out(under_way))
 
     def _is_too_early(self) -> bool:
         """The first deed waits: if there is another controller, it will do it, and then we know."""
@@ -280,17 +280,24 @@ class Remote:
                 doing.answer(await self._outcome(doing.action))
         except Exception as broken:
             error = broken
-        for action, outcome in doing.deeds:
-            self.rivals.did(under_way.turn.key, action, outcome)
+        self._carried_out(under_way, error)
+
+    def _carried_out(self, under_way: UnderWay, error: Exception | None) -> None:
+        """All at once, for with its end the namespace is free for another."""
+        key = under_way.turn.key
+        for action, outcome in under_way.doing.deeds:
+            self.rivals.did(key, action, outcome)
+        del self._rounds[key.namespace]
+        waiting = self._unjudged.pop(key.namespace)
         round_ = self.engine.end(under_way, now(), error)
+        for event in waiting:
+            self._judge(event)
+        self._told(round_)
+        self._bell()
+
+    def _told(self, round_: Round) -> None:
         if not round_.is_quiet or round_.waiting:
             self._on_round(round_)
-
-    def _carried_out(self, namespace: str) -> None:
-        del self._rounds[namespace]
-        for event in self._unjudged.pop(namespace):
-            self._judge(event)
-        self._bell()
 
     async def _outcome(self, action: Action) -> Outcome:
         if isinstance(action, Emit):

@@ -120,7 +120,8 @@ def _parsed(path: Path) -> Mapping[str, Any]:
 
 def _names(config: Mapping[str, Any], section: str) -> list[str]:
     entries = config.get(section)
-    return [str(entry.get("name")) for entry in entries if isinstance(entry, Mapping)] if entries else []
+    listed = entries if isinstance(entries, list) else []
+    return [str(entry.get("name")) for entry in listed if isinstance(entry, Mapping)]
 
 
 class _Entry(NamedTuple):
@@ -132,6 +133,13 @@ class _Entry(NamedTuple):
 
     def text(self, field: str) -> str:
         return str(self.fields.get(field) or "")
+
+    def words(self, field: str) -> list[str]:
+        """A list of texts. Raises KubeconfigError."""
+        found = self.fields.get(field) or []
+        if not isinstance(found, list):
+            raise KubeconfigError(f'{self.path}: {field} of "{self.name}": a list is wanted')
+        return [str(word) for word in found]
 
 
 class _Reader:
@@ -165,7 +173,7 @@ class _Reader:
         server = cluster.text("server")
         if not server:
             raise KubeconfigError(f'{cluster.path}: cluster "{cluster.name}" has no server')
-        if urlsplit(server).scheme not in ("https", "http"):
+        if not _is_url(server):
             raise KubeconfigError(f'{cluster.path}: server "{server}" of cluster "{cluster.name}": https:// is wanted')
         if cluster.text("proxy-url"):
             told = "stead speaks to no proxy: forward a port to the server and name that, with tls-server-name"
@@ -183,6 +191,14 @@ class _Reader:
         names = [name for _, config in self._files for name in _names(config, section)]
         known = f"; there are {', '.join(names)}" if names else ""
         raise KubeconfigError(f'{self._files[0][0]}: no {part} named "{name}"{known}')
+
+
+def _is_url(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        return url.scheme in ("https", "http") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        return False
 
 
 def _data(entry: _Entry, field: str) -> bytes:
@@ -203,26 +219,34 @@ def _data(entry: _Entry, field: str) -> bytes:
 
 
 def _plugin(user: _Entry) -> Plugin | None:
-    told = user.fields.get("exec")
-    if told is None:
+    fields = user.fields.get("exec")
+    if fields is None:
         return None
     where = f'{user.path}: user "{user.name}": exec'
-    if not isinstance(told, Mapping) or not told.get("command"):
+    if not isinstance(fields, Mapping) or not fields.get("command"):
         raise KubeconfigError(f"{where}: command is missing")
-    version = str(told.get("apiVersion") or "")
+    told = _Entry(user.path, user.name, fields)
+    version = told.text("apiVersion")
     if version not in PLUGIN_VERSIONS:
         raise KubeconfigError(f'{where}: apiVersion "{version}": one of {", ".join(PLUGIN_VERSIONS)} is wanted')
-    if told.get("interactiveMode") == "Always":
+    if told.text("interactiveMode") == "Always":
         raise KubeconfigError(f"{where}: interactiveMode Always: nobody sits before a controller; use a token")
     return Plugin(
-        str(told["command"]),
+        told.text("command"),
         version,
-        tuple(str(word) for word in told.get("args") or ()),
-        tuple((str(pair["name"]), str(pair.get("value", ""))) for pair in told.get("env") or ()),
+        tuple(told.words("args")),
+        tuple(_variables(fields.get("env"), where)),
         str(user.path.parent),
-        str(told.get("installHint") or ""),
-        bool(told.get("provideClusterInfo")),
+        told.text("installHint"),
+        bool(fields.get("provideClusterInfo")),
     )
+
+
+def _variables(pairs: Any, where: str) -> Iterator[tuple[str, str]]:
+    for pair in pairs if isinstance(pairs, list) else ():
+        if not isinstance(pair, Mapping) or not pair.get("name"):
+            raise KubeconfigError(f"{where}: env: name and value are wanted")
+        yield str(pair["name"]), str(pair.get("value", ""))
 
 
 def _impersonation(user: _Entry) -> Iterator[tuple[str, str]]:
@@ -230,11 +254,13 @@ def _impersonation(user: _Entry) -> Iterator[tuple[str, str]]:
         yield "Impersonate-User", user.text("as")
     if user.text("as-uid"):
         yield "Impersonate-Uid", user.text("as-uid")
-    for group in user.fields.get("as-groups") or ():
-        yield "Impersonate-Group", str(group)
-    for name, values in (user.fields.get("as-user-extra") or {}).items():
-        for value in values:
-            yield f"Impersonate-Extra-{quote(str(name), safe='')}", str(value)
+    for group in user.words("as-groups"):
+        yield "Impersonate-Group", group
+    extra = user.fields.get("as-user-extra")
+    if isinstance(extra, Mapping):
+        named = _Entry(user.path, user.name, extra)
+        for name in extra:
+            yield from ((f"Impersonate-Extra-{quote(str(name), safe='')}", value) for value in named.words(name))
 
 
 def _section(section: str, name: str, part: str, fields: list[tuple[str, str]]) -> list[str]:
