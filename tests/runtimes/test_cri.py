@@ -14,6 +14,7 @@ import uvloop
 
 from stead.machinery.runtime import (
     ContainerExited,
+    ContainerResized,
     ContainerStarted,
     EmptyDir,
     File,
@@ -21,6 +22,7 @@ from stead.machinery.runtime import (
     ImageReady,
     Mount,
     PullImage,
+    ResizeContainer,
     RunSandbox,
     SandboxFailed,
     SandboxRunning,
@@ -372,5 +374,17 @@ def test_attach_to_a_terminal_goes_both_ways_and_has_a_size(play: Play) -> None:
         assert "me again" in await drained(session, "stdout")
         assert await session.wait() == 0
         session.close()
+
+    play(scenario)
+
+
+def test_a_running_container_gets_other_limits(play: Play) -> None:
+    async def scenario(machine: CriMachine) -> None:
+        await machine.sandbox("a")
+        await machine.start("a", "sleep", "1000", memory_limit_bytes=64 << 20)
+        order = ResizeContainer(pod("a"), "uid-a", "c", 0, memory_limit_bytes=128 << 20)
+        assert (await machine.answer(order, kind=ContainerResized)).trouble == ""
+        await machine.stop("a", 0)
+        assert (await machine.answer(order, kind=ContainerResized)).trouble == "Error"
 
     play(scenario)

@@ -129,6 +129,17 @@ class StartContainer(Struct, frozen=True):
     seccomp: str = ""  # `RuntimeDefault` or `Localhost/<path>`, "" is Unconfined
 
 
+class ResizeContainer(Struct, frozen=True):
+    """Give a running container other limits, None: none. Answered by ContainerResized."""
+
+    pod: Key
+    uid: str
+    container: str
+    attempt: int
+    memory_limit_bytes: int | None = None
+    cpu_limit_millis: int | None = None
+
+
 class StopContainer(Struct, frozen=True):
     """Stop signal (the image's, else SIGTERM), then SIGKILL after `grace_seconds`. Answered by ContainerExited."""
 
@@ -171,7 +182,9 @@ class RemoveSandbox(Struct, frozen=True):
     uid: str
 
 
-PodAction: TypeAlias = RunSandbox | PullImage | StartContainer | StopContainer | RunProbe | UpdateVolume | RemoveSandbox
+PodAction: TypeAlias = (
+    RunSandbox | PullImage | StartContainer | ResizeContainer | StopContainer | RunProbe | UpdateVolume | RemoveSandbox
+)
 
 
 class RemoveVolume(Struct, frozen=True):
@@ -258,6 +271,17 @@ class ContainerExited(Struct, frozen=True):
     message: str = ""
 
 
+class ContainerResized(Struct, frozen=True):
+    """`trouble` is "" where the limits hold now, Infeasible where this node has none, Error where it was refused."""
+
+    pod: Key
+    uid: str
+    container: str
+    attempt: int
+    trouble: Literal["", "Infeasible", "Error"] = ""
+    message: str = ""
+
+
 class Probed(Struct, frozen=True):
     pod: Key
     uid: str
@@ -276,6 +300,7 @@ PodEvent: TypeAlias = (
     | ImageFailed
     | ContainerStarted
     | ContainerExited
+    | ContainerResized
     | Probed
 )
 

@@ -16,6 +16,7 @@ from heapq import heappop, heappush
 from itertools import count
 from math import inf
 from random import Random
+from typing import Literal
 
 from msgspec import Struct, field
 
@@ -23,6 +24,7 @@ from stead.machinery.keys import Key
 from stead.machinery.objects import Json
 from stead.machinery.runtime import (
     ContainerExited,
+    ContainerResized,
     ContainerStarted,
     ImageFailed,
     ImageReady,
@@ -30,6 +32,7 @@ from stead.machinery.runtime import (
     PullImage,
     RemoveSandbox,
     RemoveVolume,
+    ResizeContainer,
     RunProbe,
     RunSandbox,
     RuntimeAction,
@@ -98,6 +101,7 @@ class SimulatedRuntime:
 
     def __init__(self, chance: Random, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
+        self.refuses_resize: tuple[Literal["Infeasible", "Error"], str] | None = None
         self._chance = chance
         self._pods: dict[str, _Pod] = {}
         self._future: list[tuple[float, int, Deed]] = []
@@ -109,6 +113,7 @@ class SimulatedRuntime:
             RunSandbox: self._run_sandbox,
             PullImage: self._pull_image,
             StartContainer: self._start_container,
+            ResizeContainer: self._resize_container,
             StopContainer: self._stop_container,
             RunProbe: self._run_probe,
             UpdateVolume: lambda action, now: None,
@@ -228,6 +233,10 @@ class SimulatedRuntime:
         code = 0 if seconds <= action.grace_seconds else KILLED
         wait = min(seconds, action.grace_seconds)
         self._at(now.mono + wait, lambda then: self._exit(pod, name, then, attempt=attempt, code=code))
+
+    def _resize_container(self, action: ResizeContainer, now: Now) -> None:
+        told = self.refuses_resize or ("", "")
+        self._say(ContainerResized(action.pod, action.uid, action.container, action.attempt, *told))
 
     def _run_probe(self, action: RunProbe, now: Now) -> None:
         pod = self._pods.get(action.uid)

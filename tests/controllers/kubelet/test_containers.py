@@ -2,7 +2,7 @@
 
 import pytest
 
-from stead.machinery.runtime import PullImage, StartContainer, StopContainer
+from stead.machinery.runtime import PullImage, ResizeContainer, StartContainer, StopContainer
 
 from .world import World, a_container, a_pod, a_probe
 
@@ -238,3 +238,65 @@ def test_an_ephemeral_container_does_not_keep_a_finished_pod():
     world.run(20)
     assert world.get()["status"]["phase"] == "Succeeded"
     assert [action.container for action in world.sent_of(StopContainer)] == ["debugger"]
+
+
+def limited(memory, **fields):
+    return a_container(resources={"limits": {"memory": memory}}, **fields)
+
+
+def resized(world, memory):
+    """`kubectl patch --subresource resize`."""
+    pod = world.get()
+    (container,) = pod["spec"]["containers"]
+    spec = {**pod["spec"], "containers": [{**container, "resources": {"limits": {"memory": memory}}}]}
+    world.put({**pod, "spec": spec, "metadata": {**pod["metadata"], "generation": 2}})
+
+
+def test_a_container_gets_other_limits_while_it_runs():
+    world = World(a_pod(limited("64Mi")))
+    world.run(1)
+    resized(world, "128Mi")
+    world.run(1)
+    (asked,) = world.sent_of(ResizeContainer)
+    assert asked.memory_limit_bytes == 128 << 20
+    assert world.status()["resources"] == {"limits": {"memory": "128Mi"}} and world.status()["restartCount"] == 0
+    assert not any(entry["type"].startswith("PodResize") for entry in world.get()["status"]["conditions"])
+
+
+def test_a_resize_that_is_refused_is_told_and_tried_again():
+    world = World(a_pod(limited("64Mi")))
+    world.run(1)
+    world.runtime.refuses_resize = ("Infeasible", "there are no limits here")
+    resized(world, "128Mi")
+    world.run(1)
+    told = next(entry for entry in world.get()["status"]["conditions"] if entry["type"] == "PodResizePending")
+    assert (told["reason"], told["message"]) == ("Infeasible", "there are no limits here")
+    assert world.status()["resources"] == {"limits": {"memory": "64Mi"}}
+    world.runtime.refuses_resize = None
+    world.run(15)
+    assert world.status()["resources"] == {"limits": {"memory": "128Mi"}}
+    assert len(world.sent_of(ResizeContainer)) == 2
+
+
+def test_a_resize_may_restart_the_container():
+    policy = [{"resourceName": "memory", "restartPolicy": "RestartContainer"}]
+    world = World(a_pod(limited("64Mi", resizePolicy=policy)))
+    world.run(1)
+    resized(world, "128Mi")
+    world.run(5)
+    assert not world.sent_of(ResizeContainer)
+    assert started(world) == [("c", 0), ("c", 1)]
+    assert world.status()["resources"] == {"limits": {"memory": "128Mi"}}
+    assert "Container c resize requires restart" in [message for _, _, message in world.told]
+
+
+def test_a_restart_of_stead_does_not_forget_a_resize():
+    world = World(a_pod(limited("64Mi")))
+    world.run(1)
+    world.runtime.refuses_resize = ("Error", "busy")
+    resized(world, "128Mi")
+    world.run(1)
+    world.runtime.refuses_resize = None
+    world.restart()
+    world.run(1)
+    assert world.status()["resources"] == {"limits": {"memory": "128Mi"}}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from stead.controllers.kubelet import containers
+from stead.controllers.kubelet import containers, resizing
 from stead.controllers.kubelet.round import Round
 from stead.machinery import meta
 from stead.machinery.objects import Json, dig
@@ -27,7 +27,9 @@ def conditions_of(round_: Round, phase: str, statuses: list[Json]) -> list[Json]
     }
     old = {entry["type"]: entry for entry in _old(round_)}
     own = [_condition(round_, type_, told[type_], old.pop(type_, None)) for type_ in OWN]
-    return own + list(old.values())
+    resizes = {type_: (True, reason, text) for type_, reason, text in resizing.conditions(round_)}
+    own += [_condition(round_, type_, resizes[type_], old.get(type_)) for type_ in resizes]
+    return own + [entry for entry in old.values() if entry["type"] not in resizing.CONDITIONS]
 
 
 def _old(round_: Round) -> list[Json]:

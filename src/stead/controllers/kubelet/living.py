@@ -1,6 +1,6 @@
 """A pod that lives: its sandbox, its volumes, its containers with their hooks and probes."""
 
-from stead.controllers.kubelet import backoff, containers, probes, sandbox, starts, termination
+from stead.controllers.kubelet import backoff, containers, probes, resizing, sandbox, starts, termination
 from stead.controllers.kubelet.lives import Life
 from stead.controllers.kubelet.report import wait
 from stead.controllers.kubelet.round import Round, Steps, Trouble
@@ -64,14 +64,15 @@ def _keep(round_: Round, life: Life) -> Plan:
         why = f"Container {life.name} failed {condemning} probe, will be restarted"
         return _condemn(round_, life, why, since, probe=condemning)
     if life.entry.get("image", life.spec.get("image")) != life.spec.get("image"):
-        return _renew(round_, life)
-    return probes.walk(round_.observed, life, round_.now, is_terminating=False)
+        return _renew(round_, life, f"Container {life.name} definition changed, will be restarted")
+    if resizing.is_open(life) and resizing.needs_restart(life):
+        return _renew(round_, life, f"Container {life.name} resize requires restart")
+    return resizing.walk(round_, life) + probes.walk(round_.observed, life, round_.now, is_terminating=False)
 
 
-def _renew(round_: Round, life: Life) -> Plan:
-    """A container whose image was changed in place; a preStop sleep is left out, for nothing keeps its beginning."""
+def _renew(round_: Round, life: Life, why: str) -> Plan:
+    """A container whose image or limits were changed; a preStop sleep is left out, for nothing keeps its beginning."""
     slept = float(dig(life.hook("preStop"), "sleep", "seconds", default=0))
-    why = f"Container {life.name} definition changed, will be restarted"
     return termination.stop(round_, life, termination.spec_grace(round_.pod), round_.now.mono - slept, why=why)
 
 

@@ -19,6 +19,8 @@ back-off and probe times are arithmetic over a value.
          "backoff": seconds that the next start waits after the end of this one,
          "stop_at", "kill_at": mono of the first stop and of the kill it announced,
          "last": the end of the attempt before,
+         "limits": [memory bytes, CPU millis] that it has; missing where it was adopted,
+         "resize": None or {"limits": asked for, "is_in_flight", "trouble", "message", "at": mono},
          "probes": {probe or hook: {"is_in_flight", "sent": mono, "at": mono of the last result,
                                     "is_success": the last result, "run": how many of that result in a row,
                                     "verdict": what enough results in a row agreed on (None: nothing yet),
@@ -34,6 +36,7 @@ from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
 from stead.machinery.runtime import (
     ContainerExited,
+    ContainerResized,
     ContainerStarted,
     ImageFailed,
     ImageReady,
@@ -42,6 +45,7 @@ from stead.machinery.runtime import (
     Probed,
     PullImage,
     RemoveSandbox,
+    ResizeContainer,
     RunProbe,
     RunSandbox,
     SandboxFailed,
@@ -194,6 +198,7 @@ def _start(record: Record | None, what: StartContainer, now: Now) -> Record:
         "backoff": next_delay(old) if old else 0.0,
         "last": end_of(old) if old.get("state") == "exited" else old.get("last"),
         "is_adopted": False,
+        "limits": [what.memory_limit_bytes, what.cpu_limit_millis],
         "probes": {},
     }
     return _with_entry(record, what.container, entry)
@@ -241,6 +246,21 @@ def _stop(record: Record | None, what: StopContainer, now: Now) -> Record | None
         return record
     times = {"stop_at": entry.get("stop_at", now.mono), "kill_at": now.mono + what.grace_seconds}
     return _with_entry(record, what.container, {**entry, "state": "stopping", **times})
+
+
+def _resize(record: Record | None, what: ResizeContainer, now: Now) -> Record | None:
+    asked = {"limits": [what.memory_limit_bytes, what.cpu_limit_millis], "is_in_flight": True, "trouble": ""}
+    return _with_changes(record, what, {"resize": {**asked, "message": "", "at": now.mono}})
+
+
+def _resized(record: Record | None, what: ContainerResized, now: Now) -> Record | None:
+    asked = entry_of(record, what.container).get("resize")
+    if not asked:
+        return record
+    if not what.trouble:
+        return _with_changes(record, what, {"limits": asked["limits"], "resize": None})
+    told = {"is_in_flight": False, "trouble": what.trouble, "message": what.message, "at": now.mono}
+    return _with_changes(record, what, {"resize": {**asked, **told}})
 
 
 def _probe(record: Record | None, what: RunProbe, now: Now) -> Record | None:
@@ -315,6 +335,13 @@ def _with_entry(record: Record, container: str, entry: Json) -> Record:
     return {**record, "containers": {**record["containers"], container: entry}}
 
 
+def _with_changes(record: Record | None, what: ResizeContainer | ContainerResized, changes: Json) -> Record | None:
+    entry = entry_of(record, what.container)
+    if record is None or not entry or entry["attempt"] != what.attempt:
+        return record
+    return _with_entry(record, what.container, {**entry, **changes})
+
+
 def _with_probe(record: Record | None, what: RunProbe | Probed, changes: Json) -> Record | None:
     entry = entry_of(record, what.container)
     if record is None or not entry or entry["attempt"] != what.attempt:
@@ -337,6 +364,8 @@ _FOLDS: Mapping[type, Fold] = {
     ContainerStarted: _started,
     ContainerExited: _exited,
     StopContainer: _stop,
+    ResizeContainer: _resize,
+    ContainerResized: _resized,
     RunProbe: _probe,
     Probed: _probed,
 }

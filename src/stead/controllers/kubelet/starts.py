@@ -7,9 +7,10 @@ from stead.controllers.kubelet import privileges
 from stead.controllers.kubelet.admission import sysctls
 from stead.controllers.kubelet.environment import config_data, expand
 from stead.controllers.kubelet.lives import Life
+from stead.controllers.kubelet.resizing import limits_of
 from stead.controllers.kubelet.round import Round
 from stead.controllers.kubelet.volumes import mounts
-from stead.machinery import meta, quantity
+from stead.machinery import meta
 from stead.machinery.objects import Json, dig
 from stead.machinery.runtime import PullImage, RunSandbox, StartContainer
 
@@ -54,7 +55,7 @@ def pull_image(round_: Round, life: Life) -> PullImage:
 def start_container(round_: Round, life: Life, attempt: int, values: Mapping[str, str]) -> StartContainer:
     """One attempt; `values` are its variables."""
     spec = life.spec
-    limits = dig(spec, "resources", "limits", default={})
+    limits = limits_of(spec.get("resources") or {})
     return StartContainer(
         round_.observed.key,
         round_.uid,
@@ -67,8 +68,8 @@ def start_container(round_: Round, life: Life, attempt: int, values: Mapping[str
         working_directory=spec.get("workingDir") or "",
         mounts=mounts(spec, round_.ground, values),
         **privileges.asked(round_, life),
-        memory_limit_bytes=quantity.parse(limits["memory"]).value if limits.get("memory") else None,
-        cpu_limit_millis=quantity.parse(limits["cpu"]).milli_value if limits.get("cpu") else None,
+        memory_limit_bytes=limits.memory_bytes,
+        cpu_limit_millis=limits.cpu_millis,
         has_tty=bool(spec.get("tty")),
         has_stdin=bool(spec.get("stdin")),
         is_stdin_once=bool(spec.get("stdinOnce")),

@@ -6,7 +6,7 @@ Sources: section 3.8 of around.md; what is owned by others (PodScheduled, readin
 from collections.abc import Mapping
 from typing import Any
 
-from stead.controllers.kubelet import probes
+from stead.controllers.kubelet import probes, resizing
 from stead.controllers.kubelet.conditions import conditions_of
 from stead.controllers.kubelet.downward import host_ips
 from stead.controllers.kubelet.lives import Life
@@ -113,15 +113,19 @@ def container_status(round_: Round, life: Life, troubles: Mapping[str, Trouble])
     extra = {
         "containerID": shown,
         "allocatedResources": resources.get("requests"),
-        "resources": resources,
         "volumeMounts": [_mount_status(mount) for mount in life.spec.get("volumeMounts") or ()],
     }
+    if resizing.is_open(life):
+        status["resources"] = life.told.get("resources") or {}
+    elif resources or "running" in state:
+        status["resources"] = resources
     return status | {key: value for key, value in extra.items() if value}
 
 
 def _ephemeral_status(round_: Round, life: Life, troubles: Mapping[str, Trouble]) -> dict[str, Any]:
     """An ephemeral container is never ready: it has no probes, and nobody waits for it."""
-    return {**container_status(round_, life, troubles), "ready": False, "started": None}
+    status = container_status(round_, life, troubles)
+    return {key: value for key, value in status.items() if key != "started"} | {"ready": False}
 
 
 def _mount_status(mount: Json) -> Json:

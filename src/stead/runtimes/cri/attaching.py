@@ -24,11 +24,10 @@ async def attach(node: Node, uid: str, container: str, *, has_stdin: bool = Fals
         return _on_terminal(pod, held, await _line(node, held, has_tty=True))
     fed = await _line(node, held, has_tty=False) if has_stdin else None
     ours, theirs = sessions.ends(has_tty=False, has_stdin=has_stdin)
-    path = starting.log_path(pod.directory, container, held.attempt)
+    reader = LogReader(starting.log_path(pod.directory, container, held.attempt), Wanted(tail_lines=0))
     feeding = asyncio.create_task(_feed(theirs[0], fed)) if fed is not None else None
 
     async def follow() -> int:
-        reader = LogReader(path, Wanted(tail_lines=0))
         try:
             while True:
                 is_over = not held.is_running

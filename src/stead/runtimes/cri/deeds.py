@@ -14,12 +14,14 @@ from typing import Any
 
 from stead.machinery.runtime import (
     ContainerExited,
+    ContainerResized,
     ImageFailed,
     ImageReady,
     Probed,
     PullImage,
     RemoveSandbox,
     RemoveVolume,
+    ResizeContainer,
     RunProbe,
     RunSandbox,
     SandboxFailed,
@@ -185,6 +187,18 @@ async def _own_signal(pod: Pod, held: Held, grace_seconds: float) -> float:
     return 0.0
 
 
+async def resize_container(node: Node, action: ResizeContainer) -> None:
+    identity = (action.pod, action.uid, action.container, action.attempt)
+    try:
+        held = node.running(action.uid, action.container)
+        limits = mapping.resources(action)
+        await node.engine.ask("UpdateContainerResources", {"container_id": held.id, "linux": limits})
+    except (Refusal, EngineTrouble) as trouble:
+        node.report(ContainerResized(*identity, "Error", str(trouble)))
+        return
+    node.report(ContainerResized(*identity))
+
+
 async def run_probe(node: Node, action: RunProbe) -> None:
     is_success, message = await probing.run(Reach(node), action)
     identity = (action.pod, action.uid, action.container, action.attempt)
@@ -231,6 +245,7 @@ DEEDS: dict[type, Callable[[Node, Any], Coroutine[Any, Any, None]]] = {
     RunSandbox: run_sandbox,
     PullImage: pull_image,
     StartContainer: start_container,
+    ResizeContainer: resize_container,
     StopContainer: stop_container,
     RunProbe: run_probe,
     UpdateVolume: update_volume,

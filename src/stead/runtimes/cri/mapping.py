@@ -7,7 +7,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from stead.machinery.keys import Key
-from stead.machinery.runtime import ContainerExited, ContainerStarted, RunSandbox, StartContainer
+from stead.machinery.runtime import ContainerExited, ContainerStarted, ResizeContainer, RunSandbox, StartContainer
 from stead.runtimes.cri.messages import Body
 from stead.runtimes.images import Image
 
@@ -97,7 +97,7 @@ def container_config(order: StartContainer, sandbox: Body, image: Image, *, give
         "stdin_once": order.is_stdin_once,
         "tty": order.has_tty,
         "linux": {
-            "resources": _resources(order),
+            "resources": resources(order),
             "security_context": {
                 "namespace_options": spaces,
                 "seccomp": _seccomp(order.seccomp),
@@ -119,12 +119,14 @@ def _seccomp(profile: str) -> Body:
     return {"profile_type": _PROFILES[kind], "localhost_ref": f"{_LOCAL_PROFILES}/{path}" if path else ""}
 
 
-def _resources(order: StartContainer) -> Body:
-    quota = 0 if order.cpu_limit_millis is None else max(order.cpu_limit_millis * _PERIOD // 1000, 1000)
+def resources(order: StartContainer | ResizeContainer) -> Body:
+    """A change says that there is no limit any more; a new container says nothing."""
+    none = -1 if isinstance(order, ResizeContainer) else 0
+    quota = none if order.cpu_limit_millis is None else max(order.cpu_limit_millis * _PERIOD // 1000, 1000)
     return {
         "cpu_period": _PERIOD if quota else 0,
         "cpu_quota": quota,
-        "memory_limit_in_bytes": order.memory_limit_bytes or 0,
+        "memory_limit_in_bytes": order.memory_limit_bytes or none,
     }
 
 

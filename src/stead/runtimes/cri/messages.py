@@ -55,6 +55,8 @@ LinuxContainerSecurityContext capabilities=1:Capability namespace_options=3:Name
 Capability add_capabilities=1* drop_capabilities=2*
 StartContainerRequest container_id=1
 StartContainerResponse
+UpdateContainerResourcesRequest container_id=1 linux=2:LinuxContainerResources
+UpdateContainerResourcesResponse
 StopContainerRequest container_id=1 timeout=2:number
 StopContainerResponse
 RemoveContainerRequest container_id=1

@@ -13,12 +13,14 @@ from typing import Any
 
 from stead.machinery.runtime import (
     ContainerExited,
+    ContainerResized,
     ImageFailed,
     ImageReady,
     Probed,
     PullImage,
     RemoveSandbox,
     RemoveVolume,
+    ResizeContainer,
     RunProbe,
     RunSandbox,
     SandboxFailed,
@@ -145,6 +147,16 @@ async def stop_container(node: Node, action: StopContainer) -> None:
         await shim.ask("stop", container=action.container, grace_seconds=action.grace_seconds)
 
 
+async def resize_container(node: Node, action: ResizeContainer) -> None:
+    try:
+        shim, memory, cpu = await node.shim_of(action.uid), action.memory_limit_bytes, action.cpu_limit_millis
+        told = await shim.ask("limit", container=action.container, memory_bytes=memory, cpu_millis=cpu)
+    except Refusal as refusal:  # it has ended, or is about to: the next attempt has the new limits
+        told = {"trouble": "Error", "why": str(refusal)}
+    identity = (action.pod, action.uid, action.container, action.attempt)
+    node.report(ContainerResized(*identity, told["trouble"], told.get("why", "")))
+
+
 async def run_probe(node: Node, action: RunProbe) -> None:
     is_success, message = await probing.run(handlers.Reach(node), action)
     identity = (action.pod, action.uid, action.container, action.attempt)
@@ -176,6 +188,7 @@ DEEDS: dict[type, Callable[[Node, Any], Coroutine[Any, Any, None]]] = {
     RunSandbox: run_sandbox,
     PullImage: pull_image,
     StartContainer: start_container,
+    ResizeContainer: resize_container,
     StopContainer: stop_container,
     RunProbe: run_probe,
     UpdateVolume: update_volume,

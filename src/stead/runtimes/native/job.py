@@ -58,8 +58,7 @@ class Job:
         with reason StartError.
         """
         spec = self.spec
-        if spec["memory_bytes"] is not None or spec["cpu_millis"] is not None:
-            self._groups = cgroups.make(spec["cgroup"], spec["memory_bytes"], spec["cpu_millis"])
+        self._groups = cgroups.make(spec["cgroup"], spec["memory_bytes"], spec["cpu_millis"])
         spec["cgroups"] = self._groups
         try:
             words = self._fork(loop, beside)
@@ -179,6 +178,12 @@ class Job:
             os.close(self._stdin)
             self._stdin = None
 
+    def limit(self, memory_bytes: int | None, cpu_millis: int | None) -> None:
+        """Other limits from now on. Raises OSError where they cannot be."""
+        if not self._groups:
+            raise NotImplementedError("limits are not enforced on this machine: control groups cannot be written")
+        cgroups.limit(self._groups, memory_bytes, cpu_millis)
+
     # ending
 
     def stop(self, grace_seconds: float, loop: Loop) -> None:
@@ -210,6 +215,7 @@ class Job:
         }
         if not self.spec["has_mounts"] or self.spec["processes"] != "own":
             plain.kill(self.pid)
+            cgroups.kill(self._groups)
 
     def finish(self, loop: Loop) -> None:
         """Close everything; from now on the attempt is only remembered."""

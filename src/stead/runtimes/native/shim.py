@@ -183,6 +183,16 @@ class Shim:
             fcntl.ioctl(job.terminal, termios.TIOCSWINSZ, size)
         return {}
 
+    def _limit(self, message: Message, files: list[int], channel: socket.socket) -> Message:
+        """Answers why not, where not."""
+        try:
+            self._running(message["container"]).limit(message["memory_bytes"], message["cpu_millis"])
+        except NotImplementedError as error:
+            return {"trouble": "Infeasible", "why": str(error)}
+        except OSError as error:
+            return {"trouble": "Error", "why": str(error)}
+        return {"trouble": ""}
+
     def _remove(self, message: Message, files: list[int], channel: socket.socket) -> Message:
         """Kill what runs; the shim ends when the last container has."""
         for job in self._jobs.values():
@@ -246,5 +256,6 @@ _ORDERS: dict[str, Order] = {
     "socket": Shim._socket,
     "attach": Shim._attach,
     "resize": Shim._resize,
+    "limit": Shim._limit,
     "remove": Shim._remove,
 }
