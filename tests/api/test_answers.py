@@ -4,7 +4,7 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
-from asking import CONFIG_MAPS, MERGE, SETS, Client, config_map, obj, stateful_set
+from asking import CONFIG_MAPS, MERGE, PODS, SETS, Client, config_map, obj, pod, stateful_set
 
 CORE = "/api/v1/namespaces/default"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
@@ -433,3 +433,137 @@ def test_a_body_speaks_of_the_object_of_its_url(client: Client) -> None:
 @pytest.mark.parametrize("url", ["/version", "/api", "/api/v1", "/apis", "/apis/apps", "/apis/apps/v1"])
 def test_discovery_is_read_only(client: Client, url: str) -> None:
     assert client.ask("POST", url).code == 405
+
+
+REVIEWS = "/apis/authorization.k8s.io/v1"
+NOBODY = '422 .authorization.k8s.io "" is invalid: '
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "spec", "answer"),
+    [
+        ("subjectaccessreviews", "SubjectAccessReview", {"user": "u", "resourceAttributes": {"verb": "get"}}, "201"),
+        (
+            "subjectaccessreviews",
+            "SubjectAccessReview",
+            {"resourceAttributes": {"verb": "get"}},
+            f'{NOBODY}spec.user: Invalid value: "": at least one of user or group must be specified',
+        ),
+        (
+            "selfsubjectaccessreviews",
+            "SelfSubjectAccessReview",
+            {"resourceAttributes": {"verb": "get"}, "nonResourceAttributes": {"path": "/"}},
+            f'{NOBODY}spec.nonResourceAttributes: Invalid value: {{"Path":"/","Verb":""}}: '
+            "cannot be specified in combination with resourceAttributes",
+        ),
+        (
+            "namespaces/default/localsubjectaccessreviews",
+            "LocalSubjectAccessReview",
+            {"user": "u", "resourceAttributes": {"verb": "get", "namespace": "other"}},
+            f'{NOBODY}spec.resourceAttributes.namespace: Invalid value: "other": must match metadata.namespace',
+        ),
+        ("selfsubjectrulesreviews", "SelfSubjectRulesReview", {}, "400 no namespace on request"),
+    ],
+)
+def test_reviews(client: Client, place: str, kind: str, spec: Any, answer: str) -> None:
+    asked = {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": spec}
+    assert told(client.ask("POST", f"{REVIEWS}/{place}", asked)) == answer
+
+
+def test_a_review_of_no_token(client: Client) -> None:
+    asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {}}
+    got = client.ask("POST", "/apis/authentication.k8s.io/v1/tokenreviews", asked)
+    assert told(got) == "400 token is required for TokenReview in authentication"
+
+
+@pytest.mark.parametrize(
+    ("query", "body"),
+    [
+        ("?dryRun=All", {}),
+        ("", {"deleteOptions": {"dryRun": ["All"]}}),
+        ("?dryRun=All", {"apiVersion": "policy/v1beta1"}),
+    ],
+)
+def test_an_eviction_for_show(client: Client, query: str, body: Any) -> None:
+    client.ask("POST", PODS, pod("p"))
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "p"}, **body}
+    assert client.ask("POST", f"{PODS}/p/eviction{query}", eviction).code == 201
+    assert client.get(f"{PODS}/p").code == 200
+
+
+def test_endpoints_are_of_the_past(client: Client) -> None:
+    said = ("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",)
+    place = f"{CORE}/endpoints"
+    answers = [
+        client.ask("POST", place, obj("v1", "Endpoints", "e")),
+        client.get(place),
+        client.get(f"{place}/none"),
+        client.ask("DELETE", f"{place}/e"),
+    ]
+    assert [(answer.code, answer.warnings) for answer in answers] == [(code, said) for code in (201, 200, 404, 200)]
+    assert client.watch(f"{place}?watch=1").stream.warnings == said
+
+
+def test_a_refusal_keeps_its_warnings(client: Client) -> None:
+    given = stateful_set("web", -1)
+    given["spec"]["nope"] = 1
+    got = client.ask("POST", SETS, given)
+    assert (got.code, got.warnings) == (422, ('unknown field "spec.nope"',))
+
+
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+ZONE = "failure-domain.beta.kubernetes.io/zone"
+OLD_ZONE = 'deprecated since v1.17; use "topology.kubernetes.io/zone" instead'
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"nodeSelector": {ZONE: "z"}}, f"nodeSelector[{ZONE}]: {OLD_ZONE}"),
+        (
+            {
+                "affinity": {
+                    "nodeAffinity": {
+                        REQUIRED: {"nodeSelectorTerms": [{"matchExpressions": [{"key": ZONE, "operator": "Exists"}]}]}
+                    }
+                }
+            },
+            f"affinity.nodeAffinity.{REQUIRED}.nodeSelectorTerms[0].matchExpressions[0].key: {ZONE} is {OLD_ZONE}",
+        ),
+        (
+            {"affinity": {"podAffinity": {REQUIRED: [{"topologyKey": "z"}]}}},
+            f"affinity.podAffinity.{REQUIRED}[0].labelSelector: a null labelSelector results in matching no pod",
+        ),
+        (
+            {"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "z", "whenUnsatisfiable": "DoNotSchedule"}]},
+            "topologySpreadConstraints[0].labelSelector: a null labelSelector results in matching no pod",
+        ),
+        (
+            {"volumes": [{"name": "v", "rbd": {"monitors": ["m"], "image": "i"}}]},
+            "volumes[0].rbd: deprecated in v1.28, non-functional in v1.31+",
+        ),
+        (
+            {"hostAliases": [{"ip": "1.2.3.4", "hostnames": ["a"]}, {"ip": "1.2.3.4", "hostnames": ["b"]}]},
+            'hostAliases[1].ip: duplicate ip "1.2.3.4"',
+        ),
+        ({"imagePullSecrets": [{"name": "a"}, {"name": "a"}]}, 'imagePullSecrets[1].name: duplicate name "a"'),
+    ],
+)
+def test_warnings_of_pods_and_templates(client: Client, spec: Any, said: str) -> None:
+    one = pod("p")
+    one["spec"].update(spec)
+    assert client.ask("POST", PODS, one).warnings == (f"spec.{said}",)
+    many = stateful_set("web")
+    many["spec"]["template"]["spec"].update(spec)
+    assert client.ask("POST", SETS, many).warnings == (f"spec.template.spec.{said}",)
+
+
+def test_warnings_of_annotations_and_headless_services(client: Client) -> None:
+    one = pod("p", annotations={"scheduler.alpha.kubernetes.io/critical-pod": ""})
+    assert client.ask("POST", PODS, one).warnings == (
+        "metadata.annotations[scheduler.alpha.kubernetes.io/critical-pod]: non-functional in v1.16+; "
+        'use the "priorityClassName" field instead',
+    )
+    service = obj("v1", "Service", "s", spec={"clusterIP": "None", "sessionAffinity": "ClientIP"})
+    got = client.ask("POST", f"{CORE}/services", service)
+    assert got.warnings == ("spec.SessionAffinity is ignored for headless services",)

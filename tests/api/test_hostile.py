@@ -75,3 +75,22 @@ def test_too_many_operations(client: Client) -> None:
 )
 def test_parameters(client: Client, query: str, code: int) -> None:
     assert client.get(f"{PODS}?{query}").code == code
+
+
+def test_a_long_document_without_aliases_is_no_bomb(client: Client) -> None:
+    lines = b"".join(b"  k%d: x\n" % number for number in range(60_000))
+    body = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: long}\ndata:\n" + lines
+    assert client.ask("POST", CONFIG_MAPS, body, {"content-type": "application/yaml"}).code == 201
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"a: &a [*a]\n",
+        b"a: &a [x,x,x,x,x,x,x,x,x,x]\n"
+        + b"".join(b"%c: &%c [%b]\n" % (98 + i, 98 + i, b",".join([b"*%c" % (97 + i)] * 10)) for i in range(9)),
+    ],
+)
+def test_aliases_are_bounded(client: Client, body: bytes) -> None:
+    got = client.ask("POST", CONFIG_MAPS, body, {"content-type": "application/yaml"})
+    assert (got.code, "document contains excessive aliasing" in got.message) == (400, True)

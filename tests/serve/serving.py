@@ -34,6 +34,7 @@ class Ticker:
     at: int = 0
     is_done: bool = False
     media: str = "application/json"
+    warnings: tuple[str, ...] = ()
     wake: float | None = None
     asked: int = 0
 

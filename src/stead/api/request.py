@@ -89,6 +89,7 @@ class Stream(Protocol):
     """A watch: frames as they come. The shell asks again whenever the log has moved, or when `next_wake` is due."""
 
     media: str
+    warnings: tuple[str, ...]
     is_done: bool
 
     def frames(self, now: Now) -> Iterator[bytes]:

@@ -5,12 +5,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from stead.api import authorization, refusals, tokens
+from stead.api import authorization, tokens
 from stead.api.authorization import Authorize, Deed
 from stead.api.core import Call, Core, Written, not_written
 from stead.api.request import User
 from stead.kinds.kind import Kind
-from stead.machinery import fields
+from stead.kinds.shownstructs import as_struct
+from stead.machinery import errors, fields
+from stead.machinery.errors import BadRequest
 from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json, dig
 
@@ -44,9 +46,23 @@ IDS = frozenset(kind.id for kind in KINDS)
 def answer(core: Core, call: Call, kind: Kind, asked: tuple[Json, Authorize]) -> Written:
     """The review with its status; raises Invalid where the question is none."""
     obj, authorize = asked
-    refusals.invalid(kind, "", list(_errors(kind, obj)))
+    missing = _missing(kind, obj.get("spec") or {})
+    if missing:
+        raise BadRequest(missing)
+    wrong = list(_errors(kind, obj))
+    if wrong:
+        raise errors.invalid("", kind.group, "", wrong)  # upstream forgets which kind it was
     status = ANSWERS[kind.id](core, call, obj, authorize)
     return not_written({**obj, "status": status}, is_created=True)
+
+
+def _missing(kind: Kind, spec: Json) -> str:
+    """What a question cannot do without."""
+    if kind.id == "TokenReview" and not spec.get("token"):
+        return "token is required for TokenReview in authentication"
+    if kind.id == "SelfSubjectRulesReview" and not spec.get("namespace"):
+        return "no namespace on request"
+    return ""
 
 
 def _errors(kind: Kind, obj: Json) -> Iterable[FieldError]:
@@ -56,12 +72,27 @@ def _errors(kind: Kind, obj: Json) -> Iterable[FieldError]:
     resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
     if resource and path:
         told = "cannot be specified in combination with resourceAttributes"
-        yield fields.invalid("spec.nonResourceAttributes", path, told)
+        yield fields.invalid("spec.nonResourceAttributes", _shown_path(path), told)
     if not resource and not path:
         told = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
         yield fields.invalid("spec.resourceAttributes", None, told)
     if kind.id != "SelfSubjectAccessReview" and not spec.get("user") and not spec.get("groups"):
         yield fields.invalid("spec.user", "", "at least one of user or group must be specified")
+    if kind.is_namespaced:
+        yield from _local_errors(obj, resource, path)
+
+
+def _local_errors(obj: Json, resource: Json | None, path: Json | None) -> Iterable[FieldError]:
+    """Who may ask in one namespace alone asks about that one."""
+    asked = (resource or {}).get("namespace", "")
+    if resource and asked != obj["metadata"].get("namespace", ""):
+        yield fields.invalid("spec.resourceAttributes.namespace", asked, "must match metadata.namespace")
+    if path:
+        yield fields.invalid("spec.nonResourceAttributes", _shown_path(path), "disallowed on this kind of request")
+
+
+def _shown_path(path: Json) -> Json:
+    return as_struct("authorization.v1.NonResourceAttributes", path)
 
 
 def _whoami(core: Core, call: Call, obj: Json, authorize: Authorize) -> Json:

@@ -108,13 +108,16 @@ class Api(Door):
         return answer
 
     def _handled(self, request: Request, now: Now) -> Response | Stream:
+        told: list[str] = []  # a refusal keeps what was warned of before
         try:
-            answer = self._answer(self._as_whom(request), now)
-            return forms.presented(request, answer) if isinstance(answer, Response) else answer
+            answer = self._answer(self._as_whom(request), now, told)
+            if not isinstance(answer, Response):
+                return answer
+            return forms.presented(request, msgspec.structs.replace(answer, warnings=tuple(told)) if told else answer)
         except refusals.NoSuchPath as error:
             return Response(404, error.message.encode(), TEXT)
         except ApiError as error:
-            return forms.refused(request, refused(error))
+            return forms.refused(request, msgspec.structs.replace(refused(error), warnings=tuple(told)))
         except Exception as error:
             log.exception("%s %s broke", request.method, request.path)
             return refused(ApiError(f"Internal error occurred: {type(error).__name__}"))
@@ -123,11 +126,12 @@ class Api(Door):
         user = impersonation.acting(self._authorize, request)
         return request if user is request.user else msgspec.structs.replace(request, user=user)
 
-    def _answer(self, request: Request, now: Now) -> Response | Stream:
+    def _answer(self, request: Request, now: Now, told: list[str]) -> Response | Stream:
         target = target_of(oldversions.path_today(request.path), self.core.registry)
         if target is None:
-            return self._answer_elsewhere(request, now)
+            return self._answer_elsewhere(request, now, told)
         verb = _verb(request, target)
+        told += [target.kind.deprecation] if target.kind.deprecation else []
         deed = Deed(verb, target.kind.group, target.kind.plural, target.namespace, target.name, target.subresource)
         authorization.require(self._authorize, request.user, deed)
         if verb == "watch":
@@ -139,7 +143,7 @@ class Api(Door):
             found = listing.rows(self.core, target.kind, target.namespace, options.of_list(request))
             return Response(200, listing.answer(target.kind, views.asked(request), found, now))
         view = views.asked(request)
-        call = self._call(request, now)
+        call = self._call(request, now, told)
         if computed is not None:
             return _shown(target, view, computed.get(target, now), call)
         if target.kind.id in reviews.IDS:
@@ -148,12 +152,12 @@ class Api(Door):
         done = ANSWERS[verb](self.core, call, target, request)
         return _shown(target, view, done, call)
 
-    def _answer_elsewhere(self, request: Request, now: Now) -> Response:
+    def _answer_elsewhere(self, request: Request, now: Now, told: list[str]) -> Response:
         """Paths that name no kind: discovery, and `bindings`, which is a verb in disguise."""
         authorization.require(self._authorize, request.user, Deed(request.method.lower(), path=request.path))
         if request.method == "GET" and request.path in self._pages:
             return self._pages[request.path](now)
-        found = self._bind_by_name(request, now) if request.path.endswith("/bindings") else None
+        found = self._bind_by_name(request, now, told) if request.path.endswith("/bindings") else None
         found = found or discovery.answer(self.core, request) or openapi.answer(self.core, request)
         found = found or backups.answer(self.core, request)
         if found is not None:
@@ -179,14 +183,14 @@ class Api(Door):
             raise refusals.not_found(target.kind, target.name)
         return row.obj
 
-    def _bind_by_name(self, request: Request, now: Now) -> Response | None:
+    def _bind_by_name(self, request: Request, now: Now, told: list[str]) -> Response | None:
         target = target_of(request.path.removesuffix("bindings") + "pods", self.core.registry)
         if target is None or not target.namespace or request.method != "POST":
             return None
         authorization.require(self._authorize, request.user, Deed("create", "", "bindings", target.namespace))
-        call = self._call(request, now)
+        call = self._call(request, now, told)
         done = subresources.bind_by_name(self.core, call, target.kind, (target.namespace, request))
-        return Response(201, done.body, warnings=tuple(call.warnings))
+        return Response(201, done.body)
 
     def _watch(self, request: Request, target: Target, now: Now) -> Stream:
         asked = options.of_list(request, is_watch=True)
@@ -196,13 +200,13 @@ class Api(Door):
             return self._computed[target.kind.id].watch(target, asked, views.of_watch(request), now)
         return Watch(self.core, (target.kind, target.namespace), asked, views.of_watch(request), now=now)
 
-    def _call(self, request: Request, now: Now) -> Call:
+    def _call(self, request: Request, now: Now, told: list[str]) -> Call:
         sort = WRITE_OPTIONS.get(request.method)
         if sort is None:
-            return Call(now, request.user)
+            return Call(now, request.user, warnings=told)
         is_apply = sort == "PatchOptions" and bodies.media_of(request) == patching.APPLY
         asked = options.of_write(request, sort, is_apply=is_apply)
-        return Call(now, request.user, asked.manager, asked.is_dry_run, asked.validation)
+        return Call(now, request.user, asked.manager, asked.is_dry_run, asked.validation, warnings=told)
 
 
 def refused(error: ApiError) -> Response:
@@ -243,7 +247,7 @@ def _shown(target: Target, view: views.View, done: Written, call: Call) -> Respo
         body = encode(views.partial(view, done.obj))
     else:
         body = done.body
-    return Response(code, body, warnings=tuple(call.warnings))
+    return Response(code, body)
 
 
 def _get(core: Core, call: Call, target: Target, request: Request) -> Written:

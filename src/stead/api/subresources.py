@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from stead.api import bodies, disruption, options, refusals, scale, tokens, verbs
 from stead.api.core import Call, Core, Written, key_in, not_written
 from stead.api.request import Request
@@ -89,7 +91,9 @@ def post_eviction(core: Core, call: Call, place: Place, request: Request) -> Wri
     given = bodies.read(core, call, EVICTION, request)
     if meta.name(given) and meta.name(given) != place.name:
         raise BadRequest("name in URL does not match name in Eviction object")
-    disruption.evict(core, call, place, options.of_delete(request, given.get("deleteOptions") or {}))
+    asked = options.of_delete(request, given.get("deleteOptions") or {})
+    call = replace(call, is_dry_run=call.is_dry_run or asked.is_dry_run)  # said here or there
+    disruption.evict(core, call, place, asked)
     return success(201)
 
 

@@ -34,6 +34,7 @@ class Watch:
         if view.form == "protobuf" and view.sort == "object" and not kind.type:
             raise forms.untyped(is_list=False)
         self.media = forms.stream_media(view.form)
+        self.warnings: tuple[str, ...] = (kind.deprecation,) if kind.deprecation else ()
         self.is_done = False
         self._core = core
         self._kind = kind

@@ -9,7 +9,9 @@ import yaml
 
 TRUE = frozenset(["y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "true", "True", "TRUE"])
 FALSE = frozenset(["n", "N", "no", "No", "NO", "off", "Off", "OFF", "false", "False", "FALSE"])
-MOST_ALIASED = 100_000  # values that aliases may stand for in one document, so that a few lines cannot become gigabytes
+MOST_ALIASED = 100_000  # values that aliases may add to a document, so that a few lines cannot become gigabytes
+
+ENDLESS = 10**9
 
 
 class Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
@@ -23,7 +25,8 @@ class Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoad
         return {_key_text(key): value for key, value in pairs}
 
     def construct_document(self, node: yaml.Node) -> Any:
-        if _weight(node, {}) > MOST_ALIASED:
+        written: dict[int, int] = {}
+        if _weight(node, {}, written) > MOST_ALIASED + sum(written.values()):
             raise yaml.YAMLError("document contains excessive aliasing")
         return super().construct_document(node)
 
@@ -49,15 +52,16 @@ def repeated_keys(text: bytes) -> Iterator[tuple[int, str]]:
         waiting += [value for _, value in reversed(keys)]
 
 
-def _weight(node: yaml.Node | None, known: dict[int, int]) -> int:
-    """How many values a node stands for, aliases counted each time."""
+def _weight(node: yaml.Node | None, known: dict[int, int], written: dict[int, int]) -> int:
+    """How many values a node stands for, aliases counted each time; `written` counts them once, where they stand."""
     if node is None or isinstance(node, yaml.ScalarNode):
         return 1
     weight = known.get(id(node))
     if weight is None:
-        known[id(node)] = MOST_ALIASED + 1  # an alias to a node around it has no end
+        known[id(node)] = ENDLESS  # an alias to a node around it has no end
         children = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
-        weight = known[id(node)] = 1 + sum(_weight(child, known) for child in children)
+        written[id(node)] = 1 + len(children)
+        weight = known[id(node)] = 1 + sum(_weight(child, known, written) for child in children)
     return weight
 
 

@@ -52,6 +52,7 @@ ENDPOINTS = Kind(
     type="core.v1.Endpoints",
     default=default,
     allows_create_on_update=True,
+    deprecation="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
     validate_create=validate_create,
     validate_update=validate_update,
     columns=(NAME, Column("Endpoints", _endpoints, description="Addresses with their ports."), AGE),

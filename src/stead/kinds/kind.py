@@ -96,6 +96,7 @@ class Kind(Struct, frozen=True):
     validate_update: Callable[[Json, Json], Sequence[FieldError]] = nothing_wrong
     validate_status: Callable[[Json, Json], Sequence[FieldError]] = nothing_wrong
     warnings: Callable[[Json, Json | None], Sequence[str]] = field(default=lambda new, old: ())
+    deprecation: str = ""  # a warning on every answer
     columns: tuple[Column, ...] = ()
     row_conditions: Callable[[Json], Sequence[Json]] = nothing_to_say  # what a table's row says of its object
     subresources: tuple[Subresource, ...] = ()

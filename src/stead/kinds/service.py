@@ -96,6 +96,21 @@ def prepare_status(new: Json, old: Json) -> Json:
     return {**new, "spec": old["spec"]}
 
 
+def warnings(new: Json, old: Json | None) -> list[str]:
+    """What a service says that nobody will act on."""
+    spec = new["spec"]
+    is_headless = spec.get("clusterIP") == "None"
+    said = {
+        "spec.loadBalancerIP": bool(spec.get("loadBalancerIP")),
+        "spec.externalIPs": bool(spec.get("externalIPs")),
+        "spec.SessionAffinity": spec.get("sessionAffinity") != "None",
+    }
+    told = [f"{field} is ignored for headless services" for field, is_said in said.items() if is_headless and is_said]
+    if spec["type"] == "ExternalName" and spec.get("externalIPs"):
+        told.append('spec.externalIPs is ignored when spec.type is "ExternalName"')
+    return told
+
+
 def _external_ip(obj: Json, now: Now) -> str:
     """What the outside calls it by; `<pending>` where a balancer has yet to answer."""
     spec = obj["spec"]
@@ -141,6 +156,7 @@ SERVICE = Kind(
     validate_create=validate_create,
     validate_update=validate_update,
     validate_status=validate_status,
+    warnings=warnings,
     allows_create_on_update=True,
     columns=(
         NAME,

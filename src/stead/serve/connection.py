@@ -202,7 +202,7 @@ class Connection(asyncio.Protocol):
             self._respond(outcome)
             return
         self._enter(Phase.WATCH)
-        self.start_chunks(Response(200, b"", outcome.media))
+        self.start_chunks(Response(200, b"", outcome.media, outcome.warnings))
         self._watch = self._house.watches.open(outcome, self)
         if self._is_at_rest():
             self._watch = None  # it ended at once
