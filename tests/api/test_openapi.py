@@ -3,6 +3,7 @@
 from typing import Any
 
 from asking import SETS, TABLE, Client, stateful_set
+from defining import defined, with_spec
 
 from stead.kinds import protowire
 
@@ -14,7 +15,7 @@ def test_types_refer_to_types(client: Client) -> None:
     document = client.get("/openapi/v2").body
     definitions = document["definitions"]
     assert document["swagger"] == "2.0"
-    assert definitions[SET]["properties"]["spec"] == {"$ref": "#/definitions/io.k8s.api.apps.v1.StatefulSetSpec"}
+    assert definitions[SET]["properties"]["spec"]["$ref"] == "#/definitions/io.k8s.api.apps.v1.StatefulSetSpec"
     mark = {"group": "apps", "kind": "StatefulSet", "version": "v1"}
     assert definitions[SET]["x-kubernetes-group-version-kind"] == [mark]
     for name in referred_to(definitions):
@@ -46,3 +47,32 @@ def test_a_scale_has_a_table(client: Client) -> None:
     table = client.get(f"{SETS}/web/scale", TABLE).body
     assert [column["name"] for column in table["columnDefinitions"]] == ["Name", "Desired", "Available", "Age"]
     assert table["rows"][0]["cells"][:3] == ["web", 3, 0]
+
+
+def test_fields_are_described_in_both_versions(client: Client) -> None:
+    """What `kubectl explain` prints; only in version 3 a reference stands in `allOf`."""
+    two = client.get("/openapi/v2").body["definitions"]
+    three = client.get("/openapi/v3/apis/apps/v1").body["components"]["schemas"]
+    for schemas in (two, three):
+        assert "one pod" not in schemas[SET]["description"] and schemas[SET]["description"].startswith("Runs pods")
+        assert schemas[f"{SET}Spec"]["properties"]["replicas"]["description"].startswith("How many pods are wanted.")
+        assert (
+            schemas[f"{SET}Spec"]["properties"]["updateStrategy"]["description"] == "How pods get a changed `template`."
+        )
+        assert schemas["io.k8s.apimachinery.pkg.api.resource.Quantity"]["description"].startswith("An amount:")
+    assert three[f"{SET}List"]["properties"]["items"]["description"] == "The objects, by namespace and name."
+
+
+def test_custom_kinds_have_what_every_object_has(client: Client) -> None:
+    size = {"type": "integer", "description": "How large."}
+    defined(client, with_spec(size=size))
+    schemas = client.get("/openapi/v3/apis/example.com/v1").body["components"]["schemas"]
+    thing = schemas["com.example.v1.Thing"]
+    assert thing["properties"]["spec"]["properties"]["size"] == size
+    assert thing["properties"]["kind"]["description"].startswith("The kind of this object")
+    assert thing["properties"]["metadata"]["allOf"] == [
+        {"$ref": "#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}
+    ]
+    assert schemas["com.example.v1.ThingList"]["properties"]["items"]["items"]["allOf"] == [
+        {"$ref": "#/components/schemas/com.example.v1.Thing"}
+    ]

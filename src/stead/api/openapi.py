@@ -4,10 +4,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stead import __version__
 from stead.api import openapiv2, schemas
 from stead.api.core import Core
 from stead.api.request import Request, Response
 from stead.api.schemas import Schema
+from stead.kinds.descriptions import Descriptions
 from stead.kinds.kind import Kind, Subresource
 from stead.kinds.registry import Registry
 from stead.machinery.objects import Json, encode
@@ -67,7 +69,7 @@ def _place(kind: Kind) -> str:
 
 def _hash(registry: Registry, place: str) -> str:
     """Changes when the document does: when kinds come, go or get another schema."""
-    told = [VERSION, place, *(f"{kind.name} {kind.schema}" for kind in _kinds_at(registry, place))]
+    told = [VERSION, __version__, place, *(f"{kind.name} {kind.schema}" for kind in _kinds_at(registry, place))]
     return hashlib.sha256("\n".join(told).encode()).hexdigest().upper()
 
 
@@ -102,14 +104,14 @@ def _schemas_of(kinds: Sequence[Kind]) -> Json:
     typed = [kind for kind in kinds if kind.type]
     subs = {SUBRESOURCE_TYPES[sub.kind] for kind in kinds for sub in kind.subresources if sub.kind in SUBRESOURCE_TYPES}
     roots = [*(kind.type for kind in typed), *subs, "meta.v1.ListMeta", "meta.v1.ObjectMeta", OPTIONS, STATUS]
-    found = schemas.collected(iter(roots))
+    told = Descriptions()
+    found = schemas.collected(iter(roots), told)
     found["io.k8s.apimachinery.pkg.apis.meta.v1.Patch"] = {"type": "object"}
     for kind in kinds:
         name = _schema_name(kind)
-        schema: Schema = found.get(name) or kind.schema or {"type": "object"}
+        schema: Schema = found.get(name) or schemas.custom(kind.schema or {}, told)
         found[name] = {**schema, "x-kubernetes-group-version-kind": [schemas.group_version_kind(kind)]}
-        if kind.type:
-            found[f"{name}List"] = schemas.list_of(kind)
+        found[f"{name}List"] = schemas.list_of(kind, name, told)
     return dict(sorted(found.items()))
 
 
@@ -154,8 +156,7 @@ def _collection_operations(kind: Kind) -> dict[str, Json]:
 
 def _listing(kind: Kind) -> Json:
     name = f"{_schema_name(kind)}List"
-    schema: Schema = {"$ref": schemas.PREFIX + name} if kind.type else {"type": "object"}
-    return _operation(kind, "list", schema)
+    return _operation(kind, "list", {"$ref": schemas.PREFIX + name})
 
 
 def _operations(kind: Kind, verbs: Sequence[str], schema: Schema, sub: Subresource | None = None) -> dict[str, Json]:

@@ -11,6 +11,7 @@ from typing import Any
 from stead.api import schemas
 from stead.api.request import Response
 from stead.api.schemas import Schema
+from stead.kinds.descriptions import Descriptions
 from stead.kinds.kind import Kind
 from stead.kinds.registry import Registry
 from stead.machinery.objects import Json, encode
@@ -18,35 +19,32 @@ from stead.machinery.objects import Json, encode
 PATH = "/openapi/v2"
 PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 DEFINITIONS = "#/definitions/"
-_KEPT = ("type", "format", "required")  # said the same way in both versions
+_KEPT = ("description", "type", "format", "required")  # said the same way in both versions
 _WHOLE = "x-kubernetes-preserve-unknown-fields"
 
 
 def document(registry: Registry, version: str) -> Json:
     """Definitions alone: no client here asks this document for paths."""
     kinds = [kind for kind in registry if kind.type]
-    found = schemas.collected(iter([*(kind.type for kind in kinds), "meta.v1.ListMeta"]))
+    told = Descriptions()
+    found = schemas.collected(iter([*(kind.type for kind in kinds), "meta.v1.ListMeta"]), told)
     definitions = {name: converted(schema) for name, schema in found.items()}
     for kind in registry:
-        name, schema = _definition(kind, definitions)
+        name, schema = _definition(kind, definitions, told)
         definitions[name] = {**schema, "x-kubernetes-group-version-kind": [schemas.group_version_kind(kind)]}
     for kind in kinds:
-        definitions[f"{schemas.name_of(kind.type)}List"] = converted(schemas.list_of(kind))
+        name = schemas.name_of(kind.type)
+        definitions[f"{name}List"] = converted(schemas.list_of(kind, name, told))
     info = {"title": "Kubernetes", "version": version}
     return {"swagger": "2.0", "info": info, "paths": {}, "definitions": dict(sorted(definitions.items()))}
 
 
-def _definition(kind: Kind, known: Mapping[str, Schema]) -> tuple[str, Schema]:
+def _definition(kind: Kind, known: Mapping[str, Schema], told: Descriptions) -> tuple[str, Schema]:
     if kind.type:
         name = schemas.name_of(kind.type)
         return name, known[name]
     name = ".".join([*reversed(kind.group.split(".")), kind.version, kind.name])
-    text = {"type": "string"}
-    metadata = {"$ref": DEFINITIONS + schemas.name_of("meta.v1.ObjectMeta")}
-    own = converted(kind.schema or {})
-    if not own.get("properties"):
-        return name, {"type": "object"}
-    return name, {**own, "properties": {**own["properties"], "apiVersion": text, "kind": text, "metadata": metadata}}
+    return name, converted(schemas.custom(kind.schema or {}, told)) if kind.schema else {"type": "object"}
 
 
 def converted(schema: Schema) -> Schema:
@@ -54,11 +52,15 @@ def converted(schema: Schema) -> Schema:
     references = [part["$ref"] for part in (schema, *schema.get("allOf", ())) if "$ref" in part]
     extensions = {name: value for name, value in schema.items() if name.startswith("x-kubernetes-")}
     if references:
-        return {"$ref": references[0].replace(schemas.PREFIX, DEFINITIONS), **extensions}
+        return {
+            "$ref": references[0].replace(schemas.PREFIX, DEFINITIONS),
+            **_said(schema, "description"),
+            **extensions,
+        }
     if schema.get("oneOf"):
-        return {"type": "string", **{name: schema[name] for name in ("format",) if name in schema}}
+        return {"type": "string", **_said(schema, "description", "format")}
     if schema.get(_WHOLE):
-        return {"type": "object"}
+        return {"type": "object", **_said(schema, "description")}
     made: dict[str, Any] = {name: schema[name] for name in _KEPT if name in schema}
     if "properties" in schema:
         made["properties"] = {name: converted(part) for name, part in schema["properties"].items()}
@@ -66,6 +68,10 @@ def converted(schema: Schema) -> Schema:
         if isinstance(schema.get(member), Mapping):
             made[member] = converted(schema[member])
     return {**made, **extensions}
+
+
+def _said(schema: Schema, *words: str) -> Schema:
+    return {word: schema[word] for word in words if word in schema}
 
 
 # --- protocol buffers
@@ -88,6 +94,8 @@ def _schema(schema: Schema) -> bytes:
         made += _text(1, schema["$ref"])
     if "format" in schema:
         made += _text(2, schema["format"])
+    if "description" in schema:
+        made += _text(4, schema["description"])
     made += b"".join(_text(19, name) for name in schema.get("required", ()))
     if "additionalProperties" in schema:
         made += _bytes(21, _bytes(1, _schema(schema["additionalProperties"])))

@@ -1,10 +1,10 @@
 """The types of the API as OpenAPI 3 schemas, made from the facts in `kinds/types`."""
 
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Any
 
 from stead.kinds import types
+from stead.kinds.descriptions import Descriptions
 from stead.kinds.kind import Kind
 from stead.kinds.types import Field
 
@@ -58,7 +58,7 @@ def group_version_kind(kind: Kind) -> Schema:
     return {"group": kind.group, "kind": kind.name, "version": kind.version}
 
 
-def collected(roots: Iterator[str]) -> dict[str, Schema]:
+def collected(roots: Iterator[str], told: Descriptions) -> dict[str, Schema]:
     """The schemas of types and of all they are made of, by name."""
     found: dict[str, Schema] = {}
     waiting = list(roots)
@@ -66,20 +66,37 @@ def collected(roots: Iterator[str]) -> dict[str, Schema]:
         type_name = waiting.pop()
         name = name_of(type_name)
         if name not in found:
-            found[name] = NAMED[type_name][1] if type_name in NAMED else _struct(type_name)
+            found[name] = (_named if type_name in NAMED else _struct)(type_name, told.of(type_name))
             waiting += [] if type_name in NAMED else _parts(type_name)
     return dict(sorted(found.items()))
 
 
-def list_of(kind: Kind) -> Schema:
-    """The schema of a kind's list."""
-    items = {"type": "array", "items": {"allOf": [reference(kind.type)], "default": {}}}
-    text = {"type": "string"}
+def list_of(kind: Kind, name: str, told: Descriptions) -> Schema:
+    """The schema of a kind's list; `name` is that of the kind's own."""
+    texts, text = told.of("meta.List"), {"type": "string"}
+    items = {"type": "array", "items": {"allOf": [{"$ref": PREFIX + name}], "default": {}}}
     metadata = {"allOf": [reference("meta.v1.ListMeta")], "default": {}}
-    properties = {"apiVersion": text, "items": items, "kind": text, "metadata": metadata}
+    properties: dict[str, Schema] = {"apiVersion": text, "items": items, "kind": text, "metadata": metadata}
+    described = {field: _described(one, texts.get(field)) for field, one in properties.items()}
     mark = [{"group": kind.group, "kind": f"{kind.name}List", "version": kind.version}]
-    made = {"type": "object", "required": ["items"], "properties": properties}
+    made = {**_described({}, texts[""]), "type": "object", "required": ["items"], "properties": described}
     return {**made, "x-kubernetes-group-version-kind": mark}
+
+
+def custom(schema: Schema, told: Descriptions) -> Schema:
+    """A custom kind's schema, with what every object has."""
+    texts, text = told.of("meta.Object"), {"type": "string"}
+    common: dict[str, Schema] = {
+        "apiVersion": text,
+        "kind": text,
+        "metadata": {"allOf": [reference("meta.v1.ObjectMeta")]},
+    }
+    described = {field: _described(one, texts.get(field)) for field, one in common.items()}
+    return {**schema, "type": "object", "properties": {**(schema.get("properties") or {}), **described}}
+
+
+def _described(schema: Schema, text: str | None) -> Schema:
+    return {**schema, "description": text} if text else schema
 
 
 def _parts(type_name: str) -> Iterator[str]:
@@ -95,15 +112,18 @@ def _innermost(go_type: str) -> str:
     return _innermost(element) if mark else element
 
 
-@cache
-def _struct(type_name: str) -> Schema:
+def _named(type_name: str, texts: Mapping[str, str]) -> Schema:
+    return _described(NAMED[type_name][1], texts[""])
+
+
+def _struct(type_name: str, texts: Mapping[str, str]) -> Schema:
     fields = types.fields_of(type_name)
-    made: dict[str, Any] = {"type": "object"}
+    made: dict[str, Any] = {**_described({}, texts[""]), "type": "object"}
     required = sorted(name for name, field in fields.items() if _is_required(field))
     if required:
         made["required"] = required
     if fields:
-        made["properties"] = {name: _property(fields[name]) for name in sorted(fields)}
+        made["properties"] = {name: _described(_property(fields[name]), texts.get(name)) for name in sorted(fields)}
     return made
 
 
