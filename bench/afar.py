@@ -3,12 +3,15 @@
 Beside the rows of `replicas`, where the controller is in stead's own process, they tell what the way costs.
 """
 
+import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,8 @@ from stead.kube.client import Client
 OTHERS = ",".join(name for name in CONTROLLERS if name != "statefulset")
 UNLIMITED = ("--qps", "1000000", "--burst", "1000000", "--lease", "", "--listen", "")
 LOOK_SECONDS = 0.02
+SPACE = "/api/v1/namespaces/default"
+PODS, TURNS = 200, 20
 
 
 @contextmanager
@@ -78,7 +83,35 @@ def _life(replicas: int, policy: str) -> Figures:
     return figures
 
 
-ALL = tuple(
-    Measurement(f"100 replicas from afar, {policy}", "s", partial(_life, 100, policy), 3)
-    for policy in ("OrderedReady", "Parallel")
+def _events() -> Figures:
+    """What a controller pays for a change that concerns nobody: TLS, HTTP, JSON, cache and index."""
+    options = ("--controllers", "serviceaccount")
+    with command("simulated", *options) as (_, data, _), _controller(data) as afar:
+        client = Client(kubeconfig.read(data / "kubeconfig"))
+        container = {"name": "c", "image": "registry.example/app:1"}
+        for at in range(PODS):
+            meta = {"name": f"pod-{at}", "labels": {"app": "web"}}
+            pod = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"containers": [container]}}
+            client.ask("POST", f"{SPACE}/pods", pod)
+        time.sleep(1)
+        figures = {}
+        for name, is_asleep in (("an event that comes alone", False), ("one of many that come together", True)):
+            before = processor_seconds(afar)
+            if is_asleep:
+                os.kill(afar, signal.SIGSTOP)
+            for turn, at in product(range(TURNS), range(PODS)):
+                change = {"metadata": {"annotations": {"turn": f"{name}-{turn}".replace(" ", "-")}}}
+                client.ask("PATCH", f"{SPACE}/pods/pod-{at}", change, MERGE)
+            os.kill(afar, signal.SIGCONT)
+            time.sleep(2)
+            figures[name] = (processor_seconds(afar) - before) / (PODS * TURNS) * 1e6
+        return figures
+
+
+ALL = (
+    *(
+        Measurement(f"100 replicas from afar, {policy}", "s", partial(_life, 100, policy), 3)
+        for policy in ("OrderedReady", "Parallel")
+    ),
+    Measurement("events from afar", "us", _events, 3),
 )

@@ -86,6 +86,7 @@ class Inspection:
                     self.engine.cache.unseen.add(kind.id)
                     return
                 found = None
+                self.engine.cache.put(Key(kind.id, "", name), None)  # looked for, and not there
             for change in mirror.put(found) if found else ():
                 self.engine.feed(change)
 

@@ -39,9 +39,14 @@ class Election:
         self._seen_at = float("-inf")
         self._renewed = float("-inf")
 
+    @property
+    def ends(self) -> float:
+        """When we stop, if we do not renew."""
+        return self._renewed + self.terms.deadline
+
     def leads(self, mono: float) -> bool:
         """Whether we hold it, and have renewed it recently enough."""
-        return self.holder == self.identity and mono < self._renewed + self.terms.deadline
+        return self.holder == self.identity and mono < self.ends
 
     def bid(self, lease: Json | None, now: Now) -> Json | None:
         """The lease as it should be written, given the one that is there; None: it is another's for now.

@@ -52,7 +52,8 @@ class Office:
             self._look()
             end = self._clock().mono + self.election.pause(self._chance)
             while (left := end - self._clock().mono) > 0:
-                await asyncio.sleep(min(left, 0.5))
+                term = self.election.ends - self._clock().mono if self._led else left
+                await asyncio.sleep(min(left, max(term, 0.001)))
                 self._look()
 
     async def lay_down(self) -> None:
