@@ -79,6 +79,37 @@ def test_a_server_without_such_a_watch_is_listed_in_pages(monkeypatch: pytest.Mo
     uvloop.run(story())
 
 
+def test_a_first_look_that_never_ends_is_made_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that does not know what `sendInitialEvents` means never says that they are over."""
+    monkeypatch.setattr("stead.kube.reflector.FIRST_SECONDS", 0.3)
+
+    async def story() -> None:
+        async with serving() as server:
+            server.create(a_config_map("a"))
+            server.blind_to = "sendInitialEvents"
+            async with watching(server) as (made, heard):
+                await until(lambda: made.is_synced)
+                await asyncio.sleep(0.6)
+                assert not made.trouble
+            assert heard.words() == ["ADDED a"]
+            assert sum("limit=500" in asked for asked in server.asked) == 1
+
+    uvloop.run(story())
+
+
+def test_after_the_first_look_silence_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stead.kube.reflector.FIRST_SECONDS", 0.3)
+
+    async def story() -> None:
+        async with serving() as server, watching(server) as (made, _):
+            await until(lambda: made.is_synced)
+            await asyncio.sleep(0.6)
+            assert not made.trouble
+            assert len(server.asked) == 1
+
+    uvloop.run(story())
+
+
 def test_what_is_forgotten_is_looked_at_anew_and_deletions_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """410: what went meanwhile is told as gone, what changed as changed, and what stayed is not told."""
     monkeypatch.setattr("stead.kube.patience.FIRST_SECONDS", 0.01)

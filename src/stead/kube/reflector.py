@@ -19,7 +19,7 @@ from stead.kinds.paths import path_of
 from stead.kube.kubeconfig import KubeconfigError
 from stead.kube.mirror import Mirror, number
 from stead.kube.patience import Patience
-from stead.kube.transport import Refusal, Reply, Transport, Unreachable
+from stead.kube.transport import Refusal, Reply, Silent, Transport, Unreachable
 from stead.machinery.objects import Json, decode, dig
 from stead.machinery.times import Now
 from stead.machinery.watch import WatchEvent
@@ -134,14 +134,12 @@ class Reflector:
         """A watch whose beginning is a list; what follows is followed here too."""
         try:
             await self._watch(is_first=True)
-        except (Refusal, Unreachable, Told) as error:
-            if self._version:
+        except (Refusal, Silent) as error:
+            is_unknown = isinstance(error, Silent) or error.reply.code in (400, 422)
+            if self._version or not is_unknown:
                 raise
-            code = error.reply.code if isinstance(error, Refusal) else getattr(error, "code", 0)
-            if code in (400, 422) or (isinstance(error, Unreachable) and "nothing heard" in str(error)):
-                self._has_watch_list = False
-                return
-            raise
+            self._has_watch_list = False
+            await self._look()
 
     async def _list(self) -> None:
         """All pages, then the changes since the last list."""
@@ -174,8 +172,8 @@ class Reflector:
             fresh = {}
         else:
             asked["resourceVersion"] = self._version
-        patience = FIRST_SECONDS if is_first else seconds + 15
-        async for block in self._transport.lines(self._path(asked), seconds=patience):
+        patience = lambda: seconds + 15.0 if self._version else FIRST_SECONDS  # noqa: E731
+        async for block in self._transport.lines(self._path(asked), patience=patience):
             self.trouble = ""
             frames = self._decoder.decode_lines(block)
             if fresh is not None:

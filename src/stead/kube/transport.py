@@ -6,7 +6,7 @@ HTTP/1.1 over TLS, parsed by httptools. A request is sent once: whoever asks dec
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,6 +31,10 @@ class Unreachable(Exception):
     def __init__(self, why: str, *, is_sent: bool) -> None:
         super().__init__(why)
         self.is_sent = is_sent
+
+
+class Silent(Unreachable):
+    """A watch on which nothing was heard for too long."""
 
 
 class Reply(Struct, frozen=True):
@@ -66,11 +70,11 @@ class Transport:
             reply = await self._ask(method, path, body, media, seconds)
         return reply
 
-    async def lines(self, path: str, *, seconds: float) -> AsyncIterator[bytes]:
+    async def lines(self, path: str, *, patience: Callable[[], float]) -> AsyncIterator[bytes]:
         """A watch: its lines as they come, whole ones in blocks, until the server ends it; the first block is empty.
 
-        Ends with Refusal where the answer is not 200. Raises Unreachable where it breaks off, or says nothing for
-        `seconds`.
+        Raises Refusal where the answer is not 200, Unreachable where it breaks off, and Silent where it says nothing
+        for as long as `patience` gives it.
         """
         connection = await self._fresh()
         try:
@@ -83,7 +87,7 @@ class Transport:
                 raise Refusal(Reply(connection.code, body, connection.headers))
             yield b""
             rest = b""
-            async for block in connection.blocks(seconds):
+            async for block in connection.blocks(patience):
                 whole, end, tail = block.rpartition(b"\n")
                 if not end:
                     rest += block
@@ -244,7 +248,7 @@ class _Connection:
             raise Unreachable(f"{self._place}: no answer in {seconds:g} s", is_sent=True) from error
         return b"".join(self._blocks)
 
-    async def blocks(self, seconds: float) -> AsyncIterator[bytes]:
+    async def blocks(self, patience: Callable[[], float]) -> AsyncIterator[bytes]:
         """The body as it comes."""
         while True:
             if self._blocks:
@@ -252,7 +256,7 @@ class _Connection:
                 yield block
             if self._has_end:
                 return
-            await self._read(seconds)
+            await self._read(patience())
 
     async def _read(self, seconds: float | None) -> int:
         try:
@@ -262,7 +266,7 @@ class _Connection:
                 raise Unreachable(f"{self._place}: the server ended the connection", is_sent=True)
             self._parser.feed_data(data)
         except TimeoutError as error:
-            raise Unreachable(f"{self._place}: nothing heard for {seconds:g} s", is_sent=True) from error
+            raise Silent(f"{self._place}: nothing heard for {seconds:g} s", is_sent=True) from error
         except OSError as error:
             raise Unreachable(f"{self._place}: {_why(error)}", is_sent=True) from error
         except httptools.HttpParserError as error:
