@@ -104,7 +104,7 @@ class SimulatedRuntime:
         self.refuses_resize: tuple[Literal["Infeasible", "Error"], str] | None = None
         self._chance = chance
         self._pods: dict[str, _Pod] = {}
-        self._future: list[tuple[float, int, Deed]] = []
+        self._future: list[tuple[float, int, Deed, str]] = []
         self._turn = count()
         self._address = count(2)
         self._is_cut_off = False
@@ -132,7 +132,7 @@ class SimulatedRuntime:
             return []
         events = []
         while self._future and self._future[0][0] <= now.mono:
-            _, _, deed = heappop(self._future)
+            _, _, deed, _ = heappop(self._future)
             if (event := deed(now)) is not None:
                 events.append(event)
         return events
@@ -146,7 +146,8 @@ class SimulatedRuntime:
         """The container's process dies, at once."""
         pod = self._pods[uid]
         attempt = pod.containers[container].attempt
-        self._at(-inf, lambda now: self._exit(pod, container, now, attempt=attempt, code=exit_code))
+        told = f"exit {uid} {container} {attempt} {exit_code}"
+        self._at(-inf, lambda now: self._exit(pod, container, now, attempt=attempt, code=exit_code), told)
 
     def set_ready(self, uid: str, container: str, is_ready: bool | None) -> None:
         """What readiness probes answer from now on; None: what the script says."""
@@ -165,7 +166,7 @@ class SimulatedRuntime:
         for pod in self._pods.values():
             self._say(SandboxRunning(pod.key, pod.uid, (pod.ip,), NOTE))
             for container in pod.containers.values():
-                self._at(-inf, _last_word(container))
+                self._at(-inf, _last_word(container), f"told {pod.uid}")
 
     def reboot(self, message: str = "the node was restarted") -> None:
         """The machine restarts: every sandbox and every container in it is gone."""
@@ -181,6 +182,18 @@ class SimulatedRuntime:
             for pod in self._pods.values()
             for name, container in pod.containers.items()
             if container.state == "running"
+        ]
+
+    def future(self) -> list[str]:
+        """What will happen, soonest first, without its times."""
+        return [told for _, _, _, told in sorted(self._future, key=lambda one: one[:2])]
+
+    def states(self) -> list[str]:
+        """Every container there is, and how it is."""
+        return [
+            f"{uid} {name} {container.attempt} {container.state} {container.is_ready}"
+            for uid, pod in self._pods.items()
+            for name, container in pod.containers.items()
         ]
 
     # --- actions
@@ -209,7 +222,7 @@ class SimulatedRuntime:
         seconds = self._drawn(pod.seconds(name, "pull-after", self.settings.pull_seconds))
         identity = f"simulated://{image}"
         ready = ImageReady(action.pod, action.uid, name, identity, pulled_seconds=seconds or None, user=SOMEBODY)
-        self._at(now.mono + seconds, lambda _: None if self._is_gone(pod) else ready)
+        self._at(now.mono + seconds, lambda _: None if self._is_gone(pod) else ready, f"image {action.uid} {name}")
 
     def _start_container(self, action: StartContainer, now: Now) -> None:
         pod, name = self._pods.get(action.uid), action.container
@@ -222,7 +235,8 @@ class SimulatedRuntime:
             return
         pod.containers[name] = _Container(action.attempt, f"simulated://{self._chance.getrandbits(128):032x}", now)
         seconds = self._drawn(pod.seconds(name, "start-after", self.settings.start_seconds))
-        self._at(now.mono + seconds, lambda then: self._start(pod, action, then))
+        told = f"start {action.uid} {name} {action.attempt}"
+        self._at(now.mono + seconds, lambda then: self._start(pod, action, then), told)
 
     def _stop_container(self, action: StopContainer, now: Now) -> None:
         pod, name = self._pods.get(action.uid), action.container
@@ -232,7 +246,8 @@ class SimulatedRuntime:
         attempt, seconds = container.attempt, self._drawn(pod.seconds(name, "stop-after", self.settings.stop_seconds))
         code = 0 if seconds <= action.grace_seconds else KILLED
         wait = min(seconds, action.grace_seconds)
-        self._at(now.mono + wait, lambda then: self._exit(pod, name, then, attempt=attempt, code=code))
+        told = f"exit {pod.uid} {name} {attempt} {code}"
+        self._at(now.mono + wait, lambda then: self._exit(pod, name, then, attempt=attempt, code=code), told)
 
     def _resize_container(self, action: ResizeContainer, now: Now) -> None:
         told = self.refuses_resize or ("", "")
@@ -266,7 +281,9 @@ class SimulatedRuntime:
         if seconds == inf or attempt >= int(pod.word(name, "exit-attempts") or attempt + 1):
             return
         code = int(pod.word(name, "exit-code") or 0)
-        self._at(now.mono + self._drawn(seconds), lambda then: self._exit(pod, name, then, attempt=attempt, code=code))
+        told = f"exit {pod.uid} {name} {attempt} {code}"
+        wake = now.mono + self._drawn(seconds)
+        self._at(wake, lambda then: self._exit(pod, name, then, attempt=attempt, code=code), told)
 
     def _exit(self, pod: _Pod, name: str, now: Now, *, attempt: int, code: int) -> RuntimeEvent | None:
         container = pod.containers[name]
@@ -302,10 +319,11 @@ class SimulatedRuntime:
         return self._pods.get(pod.uid) is not pod
 
     def _say(self, event: RuntimeEvent) -> None:
-        self._at(-inf, lambda now: event)
+        self._at(-inf, lambda now: event, f"{type(event).__name__} {getattr(event, 'uid', '')}")
 
-    def _at(self, mono: float, deed: Deed) -> None:
-        heappush(self._future, (mono, next(self._turn), deed))
+    def _at(self, mono: float, deed: Deed, told: str) -> None:
+        """`told`: what will happen, for those who compare futures."""
+        heappush(self._future, (mono, next(self._turn), deed, told))
 
     def _drawn(self, seconds: float) -> float:
         return seconds * (1 + self.settings.spread * self._chance.random()) if self.settings.spread else seconds

@@ -58,13 +58,13 @@ class MortalRuntime(SimulatedRuntime):
         if picked is None or picked >= len(self._future):
             return []
         self._future.sort()
-        _, _, deed = self._future.pop(picked)
+        _, _, deed, _ = self._future.pop(picked)
         event = deed(now)
         return [event] if event is not None else []
 
     def coming(self) -> list[float]:
         """When things will come, soonest first; each of them might be next if time were not so regular."""
-        return [] if self._is_cut_off else [mono for mono, _, _ in sorted(self._future)]
+        return [] if self._is_cut_off else [mono for mono, *_ in sorted(self._future)]
 
 
 class Simulation:
