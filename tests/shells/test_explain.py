@@ -1,11 +1,14 @@
 """A wait as people meet it: the command, kubectl and the metrics of a running stead, with the simulated runtime."""
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.shells.cluster import EXAMPLE, a_cluster, until
+from stead.machinery.objects import Json
+from tests.shells.cluster import EXAMPLE, KUBECTL, a_cluster, until
 
 pytestmark = [pytest.mark.shell, pytest.mark.anyone]
 
@@ -33,6 +36,39 @@ def test_a_set_that_waits_is_explained_until_it_is_whole(folder: Path) -> None:
         cluster.wait_ready("web-0", "web-1", "web-2")
         assert "as its spec wants it" in cluster.stead("explain", "sts/web")
         assert "No resources found" in cluster.kubectl("get", "explanations", check=False)
+
+
+def test_what_it_says_can_be_done_is_pasted_and_helps(folder: Path) -> None:
+    """RU-11 with a bare updateStrategy (RE-2): real processes, and the remedy typed into a real shell."""
+    with a_cluster(folder) as cluster:
+        cluster.up()
+        cluster.kubectl("apply", "-f", "-", stdin=json.dumps(a_bare_set("echo cannot open /etc/db.conf; exit 3")))
+        until(lambda: "its last words: cannot open /etc/db.conf" in cluster.stead("explain", "sts/db"))
+        cluster.kubectl("apply", "-f", "-", stdin=json.dumps(a_bare_set("exec sleep 1000")))
+        first = until(lambda: [one for one in cluster.get("why", "sts.db")["waits"] if one["rule"] == "RU-11"])
+        assert "patch statefulset" in first[0]["remedy"]
+        environment = {**os.environ, "KUBECONFIG": str(cluster.data / "kubeconfig"), "HOME": str(folder)}
+        environment["PATH"] = f"{KUBECTL.parent}:{environment['PATH']}"
+        subprocess.run(first[0]["remedy"], shell=True, check=True, env=environment, timeout=60, capture_output=True)
+        cluster.wait_ready("db-0", "db-1")
+
+
+def a_bare_set(script: str) -> Json:
+    container = {"name": "db", "image": "host:shell", "command": ["sh", "-c", script]}
+    labels = {"app": "db"}
+    spec = {"terminationGracePeriodSeconds": 1, "containers": [container]}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "db"},
+        "spec": {
+            "replicas": 2,
+            "serviceName": "",
+            "selector": {"matchLabels": labels},
+            "updateStrategy": {"type": "RollingUpdate"},
+            "template": {"metadata": {"labels": labels}, "spec": spec},
+        },
+    }
 
 
 def test_the_metrics_know_the_process_and_its_sockets(folder: Path) -> None:

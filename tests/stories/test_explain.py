@@ -301,7 +301,7 @@ STORIES: list[tuple[Callable[[], Simulation], str, tuple[str, ...]]] = [
     (
         missing_secret,
         "sts/web",
-        ("CreateContainerConfigError", "keys", "what to do: create the ConfigMap, Secret or key"),
+        ("CreateContainerConfigError", "keys", "what to do: kubectl create secret generic keys"),
     ),
     (
         unschedulable,
@@ -325,14 +325,18 @@ STORIES: list[tuple[Callable[[], Simulation], str, tuple[str, ...]]] = [
         "sts/web",
         (
             "3 of 5 replicas are Ready",
-            "ResourceQuota small allows 3 pods, 3 are used",
+            "ResourceQuota small is used up: 3 of 3 pods",
             "rule PR-9",
-            "what to do: raise ResourceQuota small",
+            "what to do: raise it: kubectl patch resourcequota small -p",
             "because pod/web-3",
             'the API refused to create Pod web-3: pods "web-3" is forbidden: exceeded quota: small',
         ),
     ),
-    (quota, "pod/web-4", ("it does not exist yet; StatefulSet web makes it", "ResourceQuota small allows 3 pods")),
+    (
+        quota,
+        "pod/web-4",
+        ("it does not exist yet; StatefulSet web makes it", "ResourceQuota small is used up: 3 of 3 pods"),
+    ),
     (
         dead_node,
         "sts/web",
@@ -377,7 +381,7 @@ STORIES: list[tuple[Callable[[], Simulation], str, tuple[str, ...]]] = [
         (
             "is too long for a label",
             "rule ID-11",
-            "what to do: use a set name of at most 52",
+            "what to do: create it anew under a name of at most 52",
             "because",
             "the API refused",
         ),

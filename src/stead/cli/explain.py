@@ -4,11 +4,14 @@ Of the stead that runs here, or with --kubeconfig of any cluster.
 """
 
 import argparse
+import contextlib
 import json
 import os
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
+from functools import partial
 
 from stead.cli import running
 from stead.cli.options import add_cluster, add_data, complain, data_directory
@@ -26,6 +29,7 @@ from stead.machinery.objects import Json
 from stead.machinery.times import Now
 
 OF_A_CLUSTER = ("StatefulSet", "Pod", "PersistentVolumeClaim")
+LOGS = re.compile(r"kubectl(?: -n \S+)? logs (\S+) -c (\S+)( --previous)?")
 NAMELESS = "default"  # where what has no namespace is explained
 
 
@@ -53,7 +57,10 @@ def run(parsed: argparse.Namespace) -> int:
         return complain(_absent(client, kind or word, namespace, name) if error.code == 404 else error)
     except running.NotRunning as error:
         return complain(error)
-    print(json.dumps(explained, indent=2) if parsed.output == "json" else "\n".join(lines(explained, time.time())))
+    if parsed.output == "json":
+        print(json.dumps(explained, indent=2))
+    else:
+        print("\n".join(lines(explained, time.time(), partial(_last_words, client, namespace))))
     return 0
 
 
@@ -79,7 +86,7 @@ def _of_a_cluster(parsed: argparse.Namespace, word: str, name: str) -> int:
     if parsed.output == "json":
         print(json.dumps({**explained, "next": deeds, "unseen": hidden}, indent=2))
         return 0
-    print("\n".join(lines(explained, time.time())))
+    print("\n".join(lines(explained, time.time(), partial(_last_words, client, namespace))))
     if deeds:
         print(f"  to be done by its controller now: {', '.join(deeds)}")
     if hidden:
@@ -87,14 +94,35 @@ def _of_a_cluster(parsed: argparse.Namespace, word: str, name: str) -> int:
     return 0
 
 
-def lines(explained: Json, wall: float) -> Iterator[str]:
-    """An Explanation as people read it, causes below what they cause; ages are counted to `wall`."""
+def lines(explained: Json, wall: float, last_words: Callable[[str], str] = lambda remedy: "") -> Iterator[str]:
+    """An Explanation as people read it, causes below what they cause; ages are counted to `wall`.
+
+    `last_words`: the end of the log that a remedy says to look at, "" if there is none.
+    """
     yield f"{_named(explained['object'])}: {explained['summary']}"
     waits = explained.get("waits", [])
     if not waits:
         yield "  it waits for nothing"
     for wait in waits:
         yield from _told(wait, wall, "  ")
+        said = last_words(wait.get("remedy", ""))
+        if said:
+            yield f"      its last words: {said}"
+
+
+def _last_words(client: Client, namespace: str, remedy: str) -> str:
+    """The last line that a container wrote, where a remedy is to read what it did."""
+    found = LOGS.search(remedy)
+    if found is None:
+        return ""
+    pod, container, previous = found.groups()
+    path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}&tailLines=1"
+    for past in ("&previous=true", "") if previous else ("",):
+        with contextlib.suppress(ClientError):
+            written = client.download(path + past).decode(errors="replace").strip()
+            if written:
+                return written
+    return ""
 
 
 def _told(wait: Json, wall: float, indent: str, because: str = "") -> Iterator[str]:

@@ -5,6 +5,7 @@ told it with its last round; here the steps are put behind one another. The Stat
 claims and Services do not wake it.
 """
 
+import re
 from collections.abc import Iterator
 from functools import partial
 
@@ -21,6 +22,12 @@ from stead.machinery.plan import Action, Create, Delete, Fence, Patch, Plan, Upd
 from stead.machinery.times import Now
 
 CLAIM = "PersistentVolumeClaim"
+_REFUSED = {
+    re.compile(r'serviceaccount "([^"]+)" not found'): "{kubectl} create serviceaccount {0}",
+    re.compile(r"(maximum|minimum) \S+ (usage|amount)|limit to request ratio"): (
+        "ask for what the LimitRange allows (it is in {kubectl} describe limitrange), or change it"
+    ),
+}
 
 
 class Link(Struct, frozen=True):
@@ -103,7 +110,17 @@ def _refusals(engine: Engine, key: Key) -> Iterator[Link]:
     for controller, action, refused, since in engine.journal.refusals(key):
         target = _target(action) or key
         text = f"the API refused to {type(action).__name__.lower()} {target.kind} {target.name}: {refused.message}"
-        yield Link(controller, target, Waiting(text.rstrip("."), "Q-1", target), since)
+        remedy = _remedy_of(refused.message, key.namespace)
+        yield Link(controller, target, Waiting(text.rstrip("."), "Q-1", target, remedy=remedy), since)
+
+
+def _remedy_of(message: str, namespace: str) -> str:
+    """What can be done about a refusal, where its words say enough."""
+    kubectl = "kubectl" if namespace == "default" else f"kubectl -n {namespace}"
+    for pattern, remedy in _REFUSED.items():
+        if found := pattern.search(message):
+            return remedy.format(*found.groups(), kubectl=kubectl)
+    return ""
 
 
 def _target(action: Action) -> Key | None:
@@ -119,5 +136,12 @@ def _with_refusals(links: list[Link], refusals: list[Link]) -> list[Link]:
         if place is None:
             links.append(refusal)
         else:
-            links[place] = replace(links[place], because=(*links[place].because, refusal))
+            links[place] = replace(_refused(links[place]), because=(*links[place].because, refusal))
     return links
+
+
+def _refused(link: Link) -> Link:
+    """What was about to be made and is refused is not about to be made (PR-9)."""
+    if link.wait.rule != "PR-2":
+        return link
+    return replace(link, wait=replace(link.wait, text=f"{link.about.name} cannot be created", rule="PR-9"))

@@ -73,7 +73,9 @@ def _opened(request: urllib.request.Request) -> Any:
     except urllib.error.HTTPError:
         raise
     except OSError as error:
-        raise Unreachable(f"{urllib.parse.urlsplit(request.full_url).netloc}: {error}") from error
+        raise Unreachable(
+            f"{urllib.parse.urlsplit(request.full_url).netloc}: {getattr(error, 'reason', error)}"
+        ) from error
 
 
 def _refused(error: urllib.error.HTTPError) -> PullTrouble:

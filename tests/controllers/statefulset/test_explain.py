@@ -63,7 +63,7 @@ WAITS = [
     ("CL-4", "1", "", (a_pod(SET, 0, ownerReferences=[{"kind": "ReplicaSet", "name": "r", "uid": "u", "controller": True}]),), "taken by a pod that ReplicaSet r controls", "delete pod web-0"),
     ("CL-6", "1", "", (a_pod(SET, 0, ownerReferences=[], labels={}),), "taken by a pod that has labels that the selector does not match", "labels of web"),
     ("ID-3", "2", "0R", (a_pod(SET, 1, name="web-01"),), "web-01 holds the place of web-1", "kubectl delete pod web-01"),
-    ("PR-9", "1", "", (QUOTA,), "web-0 may be refused: ResourceQuota small allows 2 pods, 2 are used", "raise ResourceQuota small"),
+    ("PR-9", "1", "", (QUOTA,), "web-0 may be refused: ResourceQuota small is used up: 2 of 2 pods", "kubectl patch resourcequota small -p"),
     ("PR-9", "1", "", (LEAVING,), "web-0 cannot be created: namespace default is being deleted", ""),
     ("3.2", "1", "0R", (SERVICE,), 'there is no Service "nginx"', "kubectl create service clusterip nginx"),
     ("PR-5", "1 parallel", "0U", (), "web-0 is not Ready", ""),
@@ -114,7 +114,7 @@ def test_id_11_a_name_too_long_for_the_revision_label() -> None:
     observed = StatefulSetController().observe(cache, key)
     assert observed is not None
     wait = reconcile(observed, NOON).waiting[0]
-    assert (wait.rule, wait.remedy) == ("ID-11", "use a set name of at most 52 characters")
+    assert (wait.rule, wait.remedy) == ("ID-11", "create it anew under a name of at most 52 characters")
 
 
 def test_many_unready_replicas_of_a_parallel_set_are_summed_up() -> None:

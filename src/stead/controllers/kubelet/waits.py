@@ -10,7 +10,7 @@ from stead.machinery.plan import Plan, Waiting
 
 RULE = "3.8"
 REMEDIES = {
-    "CrashLoopBackOff": "see what it wrote: kubectl logs {pod} -c {container} --previous",
+    "CrashLoopBackOff": "see what it wrote: {kubectl} logs {pod} -c {container} --previous",
     "ErrImagePull": "check the image's name, or import the image",
     "ImagePullBackOff": "check the image's name, or import the image",
     "ErrImageNeverPull": "import the image, or let it be pulled (imagePullPolicy)",
@@ -58,6 +58,9 @@ def _unready(round_: Round, life: Life) -> Iterator[Waiting]:
 
 
 def _wait(round_: Round, life: Life, what: str, remedy: str = "") -> Waiting:
-    name = round_.observed.key.name
+    space, name = round_.observed.key.namespace, round_.observed.key.name
+    kubectl = "kubectl" if space == "default" else f"kubectl -n {space}"
     text = f"{name}: container {life.name} {what}"
-    return Waiting(text, RULE, round_.observed.key, remedy=remedy.format(pod=name, container=life.name))
+    return Waiting(
+        text, RULE, round_.observed.key, remedy=remedy.format(kubectl=kubectl, pod=name, container=life.name)
+    )

@@ -11,7 +11,7 @@ from stead.controllers.statefulset import causes, identity, remedies
 from stead.controllers.statefulset.observed import Observed
 from stead.controllers.statefulset.revisions import KIND as REVISION
 from stead.controllers.statefulset.revisions import History
-from stead.controllers.statefulset.roster import Slot
+from stead.controllers.statefulset.roster import NEVER, Slot
 from stead.machinery import meta, quantity, times
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
@@ -32,14 +32,16 @@ def not_there_yet(observed: Observed, slot: Slot, history: History, rule: str = 
         return Waiting(ended, "PR-1", about, _since(slot))
     if slot.is_ready:
         seconds = observed.spec.min_ready_seconds
-        return Waiting(f"{slot.name} must stay Ready for {seconds} s", rule or "PR-6", about, _since(slot))
+        until = f", until {times.to_text(slot.available_at)}" if slot.available_at < NEVER else ""
+        return Waiting(f"{slot.name} must stay Ready for {seconds} s{until}", rule or "PR-6", about, _since(slot))
     return _not_ready(observed, slot, history, rule)
 
 
 def _not_ready(observed: Observed, slot: Slot, history: History, rule: str) -> Waiting:
     cause, about = causes.of(observed, slot), observed.pod_key(slot.name)
     since = _since(slot)
-    if not observed.is_ordered or slot.revision == history.update.name or not observed.spec.wants(slot.ordinal):
+    is_new = slot.revision == history.update.name or not observed.spec.wants(slot.ordinal)
+    if not observed.is_ordered or is_new or cause.is_outside:
         return Waiting(f"{slot.name} is not Ready: {cause.text}", rule or "PR-5", about, since, cause.remedy)
     text = f"{slot.name} is not Ready ({cause.text}) and is still at {slot.revision or 'no revision'}"
     if _is_below_partition(observed, slot):
@@ -84,7 +86,7 @@ def to_be_created(observed: Observed, ordinal: int, revision: str) -> Waiting:
     about = observed.pod_key(name)
     if len(revision) > _LONGEST_LABEL:
         text = f"{name} cannot be created: the name of its revision, {revision}, is too long for a label"
-        return Waiting(text, "ID-11", about, remedy="use a set name of at most 52 characters")
+        return Waiting(text, "ID-11", about, remedy="create it anew under a name of at most 52 characters")
     bearer = observed.family.pods.get(name)
     if bearer is not None:
         return _taken(observed, name, bearer)
@@ -103,12 +105,9 @@ def _barred(observed: Observed, name: str) -> Iterator[Waiting]:
         for resource, hard in (dig(quota, "status", "hard") or {}).items():
             used = dig(quota, "status", "used", resource, default="0")
             if _is_used_up(used, hard):
-                text = (
-                    f"{name} may be refused: ResourceQuota {meta.name(quota)} allows {hard} {resource}, {used} are used"
-                )
-                yield Waiting(
-                    text, "PR-9", about, remedy=f"raise ResourceQuota {meta.name(quota)}, or free some {resource}"
-                )
+                told = f"ResourceQuota {meta.name(quota)} is used up: {used} of {hard} {resource}"
+                remedy = remedies.raise_quota(observed, meta.name(quota), resource, used)
+                yield Waiting(f"{name} may be refused: {told}", "PR-9", about, remedy=remedy)
 
 
 def _is_used_up(used: str, hard: str) -> bool:

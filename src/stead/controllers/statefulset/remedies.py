@@ -1,10 +1,14 @@
 """What a person can type to end a wait: whole commands, which `simulation/stories` holds to their word."""
 
+import re
+
 from stead.controllers.statefulset.observed import Observed
+from stead.controllers.statefulset.roster import Slot
 from stead.machinery import meta
 from stead.machinery.objects import Json, dig
 
 PROTECTION = "kubernetes.io/pvc-protection"
+_MISSING = re.compile(r'\b(secret|configmap) "([^"]+)" not found')
 
 
 def delete_pod(observed: Observed, name: str) -> str:
@@ -26,6 +30,35 @@ def replace(observed: Observed, name: str, *, returns_at_current: bool) -> str:
     return f"{partition(observed, 0)} && {end}" if returns_at_current else end
 
 
+def correct_image(observed: Observed, slot: Slot, container: str) -> str:
+    """Another image in the template; an ordered set's pod that was never Ready needs a hand too (RU-11)."""
+    said = f"{observed.kubectl} set image statefulset/{observed.spec.name} {container}=IMAGE"
+    return f"{said}{_then_replaced(observed, slot)}"
+
+
+def correct_template(observed: Observed, slot: Slot) -> str:
+    return f"{observed.kubectl} edit statefulset {observed.spec.name}{_then_replaced(observed, slot)}"
+
+
+def create_what_is_named(observed: Observed, message: str) -> str:
+    """The Secret or ConfigMap that a message says is not found."""
+    found = _MISSING.search(message)
+    if found is None:
+        return "create the ConfigMap, Secret or key that it names"
+    kind = "secret generic" if found[1] == "secret" else "configmap"
+    return f"{observed.kubectl} create {kind} {found[2]} --from-literal=KEY=VALUE"
+
+
+def _then_replaced(observed: Observed, slot: Slot) -> str:
+    spec = observed.spec
+    if spec.is_parallel and not spec.is_on_delete:
+        return ""
+    index = slot.ordinal - spec.first
+    is_held = not spec.is_on_delete and (spec.rolling is None or index < spec.partition)
+    lowered = f" && {partition(observed, min(index, spec.partition))}" if is_held else ""
+    return f"{lowered} && {delete_pod(observed, slot.name)}"
+
+
 def create_service(observed: Observed) -> str:
     """The headless Service that gives the pods their names; a selector of expressions alone has no short command."""
     name, labels = observed.spec.service_name, observed.spec.match_labels
@@ -34,6 +67,16 @@ def create_service(observed: Observed) -> str:
     selector = ",".join(f"{label}={value}" for label, value in labels.items())
     made = f"{observed.kubectl} create service clusterip {name} --clusterip=None"
     return made if selector == f"app={name}" else f"{made} && {observed.kubectl} set selector service {name} {selector}"
+
+
+def raise_quota(observed: Observed, quota: str, resource: str, used: str) -> str:
+    """By as much as the set lacks where pods are counted; else by hand."""
+    if resource != "pods" or not used.isdigit():
+        return f"free some {resource}, or raise it: {observed.kubectl} edit resourcequota {quota}"
+    spec = observed.spec
+    lacking = spec.replicas - observed.roster.occupied.count(spec.first, spec.last)
+    said = f'{{"spec":{{"hard":{{"pods":"{int(used) + lacking}"}}}}}}'
+    return f"raise it: {observed.kubectl} patch resourcequota {quota} -p '{said}'"
 
 
 def release_claim(observed: Observed, claim: Json) -> str:
