@@ -5,12 +5,13 @@ return: a step that fails is told through the trouble pipe, and the process ends
 """
 
 import contextlib
+import gc
 import os
 import signal
 import stat
 from typing import Any, NoReturn
 
-from stead.runtimes.native import accounts, linux, rootfs
+from stead.runtimes.native import accounts, linux, rootfs, static_server
 
 Spec = dict[str, Any]
 
@@ -42,6 +43,8 @@ def first_process(spec: Spec, stdio: tuple[int, int, int], trouble: int, shim: i
             linux.pivot_here()
         _become(spec, stdio)
         linux.die_with_parent(shim)  # a change of user has cleared it
+        if spec["is_static_server"]:
+            _serve(spec)
         _run(spec)
     except BaseException as error:
         _tell(trouble, error)
@@ -191,6 +194,20 @@ def _give_stdio(account: accounts.Account) -> None:
     for fd in range(3):
         if account.uid and not stat.S_ISCHR(os.fstat(fd).st_mode):
             os.fchown(fd, account.uid, -1)
+
+
+def _serve(spec: Spec) -> NoReturn:
+    """Become stead's own web server without executing another Python: this one can do it, and is here."""
+    if spec["tier"] != "plain":
+        linux.drop_capabilities(spec["capabilities"])
+    os.closerange(3, _MOST_FILES)
+    signal.set_wakeup_fd(-1)
+    linux.set_process_name("static_server")
+    os.environ.clear()
+    os.environ.update(spec["environment"])
+    gc.enable()
+    static_server.main(*spec["arguments"][-static_server.ARGUMENTS :])
+    os._exit(0)
 
 
 def _run(spec: Spec) -> NoReturn:

@@ -22,6 +22,7 @@ _NO_NEW_PRIVILEGES = 38
 _NUMBERS = {"x86_64": (56, 155), "aarch64": (220, 41), "riscv64": (220, 41)}
 
 _CAPABILITIES = 41
+_CAPABILITY_VERSION = 0x20080522
 _SET_SECCOMP, _FILTER, _INSTRUCTION_BYTES = 22, 2, 8
 
 
@@ -121,6 +122,16 @@ def filter_calls(program: bytes) -> None:
     count = len(program) // _INSTRUCTION_BYTES
     filters = _Filters(count, ctypes.cast(kept, ctypes.c_void_p))
     _checked(_libc.prctl(_SET_SECCOMP, _FILTER, ctypes.byref(filters), 0, 0), "prctl")
+
+
+def drop_capabilities(kept: list[int]) -> None:
+    """Have none but these from here on: what a program gets from the bounding set when it is executed."""
+    mask = sum(1 << capability for capability in kept)
+    with open("/proc/self/status") as file:
+        mask &= next(int(line.split()[1], 16) for line in file if line.startswith("CapPrm:"))
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+    halves = [half for part in (mask & 0xFFFFFFFF, mask >> 32) for half in (part, part, 0)]
+    _checked(_libc.capset(header, (ctypes.c_uint32 * 6)(*halves)), "capset")
 
 
 def renounce_new_privileges() -> None:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from stead.machinery.runtime import Mount
 from stead.runtimes.images import Image
 
+STATIC = "host:static"
 _SERVED = "/usr/share/nginx/html"
 _INSIDE = "/usr/lib/stead"
 _SEARCHED = ("/usr/bin/python3", "/usr/local/bin/python3")
@@ -56,7 +57,7 @@ def _static(place: Place) -> Image:
     program = os.path.join(os.path.dirname(__file__), "static_server.py")
     arguments = ("-I", "-S", place.inside(program), _SERVED, place.address, str(place.web_port))
     return Image(
-        identity="host:static",
+        identity=STATIC,
         entrypoint=(interpreter(), *arguments),
         mounts=(Mount(program, place.inside(program), is_read_only=True),),
     )

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from stead.machinery.runtime import StartContainer
 from stead.runtimes.images import Image
-from stead.runtimes.native import capabilities, plain, seccomp, volumes
+from stead.runtimes.native import capabilities, plain, recipes, seccomp, volumes
 from stead.runtimes.native.wire import Message
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -69,6 +69,7 @@ def order(start: StartContainer, image: Image, pod: Pod) -> Message:
             "files": _pod_files(pod, mounts),
             "mounts": mounts,
             "hidden": list(pod.hidden),
+            "is_static_server": image.identity == recipes.STATIC and not (start.command or start.arguments),
             "is_user": pod.tier == "user",
             "is_root_read_only": start.is_root_read_only,
             "memory_bytes": start.memory_limit_bytes,
