@@ -71,3 +71,41 @@ def test_slices_add_up_and_what_changes_is_told() -> None:
     assert [target.address for target in index.fronts(WEB)[Front("10.96.0.7", 80)]] == ["10.244.0.3"]
     index.apply(WEB, a_service(), None)
     assert index.fronts(WEB) == {}
+
+
+def a_pod(address: str = "10.244.0.9", phase: str = "Running", network: bool = False, **port: Any) -> Any:
+    ports = [{"containerPort": 80, "hostPort": 8081, "protocol": "TCP", **port}]
+    return {
+        "kind": "Pod",
+        "metadata": {"name": "web-0", "namespace": "default"},
+        "spec": {"containers": [{"name": "c", "ports": ports}], "hostNetwork": network},
+        "status": {"phase": phase, "podIP": address},
+    }
+
+
+POD = Key("Pod", "default", "web-0")
+THERE = (Target("10.244.0.9", 80),)
+
+
+@pytest.mark.parametrize(
+    "pod, expected",
+    [
+        (a_pod(), {Front("", 8081): THERE}),
+        (a_pod(hostIP="127.0.0.2"), {Front("", 8081, "127.0.0.2"): THERE}),
+        (a_pod(address=""), {}),
+        (a_pod(phase="Failed"), {}),
+        (a_pod(network=True), {}),
+        (a_pod(protocol="UDP"), {}),
+        (a_pod(hostPort=None), {}),
+    ],
+)
+def test_a_port_of_the_host_leads_to_its_pod(pod: Any, expected: Any) -> None:
+    index = routes(pod)
+    assert index.fronts(POD) == expected
+
+
+def test_a_port_of_the_host_goes_with_its_pod() -> None:
+    index = routes(a_pod())
+    assert index.changed == {POD}
+    index.apply(POD, a_pod(), None)
+    assert index.fronts(POD) == {}

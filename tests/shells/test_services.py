@@ -1,6 +1,7 @@
 """Services with an address of their own: connections go to a ready endpoint, and to nobody where there is none."""
 
 import json
+import socket
 import tempfile
 import urllib.error
 import urllib.request
@@ -79,3 +80,33 @@ def test_a_node_port_is_open_on_loopback(web: Cluster) -> None:
     until(lambda: answer() in WEB, wish="an answer on the host")
     web.kubectl("delete", "service", "outside")
     until(lambda: answer() == "", wish="closed")
+
+
+def test_a_port_of_the_host_leads_to_its_pod_and_is_given_once(web: Cluster) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    ports = [{"containerPort": 80, "hostPort": port}]
+
+    def made(name: str, **spec: Any) -> None:
+        containers = [{"name": "c", "image": "host:static", "ports": ports}]
+        spec = {"containers": containers, "terminationGracePeriodSeconds": 0, **spec}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+        web.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
+
+    made("here")
+    until(lambda: _is_answered(port), wish="an answer at the host's port")
+    made("there", nodeName=web.get("pod", "here")["spec"]["nodeName"])
+    until(lambda: web.get("pod", "there").get("status", {}).get("reason") == "NodePorts", wish="it is refused")
+    assert web.get("pod", "there")["status"]["phase"] == "Failed"
+    web.kubectl("delete", "pod", "here", "there", "--now")
+    until(lambda: not _is_answered(port), wish="the port is free again")
+
+
+def _is_answered(port: int) -> bool:
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2)
+    except urllib.error.HTTPError:
+        return True  # it has no page, and says so
+    except OSError:
+        return False
+    return True

@@ -1,7 +1,9 @@
-"""Connections to a service's own address go to one of its ready endpoints: what kube-proxy is elsewhere.
+"""Connections to a service's own address, or to a pod's port of the host, go where they should: what kube-proxy is
+elsewhere.
 
 Bytes pass through this process, in the node's network. A front is open only while somebody stands behind it, so that a
-service without endpoints refuses at once. TCP alone; a node port is opened on the API's own address.
+service without endpoints refuses at once. TCP alone; ports of the host are opened on the
+API's own address, or on that which a pod names (`hostIP`).
 """
 
 import asyncio
@@ -74,16 +76,15 @@ class Relay:
             try:
                 bound = await self._bound(front)
             except (OSError, Refusal) as error:
-                log.warning(
-                    "the service at %s:%d cannot be reached: %s", front.address or self._host, front.port, error
-                )
+                place = front.address or front.host or self._host
+                log.warning("what should be at %s:%d cannot be reached: %s", place, front.port, error)
                 return
             self._open[front] = await asyncio.start_server(lambda *ends: self._relay(front, ends), sock=bound)
 
     async def _bound(self, front: Front) -> socket.socket:
         if front.address:
             return await self._runtime.bind_tcp(front.port, front.address)
-        return socket.create_server((self._host, front.port))
+        return socket.create_server((front.host or self._host, front.port))
 
     # connections
 

@@ -1,4 +1,6 @@
-"""Where a connection to a service goes: folded from Services and EndpointSlices, so that looking costs nothing."""
+"""Where a connection to a service, or to a pod's port of the host, goes: folded from what tells it, so that looking
+costs nothing.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -12,10 +14,11 @@ NO_ADDRESS = ("", "None")
 
 
 class Front(NamedTuple):
-    """A service's port at its own address, or (`address` "") at the node's."""
+    """A service's port at its own address, or (`address` "") a port of the host: at `host`, "" is the usual place."""
 
     address: str
     port: int
+    host: str = ""
 
 
 class Target(NamedTuple):
@@ -26,17 +29,24 @@ class Target(NamedTuple):
 
 
 class Routes:
-    """A `machinery/cache.Index`. `changed` are the services to look at again; whoever looks empties it."""
+    """A `machinery/cache.Index`. `changed` are the services, and pods with ports of the host, to look at again; whoever
+    looks empties it.
+    """
 
-    kinds = ("Service", "EndpointSlice")
+    kinds = ("Service", "EndpointSlice", "Pod")
 
     def __init__(self) -> None:
         self.changed: set[Key] = set()
         self._services: dict[Key, Json] = {}
         self._slices: dict[Key, dict[str, Json]] = {}
+        self._pods: dict[Key, Json] = {}
 
     def apply(self, key: Key, old: Json | None, new: Json | None) -> None:
-        if key.kind == "Service":
+        if key.kind == "Pod":
+            if key in self._pods or (new is not None and old is None and has_host_ports(new)):
+                _put(self._pods, key, new)
+                self.changed.add(key)
+        elif key.kind == "Service":
             _put(self._services, key, new)
             self.changed.add(key)
         elif key.kind == "EndpointSlice":
@@ -47,7 +57,9 @@ class Routes:
             self.changed |= {_service_of(obj) for obj in (old, new) if obj is not None}
 
     def fronts(self, service: Key) -> dict[Front, tuple[Target, ...]]:
-        """Every front of a service behind which there is somebody."""
+        """Every front of a service, or of a pod, behind which there is somebody."""
+        if service.kind == "Pod":
+            return _pod_fronts(self._pods[service]) if service in self._pods else {}
         obj = self._services.get(service)
         found = {} if obj is None else {front: self._targets(service, port) for front, port in _fronts(obj)}
         return {front: targets for front, targets in found.items() if targets}
@@ -75,6 +87,30 @@ def _fronts(service: Json) -> Iterator[tuple[Front, Json]]:
             yield Front(address, port["port"]), port
             if port.get("nodePort"):
                 yield Front("", port["nodePort"]), port
+
+
+def has_host_ports(pod: Json) -> bool:
+    return any(True for _ in _host_ports(pod))
+
+
+def _host_ports(pod: Json) -> Iterator[Json]:
+    """Those that are opened for a pod: one in the host's network opens its own."""
+    for containers in ("initContainers", "containers"):
+        for container in dig(pod, "spec", containers, default=()) or ():
+            for port in container.get("ports") or ():
+                if port.get("hostPort") and port.get("protocol", "TCP") == "TCP" and not pod["spec"].get("hostNetwork"):
+                    yield port
+
+
+def _pod_fronts(pod: Json) -> dict[Front, tuple[Target, ...]]:
+    address, phase = dig(pod, "status", "podIP"), dig(pod, "status", "phase")
+    if not address or phase in ("Succeeded", "Failed"):
+        return {}
+    ports = _host_ports(pod)
+    return {
+        Front("", port["hostPort"], port.get("hostIP") or ""): (Target(address, port["containerPort"]),)
+        for port in ports
+    }
 
 
 def _in_slice(one: Json, port: Json) -> Iterator[Target]:
