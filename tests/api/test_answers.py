@@ -567,3 +567,14 @@ def test_warnings_of_annotations_and_headless_services(client: Client) -> None:
     service = obj("v1", "Service", "s", spec={"clusterIP": "None", "sessionAffinity": "ClientIP"})
     got = client.ask("POST", f"{CORE}/services", service)
     assert got.warnings == ("spec.SessionAffinity is ignored for headless services",)
+
+
+def test_keys_given_twice_in_yaml(client: Client) -> None:
+    body = b'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  k: "1"\n  k: "2"\n'
+    text = 'yaml: unmarshal errors:\n  line 6: key "k" already set in map'
+    yaml = {"content-type": "application/yaml"}
+    assert told(client.ask("POST", f"{CONFIG_MAPS}?fieldValidation=Strict", body, yaml)) == (
+        f'400 ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: {text}'
+    )
+    got = client.ask("POST", CONFIG_MAPS, body, yaml)
+    assert (got.code, got.body["data"], got.warnings) == (201, {"k": "2"}, (text,))

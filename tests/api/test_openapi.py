@@ -76,3 +76,28 @@ def test_custom_kinds_have_what_every_object_has(client: Client) -> None:
     assert schemas["com.example.v1.ThingList"]["properties"]["items"]["items"]["allOf"] == [
         {"$ref": "#/components/schemas/com.example.v1.Thing"}
     ]
+
+
+def test_what_clients_may_keep(client: Client) -> None:
+    """A document is asked for by its hash, and need not be sent again."""
+    index = client.get("/openapi/v3")
+    url = index.body["paths"]["apis/apps/v1"]["serverRelativeURL"]
+    found = client.get(url)
+    mark = url.partition("hash=")[2]
+    assert (found.code, found.headers["Etag"]) == (200, f'"{mark}"')
+    assert found.headers["Cache-Control"] == "public, immutable, max-age=31536000"
+    assert "Cache-Control" not in client.get("/openapi/v3/apis/apps/v1").headers
+    again = client.api.handle(client.request("GET", url, None, {"if-none-match": f'"{mark}"'}), client.now)
+    assert (again.code, again.body) == (304, b"")  # type: ignore[union-attr]
+    older = client.api.handle(client.request("GET", "/openapi/v3/apis/apps/v1?hash=OLD"), client.now)
+    assert (older.code, dict(older.headers)) == (301, {"Location": url})  # type: ignore[union-attr]
+    unchanged = client.request("GET", "/openapi/v3", None, {"if-none-match": index.headers["Etag"]})
+    assert client.api.handle(unchanged, client.now).code == 304  # type: ignore[union-attr]
+
+
+def test_discovery_is_marked(client: Client) -> None:
+    accept = {"accept": "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"}
+    found = client.get("/apis", accept)
+    assert (found.headers["Vary"], found.headers["Cache-Control"]) == ("Accept", "public")
+    again = client.request("GET", "/apis", None, {**accept, "if-none-match": found.headers["Etag"]})
+    assert client.api.handle(again, client.now).code == 304  # type: ignore[union-attr]

@@ -38,7 +38,8 @@ def refuse_media(supported: tuple[str, ...]) -> UnsupportedMediaType:
 def read(core: Core, call: Call, kind: Kind, request: Request) -> Json:
     """The object in a body that must hold one of `kind`: complete, defaulted. Raises BadRequest and others."""
     given, text = _given(request, kind.name)
-    return typed(kind, _of_kind(core, kind, oldversions.read(given, call)), call, text)
+    repeated = yamltext.repeated(request.body) if media_of(request) == YAML and call.validation != "Ignore" else ""
+    return typed(kind, _of_kind(core, kind, oldversions.read(given, call)), call, text, [repeated] if repeated else [])
 
 
 def _given(request: Request, wanted: str) -> tuple[Json, bytes]:
@@ -83,14 +84,14 @@ def read_delete_options(core: Core, request: Request) -> Json | None:
         raise BadRequest(f'DeleteOptions in version "v1" cannot be handled as a DeleteOptions: {wrong}') from None
 
 
-def typed(kind: Kind, obj: Json, call: Call, body: bytes) -> Json:
+def typed(kind: Kind, obj: Json, call: Call, body: bytes, before: Sequence[str] = ()) -> Json:
     """An untyped object as one of `kind`; what is unknown or repeated in `body` is refused, told or passed over."""
     prefix = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}'
     try:
         made = whole(kind, obj)
     except DecodingError as wrong:
         raise BadRequest(f"{prefix}: {wrong}") from None
-    told = strictly(kind, call, body)
+    told = strictly(kind, call, body, before)
     if told:
         raise BadRequest(f"{prefix}: {told}")
     return made

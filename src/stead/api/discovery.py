@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any
 
-from stead.api import refusals
+from stead.api import keeping, refusals
 from stead.api.core import Core
 from stead.api.request import Request, Response
 from stead.kinds.kind import Kind, Subresource
@@ -178,7 +178,10 @@ def _aggregated(core: Core, request: Request, *, is_core: bool) -> Response | No
         "metadata": {},
         "items": items,
     }
-    return Response(200, encode(body), AGGREGATED.format(version=version))
+    told = encode(body)
+    headers = (("Cache-Control", "public"), ("Vary", "Accept"))
+    whole = Response(200, told, AGGREGATED.format(version=version), headers=headers)
+    return keeping.marked(request, whole, hashlib.sha256(told).hexdigest().upper())
 
 
 def _aggregated_version(accept: str) -> str | None:

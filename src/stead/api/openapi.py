@@ -2,10 +2,9 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from stead import __version__
-from stead.api import openapiv2, schemas
+from stead.api import keeping, openapiv2, schemas
 from stead.api.core import Core
 from stead.api.request import Request, Response
 from stead.api.schemas import Schema
@@ -42,11 +41,21 @@ def answer(core: Core, request: Request) -> Response | None:
     if path == openapiv2.PATH:
         return openapiv2.answer(core.registry, VERSION, request.headers.get("accept", ""))
     if path == ROOT:
-        return Response(200, encode({"paths": _index(core.registry)}))
+        index = encode({"paths": _index(core.registry)})
+        return keeping.marked(request, Response(200, index), hashlib.sha256(index).hexdigest().upper())
     if not path.startswith(ROOT + "/"):
         return None
-    kinds = _kinds_at(core.registry, path[len(ROOT) + 1 :])
-    return Response(200, _document_bytes(core.registry, kinds)) if kinds else None
+    place = path[len(ROOT) + 1 :]
+    return _told(core.registry, request, place) if _kinds_at(core.registry, place) else None
+
+
+def _told(registry: Registry, request: Request, place: str) -> Response:
+    """A document asked for by its hash never changes; who has an older hash is sent to the newer one."""
+    wanted, found = request.parameter("hash"), _document(registry, place)
+    if wanted and wanted != found.mark:
+        return Response(301, b"", headers=(("Location", _url(registry, place)),))
+    headers = (("Cache-Control", keeping.FOREVER),) if wanted else ()
+    return keeping.marked(request, Response(200, found.body, headers=headers), found.mark)
 
 
 def _kinds_at(registry: Registry, place: str) -> list[Kind]:
@@ -60,29 +69,36 @@ def _kinds_at(registry: Registry, place: str) -> list[Kind]:
 
 def _index(registry: Registry) -> Json:
     places = dict.fromkeys(_place(kind) for kind in registry)
-    return {place: {"serverRelativeURL": f"{ROOT}/{place}?hash={_hash(registry, place)}"} for place in sorted(places)}
+    return {place: {"serverRelativeURL": _url(registry, place)} for place in sorted(places)}
+
+
+def _url(registry: Registry, place: str) -> str:
+    return f"{ROOT}/{place}?hash={_document(registry, place).mark}"
 
 
 def _place(kind: Kind) -> str:
     return f"apis/{kind.group}/{kind.version}" if kind.group else f"api/{kind.version}"
 
 
-def _hash(registry: Registry, place: str) -> str:
-    """Changes when the document does: when kinds come, go or get another schema."""
-    told = [VERSION, __version__, place, *(f"{kind.name} {kind.schema}" for kind in _kinds_at(registry, place))]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest().upper()
+class _Kept(NamedTuple):
+    """A document as bytes, and their hash: it changes when they do, for clients keep what they have by it."""
+
+    body: bytes
+    mark: str
 
 
-_documents: dict[tuple[str, ...], bytes] = {}  # by what a document is made of; built-in kinds never change
+_documents: dict[tuple[str, ...], _Kept] = {}  # by what a document is made of; built-in kinds never change
 
 
-def _document_bytes(registry: Registry, kinds: Sequence[Kind]) -> bytes:
-    made_of = (_place(kinds[0]), _hash(registry, _place(kinds[0])))
+def _document(registry: Registry, place: str) -> _Kept:
+    kinds = _kinds_at(registry, place)
+    made_of = (place, *(f"{kind.name} {kind.schema}" for kind in kinds))
     found = _documents.get(made_of)
     if found is None:
         if len(_documents) > 100:
             _documents.clear()
-        found = _documents[made_of] = encode(document(kinds))
+        body = encode(document(kinds))
+        found = _documents[made_of] = _Kept(body, hashlib.sha256(body).hexdigest().upper())
     return found
 
 

@@ -152,9 +152,9 @@ def _tell_repeated(call: Call, body: bytes) -> None:
     is_known = _as_json(body) is not None and not strictness.of_patch(body, is_operations=False)
     told = "" if is_known or call.validation == "Ignore" else yamltext.repeated(body)
     if told and call.validation == "Strict":
-        raise BadRequest(f"error strict decoding YAML: {told}")
+        raise BadRequest(f"error strict decoding YAML: error converting YAML to JSON: {told}")
     if told:
-        call.warn([told])
+        call.warn([f"error converting YAML to JSON: {told}"])
 
 
 def apply(core: Core, call: Call, place: Place, wanted: tuple[Json, bool]) -> Written:

@@ -44,4 +44,4 @@ def repeated(text: bytes) -> str:
         found = [f"  line {line}: key {quoted(key)} already set in map" for line, key in scalars.repeated_keys(text)]
     except (yaml.YAMLError, ValueError, RecursionError):
         return ""
-    return "\n".join(["error converting YAML to JSON: yaml: unmarshal errors:", *found]) if found else ""
+    return "\n".join(["yaml: unmarshal errors:", *found]) if found else ""

@@ -58,9 +58,9 @@ def _phase(obj: Json, now: Now) -> str:
 
 
 def _capacity(obj: Json, now: Now) -> str:
-    """Told of a bound claim alone."""
+    """Told of a claim that names its volume; nothing of it yet is 0."""
     bound = dig(obj, "spec", "volumeName", default="")
-    return str(dig(obj, "status", "capacity", "storage", default="")) if bound else ""
+    return str(dig(obj, "status", "capacity", "storage", default="0")) if bound else ""
 
 
 def _modes(obj: Json, now: Now) -> str:

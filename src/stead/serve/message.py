@@ -14,6 +14,7 @@ from stead.machinery.objects import encode
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
+NOT_KEPT = b"Cache-Control: no-cache, private\r\n"
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -28,7 +29,8 @@ class TooSlow(ApiError):
 
 def head(response: Response, length: int | None, wall: float, keeps_alive: bool) -> bytes:
     """Status line and headers of an answer. `length` None: the body comes in chunks."""
-    lines = [_opening(response.code, response.media), _date(int(wall))]
+    is_kept = any(name == "Cache-Control" for name, _ in response.headers)
+    lines = [_opening(response.code, response.media), b"" if is_kept else NOT_KEPT, _date(int(wall))]
     lines.append(b"Transfer-Encoding: chunked\r\n" if length is None else b"Content-Length: %d\r\n" % length)
     lines += [_line("Warning", f'299 - "{_quoted(text)}"') for text in response.warnings]
     lines += [_line(name, value) for name, value in response.headers]
@@ -99,7 +101,7 @@ def _opening(code: int, media: str) -> bytes:
         phrase = HTTPStatus(code).phrase
     except ValueError:
         phrase = "Unknown"
-    return f"HTTP/1.1 {code} {phrase}\r\nContent-Type: {media}\r\nCache-Control: no-cache, private\r\n".encode()
+    return f"HTTP/1.1 {code} {phrase}\r\nContent-Type: {media}\r\n".encode()
 
 
 @lru_cache(maxsize=2)
