@@ -37,7 +37,9 @@ def patch(core: Core, call: Call, place: Place, request: Request) -> Written:
         _tell_repeated(call, request.body)
         return apply(core, call, place, (wanted, options.is_true(request, "force")))
     given = parsed(request.body, media)
-    told = strictness.of_patch(request.body, is_operations=media == JSON_PATCH) if call.validation != "Ignore" else []
+    told: list[str] = []
+    if call.validation != "Ignore":
+        told = strictness.of_patch(request.body, given, is_operations=media == JSON_PATCH)
 
     def change(old: Json) -> Json:
         return patched(core, call, place, (media, given, told), old)
@@ -149,7 +151,8 @@ def _as_json(body: bytes) -> Any:
 
 def _tell_repeated(call: Call, body: bytes) -> None:
     """Keys given twice: refused by Strict, after all else has been found in order."""
-    is_known = _as_json(body) is not None and not strictness.of_patch(body, is_operations=False)
+    as_json = _as_json(body)
+    is_known = as_json is not None and not strictness.of_patch(body, as_json, is_operations=False)
     told = "" if is_known or call.validation == "Ignore" else yamltext.repeated(body)
     if told and call.validation == "Strict":
         raise BadRequest(f"error strict decoding YAML: error converting YAML to JSON: {told}")

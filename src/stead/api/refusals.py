@@ -21,16 +21,31 @@ class NoSuchResource(NotFound):
 
 NOT_SERVED = {
     "": ("bindings", "componentstatuses", "podtemplates", "replicationcontrollers"),
-    "admissionregistration.k8s.io": ("mutatingwebhookconfigurations", "validatingwebhookconfigurations"),
+    "admissionregistration.k8s.io": (
+        "mutatingadmissionpolicies",
+        "mutatingadmissionpolicybindings",
+        "mutatingwebhookconfigurations",
+        "validatingadmissionpolicies",
+        "validatingadmissionpolicybindings",
+        "validatingwebhookconfigurations",
+    ),
     "apiregistration.k8s.io": ("apiservices",),
     "apps": ("daemonsets", "deployments", "replicasets"),
     "autoscaling": ("horizontalpodautoscalers",),
     "batch": ("cronjobs", "jobs"),
     "certificates.k8s.io": ("certificatesigningrequests",),
-    "networking.k8s.io": ("ingressclasses", "ingresses", "networkpolicies"),
+    "flowcontrol.apiserver.k8s.io": ("flowschemas", "prioritylevelconfigurations"),
+    "networking.k8s.io": ("ingressclasses", "ingresses", "ipaddresses", "networkpolicies", "servicecidrs"),
     "node.k8s.io": ("runtimeclasses",),
     "scheduling.k8s.io": ("priorityclasses",),
-    "storage.k8s.io": ("csidrivers", "csinodes", "csistoragecapacities", "volumeattachments"),
+    "resource.k8s.io": ("deviceclasses", "resourceclaims", "resourceclaimtemplates", "resourceslices"),
+    "storage.k8s.io": (
+        "csidrivers",
+        "csinodes",
+        "csistoragecapacities",
+        "volumeattachments",
+        "volumeattributesclasses",
+    ),
 }
 
 

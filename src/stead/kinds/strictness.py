@@ -29,14 +29,25 @@ def unknown_and_duplicate(place: str | Shape, data: bytes) -> list[str]:
         return []
 
 
-def of_patch(data: bytes, *, is_operations: bool) -> list[str]:
-    """The same of a patch, of which only what a JSON patch's operations may say is known beforehand."""
+def of_patch(data: bytes, given: Any, *, is_operations: bool) -> list[str]:
+    """The same of a patch, of which only what a JSON patch's operations may say is known beforehand.
+
+    `given` is what was read of `data`: where that has a key for each colon, none was given twice.
+    """
+    if not is_operations and data.count(b":") == _keys_in(given):
+        return []
     try:
         pairs = json.loads(data, object_pairs_hook=tuple)
         found = list(dict.fromkeys(_of_operations(pairs) if is_operations else _repeated(pairs, "")))
     except (ValueError, RecursionError):
         return []
     return [f"json patch {text}" for text in found][:_TOLD_AT_MOST] if is_operations else found[:_TOLD_AT_MOST]
+
+
+def _keys_in(value: Any) -> int:
+    if isinstance(value, dict):
+        return len(value) + sum(map(_keys_in, value.values()))
+    return sum(map(_keys_in, value)) if isinstance(value, list) else 0
 
 
 _OPERATION = ("op", "from", "path", "value")
