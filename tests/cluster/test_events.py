@@ -19,7 +19,7 @@ def a_config_map(simulation: Simulation) -> Json:
 def test_the_same_event_is_counted() -> None:
     simulation = Simulation()
     about = a_config_map(simulation)
-    recorder = Recorder(simulation.cluster.api, "node")
+    recorder = Recorder(simulation.cluster.api)
     for reason in ("Created", "Created", "Failed", "Created"):
         recorder.tell("statefulset", Emit(about, "Normal", reason, "so it is"), simulation.now)
     assert told(simulation) == [("Created", "so it is", 3), ("Failed", "so it is", 1)]
@@ -31,7 +31,7 @@ def test_the_same_event_is_counted() -> None:
 def test_an_event_that_was_deleted_is_told_anew() -> None:
     simulation = Simulation()
     about = a_config_map(simulation)
-    recorder = Recorder(simulation.cluster.api, "node")
+    recorder = Recorder(simulation.cluster.api)
     emit = Emit(about, "Warning", "Failed", "no")
     recorder.tell("statefulset", emit, simulation.now)
     (row,) = simulation.store.rows("Event", "default")
@@ -43,5 +43,5 @@ def test_an_event_that_was_deleted_is_told_anew() -> None:
 def test_an_event_that_cannot_be_written_is_lost_without_harm() -> None:
     simulation = Simulation()
     about = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "gone", "uid": "u"}}
-    Recorder(simulation.cluster.api, "node").tell("kubelet", Emit(about, "Normal", "Killing", "x"), simulation.now)
+    Recorder(simulation.cluster.api).tell("kubelet", Emit(about, "Normal", "Killing", "x"), simulation.now)
     assert simulation.store.rows("Event", "gone") == []

@@ -17,7 +17,8 @@ LEAVES = {
 
 @pytest.fixture
 def world() -> World:
-    made = World("node", "nodelife", "tainteviction", "podgc")
+    """The first of two nodes is the one to be silenced."""
+    made = World("node", "nodelife", "tainteviction", "podgc", nodes=2)
     made.run(60)
     return made
 
@@ -185,8 +186,26 @@ def test_a_node_that_never_spoke(world: World) -> None:
     assert (found["status"], found["reason"]) == ("Unknown", "NodeStatusNeverUpdated")
 
 
+def test_where_no_node_is_ready_nobody_is_driven_out() -> None:
+    """It is the network then, and not the nodes; as soon as one is heard, the others' patience begins."""
+    world = World("node", "nodelife", "tainteviction", nodes=2)
+    world.run(60)
+    world.pod("web-0", "10.0.0.1", is_ready=True, node=world.config.node)
+    world.refuse = lambda controller, action: (
+        Refused("Timeout") if controller.name.partition("/")[0] == "node" else None
+    )
+    world.run(3600)
+    assert (ready(world), taints(world)) == ("Unknown", ["unreachable:NoSchedule"])
+    assert not meta.is_terminating(world.get("Pod", "web-0") or {})
+    silence(world)
+    world.run(1100)  # until the other's next try is due
+    assert taints(world) == ["unreachable:NoSchedule", "unreachable:NoExecute"]
+    world.run(310)
+    assert meta.is_terminating(world.get("Pod", "web-0") or {})
+
+
 def test_a_quiet_hour_is_cheap(world: World) -> None:
     world.rounds.clear()
     world.run(3600)
-    assert len(world.rounds) < 1000
+    assert len(world.rounds) < 2000
     assert world.failures() == []

@@ -62,6 +62,32 @@ def test_a_late_claim_waits_for_its_node(world: World) -> None:
     assert volume(world) is not None
 
 
+@pytest.mark.parametrize(
+    ("mode", "bound_to", "trouble"),
+    [
+        ("WaitForFirstConsumer", "node", ""),
+        ("Immediate", "node", "with boundTo: node the pod's node comes first"),
+        ("WaitForFirstConsumer", "rack", "parameter boundTo is 'rack'"),
+    ],
+)
+def test_a_class_whose_volumes_are_bound_to_their_node(world: World, mode: str, bound_to: str, trouble: str) -> None:
+    """3.3.9: as a node's own disks are; without the parameter a directory is in reach of every node."""
+    world.put(a_class(volumeBindingMode=mode, parameters={"boundTo": bound_to}))
+    world.put(a_claim("c", class_name="fast"))
+    world.run()
+    if mode != "Immediate":
+        selected = {"volume.kubernetes.io/selected-node": "n1"}
+        world.patch("PersistentVolumeClaim", "c", {"metadata": {"annotations": selected}})
+        world.run()
+    made = volume(world)
+    told = f'failed to provision volume with StorageClass "fast": {trouble}'
+    assert (made is None, told in world.messages("c")) == (bool(trouble), bool(trouble))
+    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": ["n1"]}
+    assert made is None or made["spec"]["nodeAffinity"]["required"]["nodeSelectorTerms"] == [
+        {"matchExpressions": [here]}
+    ]
+
+
 def test_a_claim_with_a_selector_is_not_provisioned_for(world: World) -> None:
     world.put(a_class())
     world.put(a_claim("c", class_name="fast", selector={"matchLabels": {"disk": "red"}}))

@@ -17,9 +17,9 @@ SPACE = "default"
 class World(Simulation):
     """`rounds` are those of the controllers, oldest first; names in tests are short, the namespace is `default`."""
 
-    def __init__(self, *controllers: str, seed: int = 0) -> None:
+    def __init__(self, *controllers: str, seed: int = 0, nodes: int = 1) -> None:
         self.rounds: list[Round] = []
-        config = Config(runtime="simulated", controllers=controllers)
+        config = Config(runtime="simulated", controllers=controllers, node_count=nodes)
         super().__init__(seed, config=config, watchers=[self.rounds.append])
         self.put({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}})
         self.run()

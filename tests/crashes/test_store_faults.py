@@ -15,6 +15,7 @@ from stead.api.request import Request, Response
 from stead.cluster import assembly, bootstrap
 from stead.cluster.config import Config
 from stead.cluster.kernel import Cluster
+from stead.cluster.members import Member
 from stead.machinery.errors import Expired
 from stead.machinery.keys import Key
 from stead.machinery.objects import decode, encode
@@ -87,7 +88,7 @@ def test_a_full_disk_refuses_the_write_and_keeps_the_rest(tmp_path: Path) -> Non
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     config = Config(data=tmp_path, runtime="simulated")
     store = Store(str(tmp_path / "store.db"), is_durable=False)
-    made = assembly.cluster(config, store, SimulatedRuntime(Random(1)), Random(2))
+    made = assembly.cluster(config, store, [Member("stead", SimulatedRuntime(Random(1)))], Random(2))
     bootstrap.install(made, config, NOON)
     turn(made, 0.0)
     yield made

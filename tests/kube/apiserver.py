@@ -12,6 +12,7 @@ from msgspec import structs
 from stead.api.request import ADMIN, Request, Response, Stream
 from stead.cluster import assembly, bootstrap
 from stead.cluster.config import Config
+from stead.cluster.members import Member
 from stead.kube.credentials import Credentials
 from stead.kube.kubeconfig import Access
 from stead.kube.transport import Transport
@@ -34,7 +35,9 @@ class ApiServer:
 
     def __init__(self) -> None:
         config = Config(runtime="simulated", controllers=())
-        self.cluster = assembly.cluster(config, Store(":memory:"), SimulatedRuntime(Random(0)), Random(0))
+        self.cluster = assembly.cluster(
+            config, Store(":memory:"), [Member("stead", SimulatedRuntime(Random(0)))], Random(0)
+        )
         bootstrap.install(self.cluster, config, now())
         self.refuse: Refuse = lambda request: None
         self.asked: list[str] = []

@@ -53,8 +53,9 @@ def answer(requests):
 @asynccontextmanager
 async def cluster(tmp_path, kept):
     """A server with one pod, and a way to run kubectl against it."""
+    runtime = HostRuntime(tmp_path)
     door = StreamDoor(
-        lambda request: POD, HostRuntime(tmp_path), lambda path, wanted: LogReader(path, Wanted(*wanted)), now
+        lambda request: POD, lambda pod: runtime, lambda path, wanted: LogReader(path, Wanted(*wanted)), now
     )
     server = HttpServer(answer, Authenticator({}), door, now)
     port = await server.listen(server_context(kept), "127.0.0.1", 0)

@@ -54,7 +54,8 @@ class Pods:
 @asynccontextmanager
 async def door(tmp_path, pod=POD):
     pods = Pods(pod)
-    side_door = StreamDoor(pods.find, HostRuntime(tmp_path), lambda path, wanted: LogReader(path, Wanted(*wanted)), now)
+    runtime = HostRuntime(tmp_path)
+    side_door = StreamDoor(pods.find, lambda pod: runtime, lambda path, wanted: LogReader(path, Wanted(*wanted)), now)
     async with serving(side_door=side_door) as house, house.client() as client:
         yield pods, client
 

@@ -70,7 +70,7 @@ class Cluster:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(timeout=60)
-        elif (self.data / "keeper.sock").exists() or (self.data / "cri" / "engine" / "containerd.pid").exists():
+        elif any(self.data.glob("node*/keeper.sock")) or (self.data / "cri" / "engine" / "containerd.pid").exists():
             # after a crash: come back once, to stop the pods as one should
             self.up().down()
 

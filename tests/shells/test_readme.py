@@ -32,7 +32,10 @@ def as_pattern(printed: str) -> str:
     return "".join(lines) + r"\s*\Z"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/explain.md", "docs/remote.md"])
+PAGES = ["README.md", "docs/explain.md", "docs/remote.md", "docs/nodes.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_the_tour(folder: Path, page: str) -> None:
     home = folder / "home"
     home.mkdir()

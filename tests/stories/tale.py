@@ -18,9 +18,11 @@ WEB = Key("StatefulSet", "default", "web")
 class Tale:
     """`said` are fields of a schedule's set; verbs of schedules happen by name."""
 
-    def __init__(self, profile: str = "v1_36", *, others: Iterable[Mapping[str, Any]] = (), **said: Any) -> None:
+    def __init__(
+        self, profile: str = "v1_36", *, others: Iterable[Mapping[str, Any]] = (), nodes: int = 1, **said: Any
+    ) -> None:
         shape = a_set(**{"name": "web", "replicas": 3, "grace": 1, **said})
-        self.world = World(Schedule((shape, *others), profile=profile))
+        self.world = World(Schedule((shape, *others), profile=profile, nodes=nodes))
         self.simulation = self.world.simulation
         self.world.begin()
 

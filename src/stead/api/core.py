@@ -25,6 +25,8 @@ class Settings(Struct, frozen=True):
     server_address: str = "127.0.0.1:6443"
     token_key: bytes = b""
     admin_token: str = ""
+    not_ready_seconds: int = 300  # what a pod that says nothing bears of a node that is not Ready
+    unreachable_seconds: int = 300
 
 
 class Core:

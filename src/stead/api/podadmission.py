@@ -15,7 +15,6 @@ TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 TOKEN_VOLUME = "kube-api-access-"
 TOKEN_SECONDS = 3607
 MIRROR = "kubernetes.io/config.mirror"
-PATIENCE_SECONDS = 300
 NODE_TROUBLES = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 PRIORITY_CLASSES = {"": 0, "system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
 
@@ -104,14 +103,19 @@ def with_priority(core: Core, call: Call, pod: Json) -> Json:
 
 
 def with_tolerations(core: Core, call: Call, pod: Json) -> Json:
-    """A pod stays five minutes on a node in trouble, unless it says otherwise."""
+    """A pod stays five minutes (or what the cluster says) on a node in trouble, unless it says otherwise."""
     found = dig(pod, "spec", "tolerations", default=[])
-    missing = [_patience(trouble) for trouble in NODE_TROUBLES if not _tolerates(found, trouble)]
+    patience = (core.settings.not_ready_seconds, core.settings.unreachable_seconds)
+    missing = [
+        _patience(trouble, seconds)
+        for trouble, seconds in zip(NODE_TROUBLES, patience, strict=True)
+        if not _tolerates(found, trouble)
+    ]
     return {**pod, "spec": {**pod["spec"], "tolerations": [*found, *missing]}} if missing else pod
 
 
-def _patience(trouble: str) -> Json:
-    return {"key": trouble, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": PATIENCE_SECONDS}
+def _patience(trouble: str, seconds: int) -> Json:
+    return {"key": trouble, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds}
 
 
 def _tolerates(tolerations: Iterable[Json], trouble: str) -> bool:

@@ -78,17 +78,21 @@ class Api(Door):
         server_address: str = "127.0.0.1:6443",
         token_key: bytes = b"",
         admin_token: str = "",
+        not_ready_seconds: int = 300,
+        unreachable_seconds: int = 300,
         authorize: Authorize | None = None,
     ) -> None:
         """`token_key` signs service account tokens; without one, a key is drawn that lasts as long as this Api.
-        `admin_token` is the administrator's own, which reviews of tokens know too.
+        `admin_token` is the administrator's own, which reviews of tokens know too. `not_ready_seconds` and
+        `unreachable_seconds`: what pods bear of their node, see `core.Settings`.
         """
         key = token_key or chance.randbytes(32)
-        settings = Settings(cluster_domain, service_cidr, node_ports, server_address, key, admin_token)
+        patience = (not_ready_seconds, unreachable_seconds)
+        settings = Settings(cluster_domain, service_cidr, node_ports, server_address, key, admin_token, *patience)
         super().__init__(Core(store, registry.extended(*reviews.KINDS), chance, settings))
         self._authorize = authorize or authorization.by_roles(self.core)
         self._computed: dict[str, Computed] = {}
-        self._pages: dict[str, Callable[[Now], Response]] = {}
+        self._pages: dict[tuple[str, str], Callable[[Now], Response]] = {}
         self.answered: Counter[tuple[str, int]] = Counter()  # by verb and code
 
     def serve(self, kind: Kind, source: Source) -> None:
@@ -96,9 +100,9 @@ class Api(Door):
         self.core.serve(kind)
         self._computed[kind.id] = Computed(self.core, kind, source)
 
-    def serve_page(self, path: str, page: Callable[[Now], Response]) -> None:
+    def serve_page(self, path: str, page: Callable[[Now], Response], method: str = "GET") -> None:
         """Answer a path that names no kind (`/metrics`), for whom a rule about such paths allows it."""
-        self._pages[path] = page
+        self._pages[method, path] = page
 
     def handle(self, request: Request, now: Now) -> Response | Stream:
         """Answer a request. Every refusal is a Status; an error of our own is one with code 500, and is logged."""
@@ -155,8 +159,9 @@ class Api(Door):
     def _answer_elsewhere(self, request: Request, now: Now, told: list[str]) -> Response:
         """Paths that name no kind: discovery, and `bindings`, which is a verb in disguise."""
         authorization.require(self._authorize, request.user, Deed(request.method.lower(), path=request.path))
-        if request.method == "GET" and request.path in self._pages:
-            return self._pages[request.path](now)
+        page = self._pages.get((request.method, request.path))
+        if page is not None:
+            return page(now)
         found = self._bind_by_name(request, now, told) if request.path.endswith("/bindings") else None
         found = found or discovery.answer(self.core, request) or openapi.answer(self.core, request)
         found = found or backups.answer(self.core, request)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stead.cli.options import add_data, data_directory
-from stead.cluster import live
+from stead.cluster import live, roster
 from stead.runtimes.native import probe, recipes
 from stead.store import copies
 
@@ -39,6 +39,13 @@ def _own(parsed: argparse.Namespace) -> Iterator[tuple[str, bool, str, str]]:
     told = copies.examine(str(data / "store.db")) if not is_running else ""
     remedy = "put a copy back with stead restore FILE, or start anew with --data DIR; the damaged file is kept"
     yield f"store in {data}", not told, told or "whole", remedy
+    kept = roster.read(data)
+    for name, state in kept.states.items():
+        remedy = f"stead node {'heal' if state == 'cut' else 'start'} {name}, while stead runs"
+        yield f"node {name}", False, f"it was {'cut off' if state == 'cut' else 'switched off'} on purpose", remedy
+    if kept.count > 1:
+        meaning = f"{kept.count} nodes" + (f" in zones {', '.join(kept.zones)}" if kept.zones else "")
+        yield f"nodes in {data}", True, f"{meaning}; stead node list says how they are", ""
 
 
 def _is_free(port: int) -> bool:

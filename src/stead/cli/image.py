@@ -80,11 +80,11 @@ def in_words(size_bytes: int) -> str:
 
 
 def _remove(parsed: argparse.Namespace) -> int:
-    store, pods = _store(parsed), _node(parsed) / "pods"
+    store, nodes = _store(parsed), list(data_directory(parsed).glob("node*/pods"))
     for reference in parsed.references:
         try:
             identity = store.identity(reference)
-            if identity in sandbox.images_in_use(pods):
+            if any(identity in sandbox.images_in_use(pods) for pods in nodes):
                 return complain(f"pods run on the image {reference}; delete them first")
             if not store.remove(reference):
                 return complain(f"there is no image {reference} in {store.layers.parent}; see stead image list")

@@ -16,6 +16,7 @@ COMMANDS = {
     "doctor": "what this machine allows, what that means, and what to do",
     "explain": "why is it not there yet? (sts/web, pod/web-1, pvc/www-web-0)",
     "controller": "the StatefulSet controller alone, against a real cluster",
+    "node": "the nodes' machines: list them, stop and start one, cut one off and heal it",
     "image": "images for pods: import an archive, list them, remove them",
     "backup": "a whole copy of all objects, taken while stead runs",
     "restore": "put such a copy back",

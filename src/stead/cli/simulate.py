@@ -2,6 +2,7 @@
 
 import argparse
 
+from stead.cli import nodeoptions
 from stead.cli.options import complain
 from stead.cli.roundlog import RoundLog
 from stead.cluster import manifests
@@ -19,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=None, help="what decides everything left to chance (0)")
     parser.add_argument("--seconds", type=float, default=3600, help="virtual seconds at most (3600)")
     parser.add_argument("--profile", choices=("v1_36", "v1_37"), default=None, help="whose behaviour (v1_36)")
+    nodeoptions.add_nodes(parser)
     parser.add_argument("-v", "--verbose", action="store_true", help="every action, status writes and probes too")
     parser.set_defaults(run=run)
 
@@ -31,7 +33,7 @@ def run(parsed: argparse.Namespace) -> int:
         wanted = manifests.read(parsed.filename)
         simulation = _simulation(parsed, schedule)
         _live(World(schedule, simulation), wanted, parsed)
-    except (manifests.ManifestError, ScheduleError, NotSettled) as error:
+    except (manifests.ManifestError, ScheduleError, NotSettled, ValueError) as error:
         return complain(error)
     print(
         f"settled after {simulation.now.mono - 1:.1f} s of virtual time, {simulation.steps} steps, "
@@ -43,7 +45,8 @@ def run(parsed: argparse.Namespace) -> int:
 def _simulation(parsed: argparse.Namespace, schedule: Schedule) -> Simulation:
     """What the command line says goes before what the schedule says."""
     seed = schedule.seed if parsed.seed is None else parsed.seed
-    config = Config(runtime="simulated", profile=parsed.profile or schedule.profile)
+    nodes = nodeoptions.asked(parsed, schedule.nodes, schedule.zones)
+    config = Config(runtime="simulated", profile=parsed.profile or schedule.profile, **nodes)
     return Simulation(seed, config=config, is_distant=schedule.distant)
 
 

@@ -3,7 +3,7 @@
 import argparse
 import time
 
-from stead.cli import running
+from stead.cli import node, running
 from stead.cli.options import add_data, complain, data_directory
 from stead.kinds.explanation import EXPLANATION
 from stead.kinds.paths import path_of
@@ -22,13 +22,14 @@ def run(parsed: argparse.Namespace) -> int:
     try:
         state = running.state(data)
         client = running.client(data)
+        nodes = list(node.lines(client))
         sets = client.get("/apis/apps/v1/statefulsets")["items"]
         explanations = client.get(path_of(EXPLANATION))["items"]
     except (running.NotRunning, ClientError) as error:
         return complain(error)
     print(f"stead is up at {state['url']} (pid {state['pid']}, {state['runtime']}, data in {data})")
-    for one in sets:
-        print(f"  {_line(one)}")
+    for line in (*nodes, *map(_line, sets)):
+        print(f"  {line}")
     for explained in explanations:
         obj, wait = explained["object"], explained["waits"][0]
         age = times.short_duration(time.time() - times.from_text(wait["since"]))

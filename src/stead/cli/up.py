@@ -10,10 +10,12 @@ from pathlib import Path
 
 import uvloop
 
+from stead.cli import nodeoptions
 from stead.cli.narrator import Narrator
 from stead.cli.options import add_data, complain, data_directory
-from stead.cluster import applying, live, manifests
+from stead.cluster import applying, live, manifests, roster
 from stead.cluster.config import CONTROLLERS, Config
+from stead.cluster.machines import StartError
 from stead.cluster.settled import is_settled
 from stead.engine.journal import Round
 from stead.machinery.keys import key_of
@@ -61,7 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="how long DNS remembers that a name is not there (0; 30 is what kubeadm's CoreDNS does)",
     )
-    parser.add_argument("--max-pods", metavar="N", type=int, default=110, help="how many pods the node takes (110)")
+    parser.add_argument("--max-pods", metavar="N", type=int, default=110, help="how many pods a node takes (110)")
+    nodeoptions.add_nodes(parser)
     parser.add_argument("--profile", choices=("v1_36", "v1_37"), default="v1_36", help="whose behaviour (v1_36)")
     parser.add_argument(
         "--wait", metavar="SECONDS", type=float, default=300, help="with -d: how long to wait for all to be ready (300)"
@@ -96,8 +99,12 @@ def _config(parsed: argparse.Namespace) -> Config:
             raise ValueError(f"{flag} {seconds}: a number of seconds from 0 to {LONGEST_TTL}")
     if parsed.cri_endpoint and parsed.runtime != "cri":
         raise ValueError("--cri-endpoint is for --runtime cri")
+    data = data_directory(parsed)
+    kept = roster.read(data)
+    nodes = nodeoptions.asked(parsed, kept.count, kept.zones)
+    _check_nodes(parsed, nodes["node_count"], kept.count)
     return Config(
-        data=data_directory(parsed),
+        data=data,
         port=parsed.port,
         controllers=names,
         runtime=parsed.runtime,
@@ -107,7 +114,20 @@ def _config(parsed: argparse.Namespace) -> Config:
         cluster_domain=parsed.cluster_domain,
         dns_ttl_seconds=parsed.dns_ttl,
         dns_denial_seconds=parsed.dns_denial_ttl,
+        **nodes,
     )
+
+
+def _check_nodes(parsed: argparse.Namespace, count: int, kept: int) -> None:
+    """Raises ValueError."""
+    if count < kept:
+        told = (
+            f"--nodes {count}: the data directory {data_directory(parsed)} has {kept} nodes already, with pods and data"
+        )
+        raise ValueError(f"{told}; kubectl drain and stead node stop take one out of use, --data DIR starts anew")
+    if count > 1 and parsed.runtime == "cri":
+        told = "an engine has one network and is one node; several nodes are for the native and the simulated runtime"
+        raise ValueError(f"--nodes {count} with --runtime cri: {told}")
 
 
 def _detached(config: Config, wanted: list[manifests.Manifest], wait_seconds: float) -> int:
@@ -157,7 +177,7 @@ class _Session:
         except StoreDamaged as error:
             remedy = "stead restore FILE puts a copy back, --data DIR starts anew"
             return complain(f"{error}\nthe store was left as it is; {remedy}")
-        except (live.StartError, StoreRefuses, OSError) as error:
+        except (StartError, StoreRefuses, OSError) as error:
             return complain(error)
         self.cursor = Cursor(self.live.cluster.store, self.live.cluster.store.revision)
         for number in (signal.SIGINT, signal.SIGTERM):

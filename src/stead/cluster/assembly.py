@@ -1,13 +1,14 @@
 """The list of controllers of this stead, their indexes, and the kernel around them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from stead.api.server import Api
-from stead.cluster.config import Config
+from stead.cluster.config import CONTROLLERS, Config
 from stead.cluster.kernel import Cluster
+from stead.cluster.members import Aboard, Member
 from stead.cluster.routes import Routes
 from stead.cluster.tokens import PodTokens
 from stead.cluster.ways import Ways
@@ -38,7 +39,6 @@ from stead.kinds.placed import Placed
 from stead.kinds.registry import BUILT_IN, Registry
 from stead.machinery.cache import Index
 from stead.machinery.plan import AnyController
-from stead.machinery.runtime import Runtime
 from stead.machinery.times import Now
 from stead.store.log import Store
 
@@ -46,12 +46,12 @@ from stead.store.log import Store
 class Surroundings(Struct, frozen=True):
     """What only a shell knows.
 
-    `facts`: what the node is. `address`: where the API listens, as clients are told. `authority`: the CA in PEM.
-    `clock` dates the tokens of pods, which get none without it. `token_key` signs them; without one, they last as long
-    as this process. `ways`: how containers find the API.
+    `facts`: what each node is, by its name. `address`: where the API listens, as clients are told. `authority`: the CA
+    in PEM. `clock` dates the tokens of pods, which get none without it. `token_key` signs them; without one, they last
+    as long as this process. `ways`: how containers find the API.
     """
 
-    facts: Facts | None = None
+    facts: Mapping[str, Facts] = field(default_factory=dict)
     address: str = ""
     authority: str = ""
     clock: Callable[[], Now] | None = None
@@ -61,9 +61,9 @@ class Surroundings(Struct, frozen=True):
 
 
 def cluster(
-    config: Config, store: Store, runtime: Runtime, chance: Random, *, around: Surroundings | None = None
+    config: Config, store: Store, members: Sequence[Member], chance: Random, *, around: Surroundings | None = None
 ) -> Cluster:
-    """The kernel with the controllers that `config` names."""
+    """The kernel with the controllers that `config` names, those of a node once for each of `members`."""
     around = around or Surroundings()
     api = Api(
         store,
@@ -74,6 +74,8 @@ def cluster(
         server_address=around.address or f"{config.host}:{config.port}",
         token_key=around.token_key,
         admin_token=around.admin_token,
+        not_ready_seconds=config.not_ready_toleration_seconds,
+        unreachable_seconds=config.unreachable_toleration_seconds,
     )
     settings = Settings(
         config.cluster_domain,
@@ -81,9 +83,25 @@ def cluster(
         host_environment=around.ways.host,
         make_token=PodTokens(api, around.clock) if around.clock else None,
     )
-    makers = _makers(config, around.facts or Facts(config.node), around.authority, settings)
-    controllers = [make() for name, make in makers.items() if name in config.controllers]
-    return Cluster(store, api, controllers=controllers, indexes=indexes(config), runtime=runtime, node=config.node)
+    makers = _makers(config, around.authority)
+    controllers: list[AnyController] = []
+    for name in CONTROLLERS:
+        if name in makers and name in config.controllers:
+            controllers.append(makers[name]())
+        elif name in config.controllers:
+            controllers += _aboard(name, config, members, (settings, around))
+    return Cluster(store, api, controllers=controllers, indexes=indexes(config), members=members)
+
+
+def _aboard(
+    name: str, config: Config, members: Sequence[Member], known: tuple[Settings, Surroundings]
+) -> Iterator[Aboard]:
+    """A controller of every node."""
+    settings, around = known
+    for number, member in enumerate(members):
+        facts = around.facts.get(member.name) or _told(config, member.name)
+        made = Kubelet(member.name, settings) if name == "kubelet" else Nodes(facts, renews_after=config.renew_seconds)
+        yield Aboard(made, member, is_first=number == 0)
 
 
 def _kinds(profile: Profile) -> Registry:
@@ -91,24 +109,27 @@ def _kinds(profile: Profile) -> Registry:
     return BUILT_IN.extended(statefulset.WITH_MAX_UNAVAILABLE) if profile.has_max_unavailable else BUILT_IN
 
 
-def _makers(config: Config, facts: Facts, authority: str, settings: Settings) -> dict[str, Callable[[], AnyController]]:
-    """By name, in the order in which keys of one event are served."""
+def _told(config: Config, name: str) -> Facts:
+    """A node that no machine stands behind."""
+    return Facts(name, labels=config.labels_of(name), pod_cidr=config.pod_cidr_of(name))
+
+
+def _makers(config: Config, authority: str) -> dict[str, Callable[[], AnyController]]:
+    """By name, those of the whole cluster."""
     return {
         "statefulset": lambda: StatefulSetController(PROFILES[config.profile]),
-        "kubelet": lambda: Kubelet(config.node, settings),
         "scheduler": Scheduler,
         "binder": Binder,
         "provisioner": lambda: Provisioner(str(config.volumes_path)),
         "endpoints": Endpoints,
         "garbage": garbage.Garbage,
         "namespace": Namespaces,
-        "node": lambda: Nodes(facts),
         "serviceaccount": ServiceAccounts,
         "root-ca": lambda: RootCertificates(authority),
         "podgc": PodGarbage,
         "protection": protection.Protection,
         "disruption": Disruption,
-        "nodelife": NodeLife,
+        "nodelife": lambda: NodeLife(config.node_monitor_grace_seconds),
         "tainteviction": TaintEviction,
     }
 

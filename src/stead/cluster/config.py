@@ -1,9 +1,11 @@
 """One frozen `Config`, made from flags and environment by the command line, and read by everyone in this room."""
 
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from msgspec import Struct, field
 
+ZONE = "topology.kubernetes.io/zone"
 CONTROLLERS = (
     "statefulset",
     "kubelet",
@@ -29,7 +31,8 @@ class Config(Struct, frozen=True):
 
     `runtime`: `native` (tier chosen by what the machine allows), a tier by name (`root`, `user`, `plain`),
     `cri` (an engine at `cri_endpoint`, or a containerd of our own), or `simulated`. `profile`: which Kubernetes'
-    behaviour, `v1_36` or `v1_37`.
+    behaviour, `v1_36` or `v1_37`. `node` is the first node's name, the others are `stead-2`, `stead-3` and so on;
+    `zones` are given to them in turn. `pod_cidr` is the first node's, the others have the ranges that follow it.
     """
 
     data: Path = field(default_factory=lambda: Path.home() / ".stead")
@@ -39,6 +42,11 @@ class Config(Struct, frozen=True):
     runtime: str = "native"
     cri_endpoint: str = ""
     node: str = "stead"
+    node_count: int = 1
+    zones: tuple[str, ...] = ()
+    node_monitor_grace_seconds: float = 50
+    not_ready_toleration_seconds: int = 300
+    unreachable_toleration_seconds: int = 300
     profile: str = "v1_36"
     cluster_domain: str = "cluster.local"
     pod_cidr: str = "10.244.0.0/24"
@@ -47,6 +55,35 @@ class Config(Struct, frozen=True):
     is_durable: bool = True
     dns_ttl_seconds: int = 5
     dns_denial_seconds: int = 0
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The names of all nodes, the first first."""
+        return (self.node, *(f"{self.node}-{number}" for number in range(2, self.node_count + 1)))
+
+    @property
+    def cluster_cidr(self) -> str:
+        """The range of all pods' addresses, with room for more nodes even where there is one."""
+        own = IPv4Network(self.pod_cidr)
+        return str(own.supernet(new_prefix=min(16, own.prefixlen)))
+
+    @property
+    def renew_seconds(self) -> float:
+        """How often nodes tell that they are there: every ten seconds, and five times before they are missed."""
+        return min(10.0, self.node_monitor_grace_seconds / 5)
+
+    def pod_cidr_of(self, node: str) -> str:
+        own = IPv4Network(self.pod_cidr)
+        return str(IPv4Network((int(own[0]) + self.nodes.index(node) * own.num_addresses, own.prefixlen)))
+
+    def directory_of(self, node: str) -> Path:
+        """Where a node keeps its pods."""
+        number = self.nodes.index(node)
+        return self.data / (f"node-{number + 1}" if number else "node")
+
+    def labels_of(self, node: str) -> dict[str, str]:
+        """Labels by which the nodes of this cluster differ, beside their names."""
+        return {ZONE: self.zones[self.nodes.index(node) % len(self.zones)]} if self.zones else {}
 
     @property
     def store_path(self) -> Path:

@@ -32,6 +32,7 @@ class _Same(NamedTuple):
     """What makes two tellings the same event."""
 
     component: str
+    node: str
     uid: str
     type: str
     reason: str
@@ -41,16 +42,18 @@ class _Same(NamedTuple):
 class Recorder:
     """Writes events through the API, in its own memory of what was told before."""
 
-    def __init__(self, api: Api, node: str) -> None:
+    def __init__(self, api: Api) -> None:
         self._api = api
-        self._node = node
         self._told: dict[_Same, tuple[Key, int]] = {}
         self._serial = count()  # the events of one moment have names of their own
 
-    def tell(self, controller: str, emit: Emit, now: Now) -> None:
-        """Create the event, or count it up; an event that cannot be written is lost, as upstream's are."""
+    def tell(self, controller: str, emit: Emit, now: Now, node: str = "") -> None:
+        """Create the event, or count it up; an event that cannot be written is lost, as upstream's are.
+
+        `node` is whose kubelet tells it.
+        """
         component = COMPONENTS.get(controller, f"{controller}-controller")
-        same = _Same(component, meta.uid(emit.about), emit.type, emit.reason, emit.message)
+        same = _Same(component, node, meta.uid(emit.about), emit.type, emit.reason, emit.message)
         try:
             self._told[same] = self._written(same, emit, now)
         except ApiError:
@@ -63,7 +66,6 @@ class Recorder:
         if key is not None and self._api.get(key) is not None:
             self._api.merge_patch(key, {"count": count + 1, "lastTimestamp": now.text}, now)
             return key, count + 1
-        host = self._node if same.component == "kubelet" else ""
-        event = telling.first(emit, same.component, now, serial=next(self._serial), host=host)
+        event = telling.first(emit, same.component, now, serial=next(self._serial), host=same.node)
         self._api.create(event, now)
         return Key("Event", event["metadata"]["namespace"], event["metadata"]["name"]), 1

@@ -12,11 +12,13 @@ from stead.api.server import Api, refused
 from stead.cluster.events import Recorder
 from stead.cluster.explanations import Explanations
 from stead.cluster.housekeeping import Housekeeping
+from stead.cluster.members import Aboard, Member, Memory
 from stead.cluster.metrics import Page
 from stead.controllers.kubelet import sandbox
 from stead.engine.journal import Journal, Round
 from stead.engine.rounds import Engine
 from stead.kinds.explanation import EXPLANATION
+from stead.kinds.placed import Placed
 from stead.machinery.cache import Cache, Index
 from stead.machinery.errors import ApiError, ServiceUnavailable
 from stead.machinery.keys import Key
@@ -34,14 +36,7 @@ from stead.machinery.plan import (
     Refused,
     Update,
 )
-from stead.machinery.runtime import (
-    PodAction,
-    PodEvent,
-    RemoveVolume,
-    Runtime,
-    RuntimeAction,
-    VolumeRemoved,
-)
+from stead.machinery.runtime import PodAction, PodEvent, RemoveVolume, RuntimeAction, VolumeRemoved
 from stead.machinery.times import Now
 from stead.machinery.watch import WatchEvent
 from stead.store.cursor import Cursor
@@ -62,20 +57,19 @@ class Cluster:
         *,
         controllers: Sequence[AnyController],
         indexes: Sequence[Index] = (),
-        runtime: Runtime,
-        node: str,
+        members: Sequence[Member],
     ) -> None:
         self.store = store
         self.api = api
-        self.runtime = runtime
+        self.members = {member.name: member for member in members}
         self.refuse: Callable[[AnyController, Action], Outcome | None] = _never
         self.engine = Engine(controllers, Cache(indexes), self._door)
         self.metrics = Page(api, self.engine, store)
         api.serve(EXPLANATION, Explanations(self.engine, lambda: api.core.registry))
         api.serve_page("/metrics", self.metrics)
-        self._recorder = Recorder(api, node)
+        self._recorder = Recorder(api)
         self._cursor = Cursor(store, store.revision)
-        self._told: list[tuple[RuntimeAction, Now]] = []
+        self._told: list[tuple[Member, RuntimeAction, Now]] = []
         self._housekeeping = Housekeeping(store, api)
         self._is_refused = False
         for kind in store.kinds():
@@ -151,8 +145,39 @@ class Cluster:
         """Monotonic seconds when `step` will have work: minus infinity is now, None is not before something happens."""
         if self.is_behind:
             return float("-inf")
-        wakes = [wake for wake in (self.engine.next_wake(), self.runtime.next_wake()) if wake is not None]
-        return min(wakes) if wakes else None
+        wakes = [self.engine.next_wake(), *(member.runtime.next_wake() for member in self.members.values())]
+        return min((wake for wake in wakes if wake is not None), default=None)
+
+    # --- nodes
+
+    def cut(self, name: str) -> None:
+        """The node is cut off: from now on nothing of the cluster reaches it, and nobody hears it."""
+        member = self.members[name]
+        if member.state == "on":
+            member.state, member.memory = "cut", Memory(self.cache)
+
+    def power_off(self, name: str) -> None:
+        """The node's machine is off. Whoever calls this stops its containers."""
+        member = self.members[name]
+        member.state, member.memory = "off", None
+        for record in [one for one in self.cache.all(sandbox.KIND) if one["node"] == name]:
+            key = Key(sandbox.KIND, "", sandbox.uid_of(record))
+            self.engine.feed(WatchEvent("DELETED", key, record, record, 0))
+
+    def power_on(self, name: str) -> None:
+        """The node is there again, after `cut` or `power_off`: it learns what it has missed, and is heard."""
+        member = self.members[name]
+        member.state, member.memory = "on", None
+        pods = [*self.cache.index(Placed).on(name), *map(sandbox.pod_of, self.cache.all(sandbox.KIND))]
+        for controller in self.engine.controllers:
+            if isinstance(controller, Aboard) and controller.member is member:
+                for key in (*controller.starts, *(pods if not controller.starts else ())):
+                    self.engine.wake(controller.name, key)
+
+    def _anybody(self) -> Member:
+        """A node whose machine is on, if there is one."""
+        members = list(self.members.values())
+        return next((member for member in members if member.state != "off"), members[0])
 
     def _tidy(self, now: Now) -> None:
         try:
@@ -167,11 +192,12 @@ class Cluster:
         self._is_refused = True
 
     def _take_in(self, now: Now) -> None:
-        for event in self.runtime.take(now):
-            if isinstance(event, VolumeRemoved):
-                self._note_removed(event)
-            else:
-                self._fold(event, now)
+        for member in self.members.values():
+            for event in member.runtime.take(now):
+                if isinstance(event, VolumeRemoved):
+                    self._note_removed(event)
+                elif member.state != "off":
+                    self._fold(member, event, now)
         if self.is_behind:
             self._read_on()
 
@@ -193,11 +219,11 @@ class Cluster:
         told = {"metadata": {"name": event.volume}, "error": event.error}
         self.engine.feed(WatchEvent("ADDED", key, told, None, 0))
 
-    def _fold(self, what: PodAction | PodEvent, now: Now) -> None:
+    def _fold(self, member: Member, what: PodAction | PodEvent, now: Now) -> None:
         """Fold what the runtime was told, or reported, into the pod's private Sandbox object."""
         key = Key("Sandbox", "", what.uid)
         old = self.cache.get(key)
-        new = sandbox.fold(old, what, now)
+        new = sandbox.fold(old, what, now, member.name)
         if new is None and old is not None:
             self.engine.feed(WatchEvent("DELETED", key, old, old, 0))
         elif new is not None and new is not old:
@@ -205,12 +231,13 @@ class Cluster:
 
     def _send(self) -> None:
         """Give the runtime its actions, now that the writes they rest on are committed."""
-        for action, now in self._told:
-            self.runtime.send(action, now)
+        for member, action, now in self._told:
+            member.runtime.send(action, now)
         self._told.clear()
 
     def _door(self, controller: AnyController, action: Action, now: Now) -> Outcome:
-        outcome = self.refuse(controller, action)
+        outcome = controller.member.answers_instead(action) if isinstance(controller, Aboard) else None
+        outcome = outcome or self.refuse(controller, action)
         return self.carry_out(controller, action, now) if outcome is None else outcome
 
     def carry_out(self, controller: AnyController, action: Action, now: Now) -> Outcome:
@@ -242,12 +269,14 @@ class Cluster:
             case Bind():
                 api.bind(action.pod, action.uid, action.node, now)
             case Emit():
-                self._recorder.tell(controller.name, action, now)
-            case RemoveVolume():
-                self._told.append((action, now))
+                node = controller.member.name if isinstance(controller, Aboard) else ""
+                self._recorder.tell(controller.name.partition("/")[0], action, now, node)
+            case RemoveVolume():  # directories of this machine: any node can reach them
+                self._told.append((self._anybody(), action, now))
             case _:  # a pod's: the type of `_fold` says so
-                self._fold(action, now)
-                self._told.append((action, now))
+                assert isinstance(controller, Aboard), "containers are a kubelet's business"
+                self._fold(controller.member, action, now)
+                self._told.append((controller.member, action, now))
         return None
 
 

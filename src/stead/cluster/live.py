@@ -1,6 +1,7 @@
 """The live shell: the same kernel with a real clock, sockets, processes and a data directory."""
 
 import asyncio
+import itertools
 import logging
 import os
 import resource
@@ -8,48 +9,41 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from random import SystemRandom
-from typing import Any
 
 from stead.api import tokens
 from stead.api.request import ADMIN, Request, Response, Stream, User
 from stead.cluster import assembly, bootstrap, machine, process, rubbish, ways
 from stead.cluster.config import Config
 from stead.cluster.kernel import Cluster
+from stead.cluster.machines import BECOMES, AnyRuntime, Machines, StartError
 from stead.cluster.relay import Relay
 from stead.cluster.routes import Routes
 from stead.dns import answer
 from stead.dns.names import NameIndex
 from stead.dns.wire import Responder
 from stead.engine.journal import Round
+from stead.kinds.placed import node_of
 from stead.kube import kubeconfig
 from stead.machinery import meta
+from stead.machinery.errors import ApiError
 from stead.machinery.keys import Key, key_of
-from stead.machinery.late import Late
 from stead.machinery.metrics import Metric, one
 from stead.machinery.objects import Json, decode, dig, encode
 from stead.machinery.runtime import StopContainer
 from stead.machinery.times import Now
 from stead.runtimes.logs import LogReader, Wanted
-from stead.runtimes.native import node
-from stead.runtimes.native.keeping import KeeperTrouble
 from stead.runtimes.native.runtime import NativeRuntime
-from stead.runtimes.real import RealRuntime
 from stead.runtimes.simulated import SimulatedRuntime
 from stead.serve import authentication, tls
 from stead.serve.http import HttpServer, SideDoor
-from stead.serve.streams import ClosedDoor, StreamDoor
+from stead.serve.streams import ClosedDoor, PodRuntime, StreamDoor
 from stead.serve.udp import DnsServer, host_resolvers, sockets
 from stead.store.log import Store
 
-cri: Any = Late("stead.runtimes.cri.runtime")
-
 log = logging.getLogger(__name__)
-
-
-class StartError(Exception):
-    """stead cannot start; the message says why and what to do."""
 
 
 def now() -> Now:
@@ -65,11 +59,11 @@ class Live:
         self.port = 0
         self.dns_port = 0
         self.cluster: Cluster
-        self.runtime: RealRuntime | SimulatedRuntime
+        self.machines = Machines(config, self._bell)
         self._loop = asyncio.get_running_loop()
         self._server: HttpServer
         self._dns: DnsServer | None = None
-        self._relay: Relay | None = None
+        self._relays: list[Relay] = []
         self._turn_at: asyncio.TimerHandle | asyncio.Handle | None = None
         self._closing = False
 
@@ -87,9 +81,9 @@ class Live:
         token = authentication.admin_token(config.data / "token")
         listener = self._bound()
         self.port = int(listener.getsockname()[1])
-        self.runtime = await self._start_runtime()
+        await self.machines.start()
         around = assembly.Surroundings(
-            facts=machine.facts(config, self._engine),
+            facts={name: machine.facts(config, name, self._address_of(name), self._engine) for name in config.nodes},
             address=f"{config.host}:{self.port}",
             authority=certificates.authority.read_text(),
             clock=now,
@@ -97,7 +91,7 @@ class Live:
             admin_token=token,
             ways=ways.ways(config, self._tier, self.port),
         )
-        self.cluster = assembly.cluster(config, self._store, self.runtime, SystemRandom(), around=around)
+        self.cluster = assembly.cluster(config, self._store, self.machines.members(), SystemRandom(), around=around)
         self.cluster.engine.on_broken = _log_broken
         bootstrap.install(self.cluster, config, now())
         users = authentication.Authenticator({token: ADMIN}, lambda given: self.cluster.api.bearer(given, now()), names)
@@ -106,8 +100,12 @@ class Live:
         await self._listen(tls.server_context(certificates), listener)
         self._write_kubeconfig(certificates, token)
         await self._start_dns()
-        if not isinstance(self.runtime, SimulatedRuntime) and self.runtime.has_network:
-            self._relay = Relay(self.cluster.cache.index(Routes), self.runtime, config.host, SystemRandom())
+        routes = self.cluster.cache.index(Routes)
+        for name, runtime in self.machines.networked().items():
+            host = config.host if name == config.node else ""
+            self._relays.append(Relay(routes, runtime, host, SystemRandom()))
+        await self.machines.attend(self.cluster)
+        self._serve_orders()
         self._write_state()
         rubbish.look_rarely()
         self._turn()
@@ -120,19 +118,20 @@ class Live:
         await self._server.close()
         if self._dns is not None:
             self._dns.close()
-        if self._relay is not None:
-            self._relay.close()
-        if not isinstance(self.runtime, SimulatedRuntime):
-            if stops_pods:
-                await self.runtime.stop_all(self._ask_all_to_stop(self.runtime))
-            await self.runtime.close()
+        for relay in self._relays:
+            relay.close()
+        if stops_pods:
+            grace = self._ask_all_to_stop()
+            await asyncio.gather(*(runtime.stop_all(grace) for runtime in self.machines.real().values()))
+        for runtime in self.machines.real().values():
+            await runtime.close()
         self._store.close()
         self.config.state_path.unlink(missing_ok=True)
 
     @property
     def runtime_words(self) -> str:
         """Which runtime, and in which tier: `native/user`."""
-        runtime = self.runtime
+        runtime = self.machines.first
         return runtime.name if isinstance(runtime, SimulatedRuntime) else f"{runtime.name}/{runtime.tier}"
 
     @property
@@ -171,8 +170,9 @@ class Live:
         self._server.ring()
         for watcher in self.watchers:
             watcher(rounds)
-        if self._relay is not None:
-            self._relay.look()
+        changed = self.cluster.cache.index(Routes).take_changed()
+        for relay in self._relays if changed else ():
+            relay.look(changed)
         wake = self.cluster.next_wake()
         if wake is None or self._closing:
             return
@@ -185,10 +185,13 @@ class Live:
         yield one("stead_watches", "Open watches.", len(self._server.watches))
         yield one("stead_connections", "Open connections.", self._server.open_connections)
 
-    def _ask_all_to_stop(self, runtime: RealRuntime) -> float:
+    def _ask_all_to_stop(self) -> float:
         """Send every container its pod's own grace; answers the longest, in seconds."""
         longest = 0.0
         for pod in self.cluster.cache.all("Pod"):
+            runtime = self.machines.real().get(node_of(pod))
+            if runtime is None or self.machines.state_of(node_of(pod)) == "off":
+                continue
             grace = float(dig(pod, "spec", "terminationGracePeriodSeconds", default=30))
             for status in dig(pod, "status", "containerStatuses", default=[]):
                 if dig(status, "state", "running") is not None:
@@ -196,67 +199,63 @@ class Live:
                     runtime.send(StopContainer(key_of("Pod", pod), meta.uid(pod), status["name"], grace), now())
         return longest
 
-    async def _start_runtime(self) -> RealRuntime | SimulatedRuntime:
-        config = self.config
-        if config.runtime == "simulated":
-            return SimulatedRuntime(SystemRandom())
-        if config.runtime == "cri":
-            return await self._start_cri()
-        tier = "" if config.runtime == "native" else config.runtime
-        settings = node.Settings(config.pod_cidr, tier, hidden=(str(config.data),))
-        try:
-            runtime = NativeRuntime(config.data / "node", self._bell, settings)
-            await runtime.start()
-        except (OSError, ValueError, KeeperTrouble) as error:
-            raise StartError(f"the {config.runtime} runtime does not start: {error}; see stead doctor") from error
-        return runtime
-
-    async def _start_cri(self) -> RealRuntime:
-        config = self.config
-        try:
-            settings = cri.Settings(config.data / "node" / "images", config.cri_endpoint, config.pod_cidr)
-            runtime: RealRuntime = cri.CriRuntime(config.data / "cri", settings, self._bell)
-        except ModuleNotFoundError as error:
-            raise StartError(f"the cri runtime needs {error.name}: pip install 'stead[cri]'") from error
-        try:
-            await runtime.start()
-        except cri.CriTrouble as error:
-            raise StartError(f"the cri runtime does not start: {error}") from error
-        return runtime
-
     def _bearer(self, token: str) -> User | None:
         """Who carries a service account's token."""
         return tokens.bearer(self.cluster.api.core, token, now())
 
     def _side_door(self) -> SideDoor:
-        find_pod, runtime = self.cluster.api.stream_target, self.runtime
-        if isinstance(runtime, SimulatedRuntime):
-            return ClosedDoor(find_pod, runtime.name)
-        return StreamDoor(find_pod, runtime, lambda path, asked: LogReader(path, Wanted(*asked)), now)
+        find_pod, first = self.cluster.api.stream_target, self.machines.first
+        if isinstance(first, SimulatedRuntime):
+            return ClosedDoor(find_pod, first.name)
+        return StreamDoor(find_pod, self._runtime_of, lambda path, asked: LogReader(path, Wanted(*asked)), now)
+
+    def _runtime_of(self, pod: Json) -> PodRuntime:
+        """What runs a pod. Raises an ApiError where its node cannot be reached."""
+        name = node_of(pod)
+        runtime = self.machines.real().get(name)
+        away = self.machines.away(name) if runtime is not None else f"there is no node {name} here"
+        if runtime is None or away:
+            raise ApiError(f"error dialing backend: {away}")
+        return runtime
+
+    def _address_of(self, name: str) -> str:
+        """A node's own: of a single one, the API's."""
+        runtime: AnyRuntime = self.machines.runtimes[name]
+        if self.config.node_count == 1 or isinstance(runtime, SimulatedRuntime):
+            return self.config.host
+        return runtime.dns_address
+
+    def _serve_orders(self) -> None:
+        """What `stead node` asks for: `GET /stead/nodes`, `POST /stead/nodes/NAME/VERB`."""
+        api, machines, names = self.cluster.api, self.machines, self.config.nodes
+        api.serve_page("/stead/nodes", lambda _: Response(200, encode([machines.told(name) for name in names])))
+        for name, verb in itertools.product(names, BECOMES):
+            api.serve_page(f"/stead/nodes/{name}/{verb}", partial(self._ordered, name, verb), "POST")
+
+    def _ordered(self, name: str, verb: str, _: Now) -> Response:
+        return Response(202, encode(self.machines.order(name, verb)))
 
     @property
     def _tier(self) -> str:
         """The native runtime's."""
-        return self.runtime.tier if isinstance(self.runtime, NativeRuntime) else ""
+        first = self.machines.first
+        return first.tier if isinstance(first, NativeRuntime) else ""
 
     @property
     def _engine(self) -> str:
         """`containerd://1.6.20`, "" where stead runs the pods itself."""
-        return (
-            "" if isinstance(self.runtime, NativeRuntime | SimulatedRuntime) else self.runtime.tier.replace(" ", "://")
-        )
+        first = self.machines.first
+        return "" if isinstance(first, NativeRuntime | SimulatedRuntime) else first.tier.replace(" ", "://")
 
     async def _listen(self, context: ssl.SSLContext, listener: socket.socket) -> None:
         """For people on loopback, for pods at the address of the service `kubernetes`."""
         await self._server.listen_on(context, listener)
-        if isinstance(self.runtime, SimulatedRuntime) or not self.runtime.has_network:
-            return
         address = ways.service_address(self.config)
-        try:
-            inside = await self.runtime.bind_tcp(ways.SERVICE_PORT, address)
-            await self._server.listen_on(context, inside)
-        except OSError as error:
-            log.warning("pods cannot reach the API at %s: %s", address, error)
+        for name, runtime in self.machines.networked().items():
+            try:
+                await self._server.listen_on(context, await runtime.bind_tcp(ways.SERVICE_PORT, address))
+            except OSError as error:
+                log.warning("pods of node %s cannot reach the API at %s: %s", name, address, error)
 
     def _bound(self) -> socket.socket:
         """The API's place on loopback, taken before anything else is begun."""
@@ -286,17 +285,17 @@ class Live:
             ttl=config.dns_ttl_seconds,
             negative_ttl=config.dns_denial_seconds,
             kept_denial_seconds=config.dns_denial_seconds,
-            networks=(config.pod_cidr, config.service_cidr),
+            networks=(config.cluster_cidr, config.service_cidr),
         )
         self._dns = DnsServer(Responder(self.cluster.cache.index(NameIndex), settings), now, host_resolvers())
         outside = sockets(config.host, 0)
         self.dns_port = int(outside[0].getsockname()[1])
         await self._dns.serve(*outside)
-        if not isinstance(self.runtime, SimulatedRuntime):
+        for runtime in self.machines.real().values():
             try:
-                await self._dns.serve(await self.runtime.bind_udp(53), await self.runtime.bind_tcp(53))
+                await self._dns.serve(await runtime.bind_udp(53), await runtime.bind_tcp(53))
             except OSError as error:
-                log.warning("pods have no cluster DNS: port 53 of %s: %s", self.runtime.dns_address, error)
+                log.warning("pods have no cluster DNS: port 53 of %s: %s", runtime.dns_address, error)
 
     def _write_state(self) -> None:
         """Who runs here, for the other commands."""

@@ -1,7 +1,8 @@
-"""What this machine is: read once at the start, told in the Node object."""
+"""What this machine is: read once at the start, told in the Node objects."""
 
 import os
 import platform
+from uuid import NAMESPACE_OID, uuid5
 
 from stead import __version__
 from stead.cluster.config import Config
@@ -10,11 +11,15 @@ from stead.controllers.nodes import Facts
 KUBERNETES = "v1.36.2"
 
 
-def facts(config: Config, engine: str = "") -> Facts:
-    """`engine` is what runs the containers where stead does not do it itself."""
+def facts(config: Config, name: str, address: str, engine: str = "") -> Facts:
+    """Of one node. Several on one machine each have all of it, as those of kind have; they differ by their machine ids.
+
+    `address` is the node's own, `engine` what runs the containers where stead does not do it itself.
+    """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     capacity = {"cpu": str(os.cpu_count() or 1), "memory": f"{memory // 1024}Ki", "pods": str(config.max_pods)}
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    own = uuid5(NAMESPACE_OID, _line("/etc/machine-id") + name).hex
     info = {
         "architecture": machine,
         "bootID": _line("/proc/sys/kernel/random/boot_id"),
@@ -22,13 +27,13 @@ def facts(config: Config, engine: str = "") -> Facts:
         "kernelVersion": platform.release(),
         "kubeProxyVersion": "",
         "kubeletVersion": f"{KUBERNETES}+stead",
-        "machineID": _line("/etc/machine-id"),
+        "machineID": own if name != config.node else _line("/etc/machine-id"),
         "operatingSystem": "linux",
         "osImage": _os_name(),
-        "systemUUID": "",
+        "systemUUID": "" if name == config.node else own,
     }
-    labels = {"kubernetes.io/arch": machine, "stead.dev/runtime": config.runtime}
-    return Facts(config.node, config.host, capacity, info, labels, pod_cidr=config.pod_cidr)
+    labels = {"kubernetes.io/arch": machine, "stead.dev/runtime": config.runtime, **config.labels_of(name)}
+    return Facts(name, address, capacity, info, labels, pod_cidr=config.pod_cidr_of(name))
 
 
 def _line(path: str) -> str:

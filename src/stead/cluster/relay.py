@@ -26,7 +26,7 @@ Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Relay:
-    """`look` after every step; `host` is where node ports are opened."""
+    """One node's. `look` after every step; `host` is where node ports are opened, "" opens none."""
 
     def __init__(self, routes: Routes, runtime: RealRuntime, host: str, chance: Random) -> None:
         self._routes = routes
@@ -38,11 +38,11 @@ class Relay:
         self._open: dict[Front, asyncio.Server] = {}
         self._tasks: dict[Front, asyncio.Task[None]] = {}
 
-    def look(self) -> None:
-        """Have the fronts that the services want now. What is under way goes on to its end."""
-        changed, self._routes.changed = self._routes.changed, set()
+    def look(self, changed: Iterable[Key]) -> None:
+        """Have the fronts that these services want now. What is under way goes on to its end."""
         for service in sorted(changed):
             fronts = self._routes.fronts(service)
+            fronts = fronts if self._host else {front: fronts[front] for front in fronts if front.address}
             for front in self._of.pop(service, set()) - set(fronts):
                 self._targets.pop(front, None)
                 self._settle(front)

@@ -56,6 +56,11 @@ class Routes:
                 self._slices.setdefault(_service_of(new), {})[key.name] = new
             self.changed |= {_service_of(obj) for obj in (old, new) if obj is not None}
 
+    def take_changed(self) -> set[Key]:
+        """The services to look at again, once."""
+        changed, self.changed = self.changed, set()
+        return changed
+
     def fronts(self, service: Key) -> dict[Front, tuple[Target, ...]]:
         """Every front of a service, or of a pod, behind which there is somebody."""
         if service.kind == "Pod":

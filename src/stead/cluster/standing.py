@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from stead.cluster.settled import is_settled
 from stead.controllers.statefulset import identity
 from stead.kinds.pod import PodView
+from stead.machinery import meta
 from stead.machinery.cache import Cache
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
@@ -55,10 +56,17 @@ def _of_claim(obj: Json) -> str:
     return f"it is {dig(obj, 'status', 'phase', default='Pending')}{f' to {volume}' if volume else ''}"
 
 
+def _of_node(obj: Json) -> str:
+    ready = (meta.condition(obj, "Ready") or {}).get("status", "")
+    told = {"True": "Ready", "False": "not Ready"}.get(ready, "Unknown: nobody has heard of it")
+    return f"it is {told}" + (", and takes no pods (cordoned)" if dig(obj, "spec", "unschedulable") else "")
+
+
 _TELLERS: Mapping[str, Callable[[Json], str]] = {
     "StatefulSet": _of_set,
     "Pod": _of_pod,
     "PersistentVolumeClaim": _of_claim,
+    "Node": _of_node,
 }
 
 

@@ -1,6 +1,6 @@
-"""Whether nodes live: who stops telling is Unknown after fifty seconds, and its taints say so (3.6 in around.md).
+"""Whether nodes live: who stops telling is Unknown after its grace, and its taints say so (3.6 in around.md).
 
-A late heartbeat is noted on its Lease first and judged ten seconds later, if it is still the same: after a pause of
+A late heartbeat is noted on its Lease first and judged some seconds later, if it is still the same: after a pause of
 this process, or of the whole machine, everyone has the time to speak again before anything is said of them.
 """
 
@@ -18,7 +18,8 @@ from stead.machinery.plan import NO_REACTION, Action, Emit, Fence, Outcome, Patc
 from stead.machinery.times import Now
 from stead.machinery.watch import WatchEvent
 
-GRACE_SECONDS, STARTUP_SECONDS, SUSPECT_SECONDS = 50, 60, 10
+GRACE_SECONDS, STARTUP_SECONDS = 50.0, 60.0
+SUSPECT_SHARE = 5  # of the grace: so much of it a late node is suspected before it is judged
 LEASES, MISSED = "kube-node-lease", "stead.dev/missed-after"
 OF_READY = {"False": "node.kubernetes.io/not-ready", "Unknown": "node.kubernetes.io/unreachable"}
 OF_PRESSURE = {
@@ -27,34 +28,51 @@ OF_PRESSURE = {
     "PIDPressure": "node.kubernetes.io/pid-pressure",
     "NetworkUnavailable": "node.kubernetes.io/network-unavailable",
 }
+OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
 OURS = frozenset((*OF_READY.values(), *OF_PRESSURE.values(), UNSCHEDULABLE))
 SPOKEN_FOR = ("MemoryPressure", "DiskPressure", "PIDPressure", "Ready")  # what only the node itself can know
 
 
 class Observed(Struct, frozen=True):
-    """A node, its Lease, and its pods, read on the spot."""
+    """A node, its Lease, and its pods, read on the spot; how long it may be silent, in seconds.
 
+    `is_anyone_ready`: some node is, this one or another.
+    """
+
+    grace: float
     node: Json
     lease: Json | None
     pods: Mapping[Key, Json]
+    is_anyone_ready: bool
 
 
 class NodeLife:
+    """`grace` is upstream's node-monitor-grace-period, in seconds."""
+
     name = "nodelife"
     kinds = ("Node",)
 
+    def __init__(self, grace: float = GRACE_SECONDS) -> None:
+        self.grace = grace
+
     def wants(self, event: WatchEvent, cache: Cache) -> Iterable[Key]:
-        return [event.key] if event.key.kind == "Node" and event.type != "DELETED" else []
+        """All nodes, where one becomes Ready or does not stay so: it may have been the last."""
+        if event.key.kind != "Node":
+            return []
+        is_same = event.type == "MODIFIED" and event.old is not None and _is_ready(event.old) == _is_ready(event.obj)
+        return [event.key] if is_same else [key_of("Node", node) for node in cache.all("Node")]
 
     def observe(self, cache: Cache, key: Key) -> Observed | None:
         node = cache.get(key)
         if node is None:
             return None
-        return Observed(node, cache.get(Key("Lease", LEASES, key.name)), cache.index(Placed).on(key.name))
+        lease = cache.get(Key("Lease", LEASES, key.name))
+        is_anyone_ready = any(map(_is_ready, cache.all("Node")))
+        return Observed(self.grace, node, lease, cache.index(Placed).on(key.name), is_anyone_ready)
 
     def reconcile(self, observed: Observed, now: Now) -> Plan:
-        return _tainted(observed.node, now) + _judged(observed, now)
+        return _tainted(observed, now) + _judged(observed, now)
 
     def react(self, observed: Observed, action: Action, outcome: Outcome, now: Now) -> Reaction:
         """A pod or Lease that is gone needs nothing said of it."""
@@ -67,30 +85,34 @@ class NodeLife:
 
 def _judged(observed: Observed, now: Now) -> Plan:
     last, grace = _last_word(observed)
-    silence = now.wall - last
+    silence, suspected = now.wall - last, min(grace, GRACE_SECONDS) / SUSPECT_SHARE
     if _is_unknown(observed.node):
         return Plan(waiting=(_waiting(observed.node),))
     if silence < 0:
         return Plan()
-    if silence < grace - SUSPECT_SECONDS:
-        return Plan(wake_after_seconds=grace - SUSPECT_SECONDS - silence)
+    if silence < grace - suspected:
+        return Plan(wake_after_seconds=grace - suspected - silence)
     renewed = dig(observed.lease, "spec", "renewTime", default="")
     if observed.lease is not None and meta.annotations(observed.lease).get(MISSED) != renewed:
         noted = Patch(key_of("Lease", observed.lease), {"metadata": {"annotations": {MISSED: renewed}}})
-        return Plan((noted,), wake_after_seconds=max(SUSPECT_SECONDS, grace - silence))
+        return Plan((noted,), wake_after_seconds=max(suspected, grace - silence))
     if silence < grace:
         return Plan(wake_after_seconds=grace - silence)
     return _lost(observed, now)
 
 
-def _last_word(observed: Observed) -> tuple[float, int]:
+def _last_word(observed: Observed) -> tuple[float, float]:
     """When the node last spoke (wall seconds), and how long it may be silent after that."""
     ready = meta.condition(observed.node, "Ready") or {}
     words = [dig(observed.lease, "spec", "renewTime"), ready.get("lastHeartbeatTime")]
     heard = [times.from_text(str(word)) for word in words if word]
     if heard:
-        return max(heard), GRACE_SECONDS
+        return max(heard), observed.grace
     return times.from_text(str(observed.node["metadata"]["creationTimestamp"])), STARTUP_SECONDS
+
+
+def _is_ready(node: Json) -> bool:
+    return meta.has_condition(node, "Ready")
 
 
 def _is_unknown(node: Json) -> bool:
@@ -112,10 +134,12 @@ def _lost(observed: Observed, now: Now) -> Plan:
 
 
 def _waiting(node: Json) -> Waiting:
+    """3.6.3: the ways out."""
+    remedy = "bring it back; if it will not come back, kubectl delete node {0}, or taint it " + OUT_OF_SERVICE
     ready = meta.condition(node, "Ready") or {}
     since = str(ready.get("lastTransitionTime") or "") if _is_unknown(node) else ""
     told = f"node {meta.name(node)} stopped posting its status"
-    return Waiting(told, "3.6.1", key_of("Node", node), since, "see whether it still runs")
+    return Waiting(told, "3.6.1", key_of("Node", node), since, remedy.format(meta.name(node)))
 
 
 def _unrenewed(lease: Json | None) -> tuple[Action | Fence, ...]:
@@ -154,10 +178,11 @@ def _unready(pods: Mapping[Key, Json], now: Now) -> Iterator[Action]:
 # --- taints
 
 
-def _tainted(node: Json, now: Now) -> Plan:
+def _tainted(observed: Observed, now: Now) -> Plan:
     """The node with the taints that its conditions call for; those of others are only given their time."""
+    node = observed.node
     found: list[Json] = dig(node, "spec", "taints", default=[])
-    wanted = list(_wanted(node))
+    wanted = list(_wanted(node, drives_out=observed.is_anyone_ready))
     kept = [_stamped(taint, now) for taint in found if taint["key"] not in OURS or _name(taint) in wanted]
     there = [_name(taint) for taint in kept]
     made = [
@@ -178,11 +203,12 @@ def _stamped(taint: Json, now: Now) -> Json:
     return taint if is_dated else {**taint, "timeAdded": now.text}
 
 
-def _wanted(node: Json) -> Iterator[tuple[str, str]]:
+def _wanted(node: Json, *, drives_out: bool) -> Iterator[tuple[str, str]]:
+    """Where no node at all is Ready, it is the network and not the nodes: nobody is driven out."""
     ready = (meta.condition(node, "Ready") or {}).get("status", "False")
     if ready in OF_READY:
         yield OF_READY[ready], "NoSchedule"
-        if meta.condition(node, "Ready") is not None:
+        if meta.condition(node, "Ready") is not None and drives_out:
             yield OF_READY[ready], "NoExecute"
     for type_, key in OF_PRESSURE.items():
         if meta.has_condition(node, type_):

@@ -38,19 +38,21 @@ class Facts(Struct, frozen=True):
 
 class Observed(Struct, frozen=True):
     facts: Facts
+    renews_after: float
     node: Json | None
     lease: Json | None
     is_namespace_there: bool
 
 
 class Nodes:
-    """Speaks for one node or several, each by its facts."""
+    """Speaks for one node or several, each by its facts, every `renews_after` seconds."""
 
     name = "node"
     kinds = ("Node", "Namespace")
 
-    def __init__(self, *facts: Facts) -> None:
+    def __init__(self, *facts: Facts, renews_after: float = RENEW_SECONDS) -> None:
         self.facts = {each.name: each for each in facts}
+        self.renews_after = renews_after
         self.starts = tuple(Key("Node", "", name) for name in self.facts)
 
     def wants(self, event: WatchEvent, cache: Cache) -> Iterable[Key]:
@@ -62,10 +64,10 @@ class Nodes:
     def observe(self, cache: Cache, key: Key) -> Observed:
         lease = cache.get(Key("Lease", LEASES, key.name))
         is_namespace_there = cache.get(Key("Namespace", "", LEASES)) is not None
-        return Observed(self.facts[key.name], cache.get(key), lease, is_namespace_there)
+        return Observed(self.facts[key.name], self.renews_after, cache.get(key), lease, is_namespace_there)
 
     def reconcile(self, observed: Observed, now: Now) -> Plan:
-        plan = Plan(wake_after_seconds=RENEW_SECONDS)
+        plan = Plan(wake_after_seconds=observed.renews_after)
         if observed.node is None:
             return plan + Plan((Create(_node(observed.facts)), _status(observed, now)))
         if _is_due(observed, now):
@@ -88,7 +90,7 @@ def _heartbeat(observed: Observed, now: Now) -> Plan:
             (Create({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}),)
         )
     since = now.wall - times.from_text(str(dig(observed.lease, "spec", "renewTime", default=LONG_AGO)))
-    if 0 <= since < RENEW_SECONDS - 1:
+    if 0 <= since < 0.9 * observed.renews_after:
         return Plan()
     return Plan((Patch(Key("Lease", LEASES, name), {"spec": {"holderIdentity": name, "renewTime": renewed}}),))
 

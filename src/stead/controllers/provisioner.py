@@ -3,6 +3,9 @@
 It serves every StorageClass whose provisioner is `stead.dev/directory`, once the binder has written on the claim that
 it is wanted. The directory itself is made when it is first mounted, and removed by the runtime when the volume is
 Released and its policy is Delete (3.3.3, 3.3.6 and 3.3.10 in around.md).
+
+All nodes are on one machine, so a directory is in reach of each of them, like a disk on a network. A class with the
+parameter `boundTo: node` gives its volumes the node affinity that a node's own disks would have (3.3.9).
 """
 
 from collections.abc import Iterable
@@ -35,6 +38,8 @@ from stead.machinery.watch import WatchEvent
 PROVISIONER = "stead.dev/directory"
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 STORAGE_PROVISIONER = "volume.kubernetes.io/storage-provisioner"
+SELECTED_NODE, HOSTNAME = "volume.kubernetes.io/selected-node", "kubernetes.io/hostname"
+BOUND_TO, NODE = "boundTo", "node"
 CLAIM, VOLUME, REMOVED = "PersistentVolumeClaim", "PersistentVolume", "RemovedVolume"
 
 
@@ -91,11 +96,10 @@ class Provisioner:
         claim, class_ = observed.obj, observed.storage_class
         if observed.volume is not None or meta.is_terminating(claim) or class_ is None:
             return Plan()
-        if dig(claim, "spec", "selector"):
-            told = (
-                f'failed to provision volume with StorageClass "{meta.name(class_)}": claim Selector is not supported'
-            )
-            waiting = Waiting(told, "3.3.3", observed.key, remedy="take the selector out of the claim")
+        why, remedy = _objection(claim, class_)
+        if why:
+            told = f'failed to provision volume with StorageClass "{meta.name(class_)}": {why}'
+            waiting = Waiting(told, "3.3.3", observed.key, remedy=remedy)
             return Plan((Emit(claim, "Warning", "ProvisioningFailed", told),), waiting=(waiting,))
         told = f"Successfully provisioned volume {_volume_name(claim)}"
         return Plan(
@@ -123,8 +127,33 @@ class Provisioner:
                 "storageClassName": meta.name(class_),
                 "volumeMode": spec.get("volumeMode", "Filesystem"),
                 "hostPath": {"path": f"{self.root}/{name}", "type": "DirectoryOrCreate"},
+                **_affinity(claim, class_),
             },
         }
+
+
+def _objection(claim: Json, class_: Json) -> tuple[str, str]:
+    """Why no volume is made for a claim, and what helps; "" where one is."""
+    bound_to = _bound_to(class_)
+    if dig(claim, "spec", "selector"):
+        return "claim Selector is not supported", "take the selector out of the claim"
+    if bound_to not in ("", NODE):
+        return f"parameter {BOUND_TO} is {bound_to!r}", f"write {BOUND_TO}: {NODE} or leave it out, in a new class"
+    if bound_to and SELECTED_NODE not in meta.annotations(claim):
+        told = f"with {BOUND_TO}: {NODE} the pod's node comes first"
+        return told, "make the class anew with volumeBindingMode: WaitForFirstConsumer"
+    return "", ""
+
+
+def _bound_to(class_: Json) -> str:
+    return str(dig(class_, "parameters", BOUND_TO, default=""))
+
+
+def _affinity(claim: Json, class_: Json) -> dict[str, Json]:
+    if not _bound_to(class_):
+        return {}
+    here = {"key": HOSTNAME, "operator": "In", "values": [meta.annotations(claim)[SELECTED_NODE]]}
+    return {"nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}}}
 
 
 def _volume_name(claim: Json) -> str:

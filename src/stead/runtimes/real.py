@@ -32,6 +32,18 @@ class RealRuntime(Runtime, Protocol):
     async def stop_all(self, grace_seconds: float) -> None:
         """Stop every container with this grace, then what holds the pods."""
 
+    async def power_off(self) -> None:
+        """The node's machine is switched off: what runs is killed, and nobody is told."""
+
+    async def power_on(self) -> None:
+        """It starts again: of every pod that was there the end is told."""
+
+    async def cut(self) -> None:
+        """The node is taken from the network."""
+
+    async def heal(self) -> None:
+        """The node is on the network again."""
+
     def log_path(self, uid: str, pod: Key, container: str, attempt: int) -> str: ...
 
     async def exec(

@@ -48,6 +48,7 @@ from stead.machinery.runtime import (
 from stead.machinery.times import Now
 
 PREFIX = "simulation.stead.dev/"
+FIRST_NET = 44
 NOTE = "simulated: containers are scripts in virtual time, no process runs"
 KILLED = 137
 SOMEBODY = "65532"  # no simulated image runs as root
@@ -95,14 +96,18 @@ Deed = Callable[[Now], RuntimeEvent | None]
 
 
 class SimulatedRuntime:
-    """A `Runtime` on a heap of things to come. `chance` draws ids and spreads durations."""
+    """A `Runtime` on a heap of things to come. `chance` draws ids and spreads durations; pods have addresses in
+    10.`net`.0.0.
+    """
 
     name = "simulated"
 
-    def __init__(self, chance: Random, settings: Settings | None = None) -> None:
+    def __init__(self, chance: Random, settings: Settings | None = None, *, net: int = FIRST_NET) -> None:
         self.settings = settings or Settings()
         self.refuses_resize: tuple[Literal["Infeasible", "Error"], str] | None = None
         self._chance = chance
+        self._net = net
+        self._lost: list[_Pod] = []
         self._pods: dict[str, _Pod] = {}
         self._future: list[tuple[float, int, Deed, str]] = []
         self._turn = count()
@@ -170,10 +175,22 @@ class SimulatedRuntime:
 
     def reboot(self, message: str = "the node was restarted") -> None:
         """The machine restarts: every sandbox and every container in it is gone."""
-        gone = list(self._pods.values())
+        self.power_off()
+        self.power_on(message)
+
+    def power_off(self) -> None:
+        """Everything that ran is gone, and nobody is told before `power_on`."""
+        self._lost += self._pods.values()
         self._pods.clear()
+
+    def power_on(self, message: str = "the node was restarted") -> None:
+        gone, self._lost = self._lost, []
         for pod in gone:
             self._say(SandboxFailed(pod.key, pod.uid, message))
+
+    def has(self, uid: str) -> bool:
+        """Whether the pod is here."""
+        return uid in self._pods
 
     def running(self) -> list[tuple[Key, str]]:
         """(pod, container) of all that runs now; for invariants."""
@@ -330,7 +347,7 @@ class SimulatedRuntime:
 
     def _new_address(self) -> str:
         number = next(self._address) % (254 * 254)
-        return f"10.44.{number // 254}.{number % 254 + 1}"
+        return f"10.{self._net}.{number // 254}.{number % 254 + 1}"
 
 
 def _last_word(container: _Container) -> Deed:

@@ -51,6 +51,7 @@ class PodRuntime(Protocol):
 
 FindPod = Callable[[Request], Json]  # authorises and answers the pod, or raises an ApiError
 Begin = Callable[[Patient], Awaitable[Session]]
+RuntimeOf = Callable[[Json], PodRuntime]  # raises an ApiError where the pod's node cannot be reached
 OpenLog = Callable[[str, LogWanted], LogSource]
 
 
@@ -75,11 +76,11 @@ class ClosedDoor:
 
 
 class StreamDoor:
-    """A `serve.http.SideDoor`. `open_log` reads a log file by its path."""
+    """A `serve.http.SideDoor`. `runtime_of` answers what runs a pod, `open_log` reads a log file by its path."""
 
-    def __init__(self, find_pod: FindPod, runtime: PodRuntime, open_log: OpenLog, now: Callable[[], Now]) -> None:
+    def __init__(self, find_pod: FindPod, runtime_of: RuntimeOf, open_log: OpenLog, now: Callable[[], Now]) -> None:
         self._find_pod = find_pod
-        self._runtime = runtime
+        self._runtime_of = runtime_of
         self._open_log = open_log
         self._now = now
         self._sorts: dict[str, Callable[[Conversation, Json], Awaitable[None]]] = {
@@ -109,7 +110,7 @@ class StreamDoor:
         wanted = logs.asked(request, pod, self._now())
         attempt = logs.attempt_of(pod, wanted.container, is_previous=wanted.is_previous)
         uid, key = meta.uid(pod), Key("Pod", meta.namespace(pod), meta.name(pod))
-        path = self._runtime.log_path(uid, key, wanted.container, attempt)
+        path = self._runtime_of(pod).log_path(uid, key, wanted.container, attempt)
         source = await asyncio.to_thread(self._open_log, path, wanted.wanted)  # `tailLines` reads the whole file
 
         def is_over() -> bool:
@@ -125,13 +126,13 @@ class StreamDoor:
         command = [value for name, value in request.query if name == "command"]
         if not command:
             raise BadRequest("you must specify at least one command for the container")
-        container = self._running(pod, request)
+        container, runtime = self._running(pod, request), self._runtime_of(pod)
         has_tty, has_stdin = is_true(request, "tty"), is_true(request, "stdin")
         protocol = _command_protocol(request)
 
         async def begin(client: Patient) -> Session:
             size = await client.size() if has_tty else None
-            return await self._runtime.exec(
+            return await runtime.exec(
                 meta.uid(pod), container, command, has_tty=has_tty, has_stdin=has_stdin, size=size
             )
 
@@ -139,13 +140,13 @@ class StreamDoor:
 
     async def _attach(self, conversation: Conversation, pod: Json) -> None:
         request = conversation.request
-        container = self._running(pod, request)
+        container, runtime = self._running(pod, request), self._runtime_of(pod)
         spec = _container(pod, container)
         has_stdin = is_true(request, "stdin") and bool(spec.get("stdin"))
         protocol = _command_protocol(request)
 
         async def begin(client: Patient) -> Session:
-            return await self._runtime.attach(meta.uid(pod), container, has_stdin=has_stdin)
+            return await runtime.attach(meta.uid(pod), container, has_stdin=has_stdin)
 
         streams = _outputs(request, bool(spec.get("tty")))
         await self._command(conversation, begin, streams, protocol, tells_exit=False)
@@ -179,8 +180,10 @@ class StreamDoor:
             phase = dig(pod, "status", "phase", default="Pending")
             raise BadRequest(f"unable to forward port because pod is not running. Current status={phase}")
 
+        runtime = self._runtime_of(pod)
+
         async def dial(port: int) -> socket.socket:
-            return await self._runtime.dial(meta.uid(pod), port)
+            return await runtime.dial(meta.uid(pod), port)
 
         if spdystreams.is_asked(request.headers):
             spdystreams.switch(

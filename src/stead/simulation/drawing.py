@@ -4,10 +4,16 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
+from msgspec.structs import replace
+
 from stead.simulation.schedules import Schedule, Step, a_set, a_step
 from stead.simulation.verbs import DEATHS, REASONS, TROUBLES
 
 LONGEST = 60.0  # virtual seconds in which things happen
+_OF_NODES = (
+    *("lose-node", "lose-node", "stop-node", "stop-node", "return-node", "return-node", "reboot-node"),
+    *("cordon", "uncordon", "delete-node", "out-of-service"),
+)
 Shape = Mapping[str, Any]
 
 
@@ -24,7 +30,25 @@ def draw(seed: int, *, most_steps: int = 14) -> Schedule:
     count = chance.randint(1, most_steps)
     steps = [_step(chance, chance.choices(verbs, weights)[0], chance.choice(sets), pace) for _ in range(count)]
     lag = chance.choice((0.0, 0.5, 3.0)) if is_distant else 0.0
-    return Schedule(sets, tuple(sorted(steps, key=lambda step: step.at)), seed, profile, is_distant, lag)
+    steps, nodes, zones = _with_nodes(steps, Random(f"nodes of {seed}"), pace)
+    ordered = tuple(sorted(steps, key=lambda step: step.at))
+    return Schedule(sets, ordered, seed, profile, is_distant, lag, nodes, zones)
+
+
+def _with_nodes(steps: list[Step], chance: Random, pace: float) -> tuple[list[Step], int, tuple[str, ...]]:
+    """A third of all lives have three nodes, and more that happens to them. Drawn apart, so that all else stays."""
+    if chance.random() > 1 / 3:
+        return steps, 1, ()
+    names = ("stead", "stead-2", "stead-3")
+    given = [replace(step, said={"node": chance.choice(names)}) if "node" in step.said else step for step in steps]
+    more = [
+        _node_step(chance, chance.choice(_OF_NODES), chance.choice(names), pace) for _ in range(chance.randint(0, 6))
+    ]
+    return [*given, *more], len(names), chance.choice(((), ("a", "b")))
+
+
+def _node_step(chance: Random, verb: str, node: str, pace: float) -> Step:
+    return a_step(round(chance.uniform(0, LONGEST) * pace, 1), verb, node=node)
 
 
 def _shape(name: str, chance: Random, profile: str) -> Shape:

@@ -33,7 +33,7 @@ class _Refusal(Struct):
 
     def matches(self, controller: str, action: Action) -> bool:
         verb = _WRITES.get(type(action), "")
-        if not verb or self.by not in ("", "any", controller):
+        if not verb or self.by not in ("", "any", controller.partition("/")[0]):
             return False
         return self.write in ("any", verb) and self.kind in ("", _kind_of(action))
 
@@ -76,13 +76,13 @@ class Mischief:
 def crash_container(simulation: Simulation, pod: str, code: int) -> None:
     uid, container = _first_container(simulation, pod)
     with suppress(KeyError):
-        simulation.runtime.crash(uid, container, code)
+        simulation.runtime_of(uid).crash(uid, container, code)
 
 
 def say_ready(simulation: Simulation, pod: str, says: bool | None) -> None:
     uid, container = _first_container(simulation, pod)
     with suppress(KeyError):
-        simulation.runtime.set_ready(uid, container, says)
+        simulation.runtime_of(uid).set_ready(uid, container, says)
 
 
 def fail_pod(simulation: Simulation, pod: str, phase: str, reason: str) -> None:

@@ -68,10 +68,15 @@ class Watchman:
     def _two_at_once(self) -> Iterator[str]:
         """Never two running containers of one identity, unless a user tore the first pod out by force (3.6)."""
         seen: dict[tuple[Key, str], None] = {}
-        for one in self.world.simulation.runtime.running():
-            if one in seen and one[0].name not in self.world.forced:
+        for one in self.world.simulation.running():
+            if one in seen and not self._is_forced(one[0]):
                 yield f"{one[0]}: two containers {one[1]} run at once"
             seen[one] = None
+
+    def _is_forced(self, key: Key) -> bool:
+        """Torn out by hand, or by a spec without grace: the API then forgets a pod without asking its node."""
+        has_no_grace = dig(self._cache.get(key), "spec", "terminationGracePeriodSeconds") == 0
+        return key.name in self.world.forced or has_no_grace
 
     def _left_behind(self) -> Iterator[str]:
         """Nothing of a deleted set stays, and nothing runs that is no pod."""
@@ -82,7 +87,7 @@ class Watchman:
             owner = meta.controller_of(pod)
             if owner is not None and owner["uid"] not in there:
                 yield f"Pod {meta.name(pod)} outlives its owner"
-        for key, container in self.world.simulation.runtime.running():
+        for key, container in self.world.simulation.running():
             if self._cache.get(key) is None:
                 yield f"{container} of {key} runs though there is no such pod"
 

@@ -50,6 +50,8 @@ TOP: Fields = {
     "profile": Field(fields.choice("v1_36", "v1_37"), "v1_36"),
     "distant": Field(fields.flag, False),
     "lag": Field(fields.seconds(600), 0),
+    "nodes": Field(fields.whole(1, 100), 1),
+    "zones": Field(fields.names, ()),
 }
 
 
@@ -69,7 +71,9 @@ class Step(Struct, frozen=True):
 
 
 class Schedule(Struct, frozen=True):
-    """`lag`: how old, in seconds, a distant controller's cache may be. `sets` have every field of SET."""
+    """`lag`: how old, in seconds, a distant controller's cache may be. `sets` have every field of SET. `zones` are
+    given to the nodes in turn.
+    """
 
     sets: tuple[Mapping[str, Any], ...] = ()
     steps: tuple[Step, ...] = ()
@@ -77,6 +81,8 @@ class Schedule(Struct, frozen=True):
     profile: str = "v1_36"
     distant: bool = False
     lag: float = 0
+    nodes: int = 1
+    zones: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """The schedule as YAML that `parse` reads back."""

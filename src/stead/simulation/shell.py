@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from stead.api.request import Request, Response
 from stead.cluster import assembly, bootstrap
 from stead.cluster.config import Config
+from stead.cluster.members import Member, State
 from stead.cluster.rubbish import rarely
 from stead.cluster.settled import is_settled
 from stead.controllers.statefulset.controller import StatefulSetController
@@ -20,15 +21,14 @@ from stead.machinery.errors import BadRequest
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, encode
 from stead.machinery.plan import Action, AnyController, Lost, Outcome, Waiting
-from stead.machinery.runtime import PodAction, RuntimeAction, RuntimeEvent
+from stead.machinery.runtime import RuntimeAction, RuntimeEvent
 from stead.machinery.times import Now
-from stead.runtimes.simulated import SimulatedRuntime
+from stead.runtimes.simulated import FIRST_NET, SimulatedRuntime
 from stead.simulation.distant import Distant
 from stead.store.log import Store
 
 START = 1_767_225_600.0  # 2026-01-01T00:00:00Z: where virtual time begins
 MOST_STEPS = 1_000_000
-ON_THE_NODE = ("kubelet", "node")  # controllers whose word does not arrive when the node is lost
 
 
 class NotSettled(Exception):
@@ -91,13 +91,16 @@ class Simulation:
         self.watchers = list(watchers)
         self.refuse: Callable[[AnyController, Action], Outcome | None] = _never
         self.store = Store(":memory:")
-        self.runtime = MortalRuntime(Random(self.chance.random()))
+        self.runtimes = {
+            name: MortalRuntime(Random(self.chance.random()), net=FIRST_NET + number)
+            for number, name in enumerate(self.config.nodes)
+        }
         self.steps = 0
         self.deaths = 0
         self.distant: Distant | None = None
         self._is_distant = is_distant
         self._is_sworn = is_sworn
-        self._is_node_lost = False
+        self._states: dict[str, State] = {}
         self._last_deed: tuple[int, str] | None = None
         self._elapsed = 0.0
         self._skew = 0.0
@@ -107,6 +110,19 @@ class Simulation:
     @property
     def now(self) -> Now:
         return Now(START + self._elapsed + self._skew, self._elapsed)
+
+    @property
+    def runtime(self) -> MortalRuntime:
+        """The first node's, which is the only one unless there are several."""
+        return self.runtimes[self.config.node]
+
+    def runtime_of(self, uid: str) -> MortalRuntime:
+        """Where the pod is; the first node's where it is nowhere."""
+        return next((runtime for runtime in self.runtimes.values() if runtime.has(uid)), self.runtime)
+
+    def running(self) -> list[tuple[Key, str]]:
+        """(pod, container) of all that runs now, on all nodes."""
+        return [one for runtime in self.runtimes.values() for one in runtime.running()]
 
     # --- what a user does
 
@@ -224,14 +240,11 @@ class Simulation:
     # --- what goes wrong
 
     def crash(self) -> None:
-        """stead dies and comes back: what was in memory is gone, containers ran on.
-
-        It does not come back without its runtime, so a node that was lost is there again.
-        """
+        """stead dies and comes back: what was in memory is gone, containers ran on, nodes are as they were."""
         self.deaths += 1
-        self._is_node_lost = False
         self._build()
-        self.runtime.recover(self.now)
+        for runtime in self.runtimes.values():
+            runtime.recover(self.now)
 
     def crash_after(self, actions: int, how: str = "between") -> None:
         """stead dies at its next action but `actions`.
@@ -241,18 +254,35 @@ class Simulation:
         """
         self._last_deed = (actions, how)
 
-    def lose_node(self) -> None:
-        """The node is cut off: containers run on, nothing is heard of them or of their kubelet, and nothing arrives."""
-        self._is_node_lost = True
-        self.runtime.lose()
+    # Nodes are named; without a name, it is the first.
 
-    def return_node(self) -> None:
-        if self._is_node_lost:
-            self._is_node_lost = False
-            self.runtime.recover(self.now)
-            self.cluster.engine.wake("node", Key("Node", "", self.config.node))
-            for row in self.store.rows("Pod"):
-                self.cluster.engine.wake("kubelet", row.key)
+    def lose_node(self, name: str = "") -> None:
+        """The node is cut off: its kubelet keeps what it knows alive, hears no news and is not heard."""
+        if self.state_of(name) == "on":
+            self._states[name or self.config.node] = "cut"
+            self.cluster.cut(name or self.config.node)
+
+    def stop_node(self, name: str = "") -> None:
+        """The node's machine is switched off: nothing runs there any more, and nobody says so."""
+        name = name or self.config.node
+        self._states[name] = "off"
+        self.cluster.power_off(name)
+        self.runtimes[name].power_off()
+
+    def return_node(self, name: str = "") -> None:
+        """The node is there again, whether it was cut off or its machine was off."""
+        name = name or self.config.node
+        if self._states.pop(name, "on") == "off":
+            self.runtimes[name].power_on()
+        self.cluster.power_on(name)
+
+    def reboot_node(self, name: str = "") -> None:
+        """Its machine starts again, so quickly that nobody misses it; one that is off stays off."""
+        if self.state_of(name) != "off":
+            self.runtimes[name or self.config.node].reboot()
+
+    def state_of(self, name: str = "") -> State:
+        return self._states.get(name or self.config.node, "on")
 
     def jump(self, seconds: float) -> None:
         """The wall clock is set forward or back; what measures waits does not notice."""
@@ -262,12 +292,14 @@ class Simulation:
 
     def _build(self) -> None:
         """Everything that is only in memory."""
-        self._last_deed, self.runtime.is_deaf = None, False
-        config = self.config
+        self._last_deed, config = None, self.config
+        for runtime in self.runtimes.values():
+            runtime.is_deaf = False
         if self._is_distant:
             near = tuple(name for name in config.controllers if name != StatefulSetController.name)
             config = replace(config, controllers=near)
-        self.cluster = assembly.cluster(config, self.store, self.runtime, Random(self.chance.random()))
+        members = [Member(name, runtime, self.state_of(name)) for name, runtime in self.runtimes.items()]
+        self.cluster = assembly.cluster(config, self.store, members, Random(self.chance.random()))
         self.cluster.refuse = self._answer_instead
         for controller in self.cluster.engine.controllers:
             if isinstance(controller, StatefulSetController):
@@ -283,20 +315,20 @@ class Simulation:
         return self.cluster.carry_out(controller, action, now) if outcome is None else outcome
 
     def _answer_instead(self, controller: AnyController, action: Action) -> Outcome | None:
-        """The hook of the kernel's door: here stead dies, here a story refuses, and here a lost node is not heard."""
+        """The hook of the kernel's door: here stead dies, and here a story refuses."""
         if self._last_deed is not None:
             left, how = self._last_deed
             self._last_deed = (left - 1, how)
             if left <= 0:
                 return self._death(how)
-        is_lost = self._is_node_lost and controller.name in ON_THE_NODE and not isinstance(action, PodAction)
-        return Lost("the node is cut off") if is_lost else self.refuse(controller, action)
+        return self.refuse(controller, action)
 
     def _death(self, how: str) -> Outcome | None:
         if how == "before commit":
             raise Died
         if how == "before runtime":
-            self.runtime.is_deaf = True
+            for runtime in self.runtimes.values():
+                runtime.is_deaf = True
             return None
         return Lost("stead died")
 

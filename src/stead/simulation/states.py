@@ -7,11 +7,12 @@ state; whatever a rule makes of lengths (minReadySeconds, back-offs, a silent no
 
 import mmap
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import blake2b
 
 from stead.machinery import meta
-from stead.machinery.objects import Json, canonical, dig
+from stead.machinery.objects import Json, canonical, dig, encode
 from stead.simulation.shell import Simulation
 
 SEEN_KINDS = ("StatefulSet", "Pod", "PersistentVolumeClaim", "ControllerRevision", "Node")
@@ -33,11 +34,20 @@ def digest(simulation: Simulation) -> bytes:
     runtime = simulation.runtime
     engine = simulation.cluster.engine
     queue = [f"{turn}" for turn in engine.waiting() if engine.controllers[turn.controller].name not in IDLE]
-    told = (sorted(runtime.states()), runtime.future(), queue, engine.due(), simulation.cluster.is_behind)
-    text = b"\n".join((*rows, *sandboxes, repr((*told, _lags(simulation))).encode()))
+    running = sorted(state for one in simulation.runtimes.values() for state in one.states())
+    told = (running, runtime.future(), queue, engine.due(), simulation.cluster.is_behind)
+    text = b"\n".join((*rows, *sandboxes, *_members(simulation), repr((*told, _lags(simulation))).encode()))
     names: dict[bytes, bytes] = {}
     numbered = UID.sub(lambda match: names.setdefault(match[0], b"U%d" % len(names)), text)
     return blake2b(numbered, digest_size=DIGEST_SIZE).digest()
+
+
+def _members(simulation: Simulation) -> Iterator[bytes]:
+    """Which nodes are heard, and which pods one that is cut off remembers."""
+    for member in simulation.cluster.members.values():
+        yield member.state.encode()
+        if member.memory is not None:
+            yield from (_quiet(encode(pod)) for pod in member.memory.all("Pod"))
 
 
 @lru_cache(1 << 14)

@@ -1,6 +1,6 @@
 """Everything that can happen in a schedule, and what must be said with it. What it does stands in `deeds` and `faults`.
 
-Pods and claims are named as they are in the cluster (`web-1`, `www-web-1`), sets by their names.
+Pods, claims and nodes are named as they are in the cluster (`web-1`, `www-web-1`, `stead-2`), sets by their names.
 """
 
 from stead.simulation import fields
@@ -8,6 +8,7 @@ from stead.simulation.fields import Field, Fields
 
 _SET = {"set": Field(fields.name)}
 _POD = {"pod": Field(fields.name)}
+_NODE = {"node": Field(fields.text, "")}  # "" is the first
 _COUNT = fields.whole(0, 20_000)
 _KEEP = fields.choice("Retain", "Delete")
 
@@ -47,9 +48,14 @@ VERBS: dict[str, Fields] = {
     },
     "crash-container": {**_POD, "code": Field(fields.whole(0, 255), 1)},
     "ready": {**_POD, "says": Field(fields.or_none(fields.flag), None)},
-    "lose-node": {},
-    "return-node": {},
-    "reboot-node": {},
+    "lose-node": _NODE,
+    "return-node": _NODE,
+    "reboot-node": _NODE,
+    "stop-node": _NODE,
+    "cordon": _NODE,
+    "uncordon": _NODE,
+    "delete-node": _NODE,
+    "out-of-service": _NODE,
     # what goes wrong with writes, eyes, clocks and stead itself
     "refuse": {
         "reason": Field(fields.choice(*REASONS), "Conflict"),

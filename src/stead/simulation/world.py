@@ -7,14 +7,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from stead.cluster.config import Config
+from stead.kinds.placed import Placed, node_of
 from stead.machinery import meta
-from stead.machinery.errors import ApiError
+from stead.machinery.errors import ApiError, BadRequest
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
 from stead.simulation import faults, shapes
 from stead.simulation.faults import Mischief
 from stead.simulation.schedules import Schedule, Step
 from stead.simulation.shell import Simulation
+
+OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 
 
 class World:
@@ -24,7 +27,9 @@ class World:
         self.schedule = schedule
         self.simulation = simulation or Simulation(
             schedule.seed,
-            config=Config(runtime="simulated", profile=schedule.profile),
+            config=Config(
+                runtime="simulated", profile=schedule.profile, node_count=schedule.nodes, zones=schedule.zones
+            ),
             is_distant=schedule.distant,
             is_sworn=True,
         )
@@ -64,7 +69,9 @@ class World:
         """Nothing goes wrong any more, and every set wants a template that works."""
         self.mischief.end()
         self._set_lag(0)
-        self.simulation.return_node()
+        for node in self.simulation.config.nodes:
+            self.happen(Step(0, "return-node", {"node": node}))
+            self.happen(Step(0, "uncordon", {"node": node}))
         for name in self.manifests:
             self.happen(Step(0, "create-set", {"set": name}))
             if name in self.once_troubled:
@@ -150,7 +157,50 @@ class World:
 
     def _fail_pod(self, pod: str, phase: str, reason: str) -> None:
         self.interfered[Key("Pod", "default", pod)] = None
+        if self.simulation.state_of(node_of(self.simulation.get("Pod", pod))) != "on":
+            self.forced[pod] = None  # the API takes it for ended, and its node does not know
         faults.fail_pod(self.simulation, pod, phase, reason)
+
+    # --- nodes
+
+    def _node(self, name: str) -> str:
+        """Raises BadRequest where there is no such node."""
+        nodes = self.simulation.config.nodes
+        if name not in ("", *nodes):
+            raise BadRequest(f"there is no node {name}; there is {', '.join(nodes)}")
+        return name or nodes[0]
+
+    def _return_node(self, name: str) -> None:
+        """What says that it is out of service must go by hand, as upstream wants it."""
+        self.simulation.return_node(name)
+        found = self.simulation.get("Node", name, "") or {}
+        taints = dig(found, "spec", "taints", default=[])
+        kept = [taint for taint in taints if taint["key"] != OUT_OF_SERVICE]
+        if kept != taints:
+            self.simulation.patch("Node", name, {"spec": {"taints": kept}}, "")
+
+    def _cordon(self, name: str, is_closed: bool | None) -> None:
+        if self.simulation.get("Node", name, "") is not None:
+            self.simulation.patch("Node", name, {"spec": {"unschedulable": is_closed}}, "")
+
+    def _delete_node(self, name: str) -> None:
+        """3.6.3: whoever does that says that nothing runs there any more."""
+        self._force(name)
+        self.simulation.delete("Node", name, "")
+
+    def _give_up(self, name: str) -> None:
+        self._force(name)
+        taint = {"key": OUT_OF_SERVICE, "value": "nodeshutdown", "effect": "NoExecute"}
+        found = self.simulation.get("Node", name, "") or {}
+        taints = [one for one in dig(found, "spec", "taints", default=[]) if one["key"] != OUT_OF_SERVICE]
+        self.simulation.patch("Node", name, {"spec": {"taints": [*taints, taint]}}, "")
+
+    def _force(self, node: str) -> None:
+        """Its pods may be torn out of the cluster while they still run."""
+        for key in self.simulation.cluster.cache.index(Placed).on(node):
+            self.interfered[key] = None
+            if self.simulation.state_of(node) != "off":
+                self.forced[key.name] = None
 
     # --- eyes
 
@@ -183,9 +233,14 @@ _DEEDS: Mapping[str, Deed] = {
     "fail-pod": World._fail_pod,
     "crash-container": lambda w, pod, code: faults.crash_container(w.simulation, pod, code),
     "ready": lambda w, pod, says: faults.say_ready(w.simulation, pod, says),
-    "lose-node": lambda w: w.simulation.lose_node(),
-    "return-node": lambda w: w.simulation.return_node(),
-    "reboot-node": lambda w: w.simulation.runtime.reboot(),
+    "lose-node": lambda w, node: w.simulation.lose_node(w._node(node)),
+    "return-node": lambda w, node: w._return_node(w._node(node)),
+    "reboot-node": lambda w, node: w.simulation.reboot_node(w._node(node)),
+    "stop-node": lambda w, node: w.simulation.stop_node(w._node(node)),
+    "cordon": lambda w, node: w._cordon(w._node(node), True),
+    "uncordon": lambda w, node: w._cordon(w._node(node), None),
+    "delete-node": lambda w, node: w._delete_node(w._node(node)),
+    "out-of-service": lambda w, node: w._give_up(w._node(node)),
     "refuse": lambda w, **said: w.mischief.refuse(said),
     "quota": lambda w, pods: setattr(w.mischief, "most_pods", pods),
     "lag": lambda w, seconds: w._set_lag(seconds),

@@ -8,11 +8,15 @@ class AddressesExhausted(Exception):
 
 
 class Addresses:
-    """The pods' addresses of one node; the first of the range is the node's own."""
+    """The pods' addresses of one node; the first of the range is the node's own.
 
-    def __init__(self, cidr: str):
+    `wire` is the range of all that can be reached without a gateway: where there may be other nodes, theirs too.
+    """
+
+    def __init__(self, cidr: str, wire: str = ""):
         """Raises ValueError where `cidr` is not an IPv4 network with room for a pod."""
         self._network = ipaddress.IPv4Network(cidr)
+        self._wire = ipaddress.IPv4Network(wire or cidr)
         if self._network.num_addresses < 4:
             raise ValueError(f"{cidr} has no room for pods")
         self._by_uid: dict[str, str] = {}
@@ -25,7 +29,7 @@ class Addresses:
 
     @property
     def prefix(self) -> int:
-        return self._network.prefixlen
+        return self._wire.prefixlen
 
     def remember(self, uid: str, address: str) -> None:
         """A pod that lived before stead did keeps its address."""

@@ -16,15 +16,18 @@ import socket
 import sys
 from typing import NoReturn
 
-from stead.runtimes.native import linux, surroundings, trials, wire
+from stead.runtimes.native import linux, surroundings, trials, uplink, wire
 from stead.runtimes.native.shim import Shim
 from stead.runtimes.native.wire import Message
 
-PROTOCOL = 2
+PROTOCOL = 3
+_IP_FREEBIND = 15
 
 
 def main(text: str) -> None:
-    """`text` is JSON: directory, tier, address and prefix of the bridge, and `ready`, a descriptor to say so on."""
+    """`text` is JSON: directory, tier, address and prefix of the bridge, directories of the machine's other nodes
+    (`siblings`), and `ready`, a descriptor to say so on.
+    """
     settings = json.loads(text)
     if os.fork():
         os._exit(0)
@@ -59,8 +62,11 @@ class Keeper:
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._host_network: int | None = None
         self._node_network: int | None = None
+        self._is_cut = False
         if settings["tier"] != "plain":
             self._enter_node()
+        with open(f"{self._directory}/keeper.json", "w") as file:
+            json.dump({"pid": os.getpid(), "start": linux.start_time(os.getpid())}, file)
         self._listener = wire.listen(f"{self._directory}/keeper.sock")
         self._channels: dict[int, socket.socket] = {}
 
@@ -72,7 +78,7 @@ class Keeper:
         if not is_user:
             self._host_network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         if not self._join_living_node(is_user):
-            if is_user:
+            if is_user and not self._join_siblings():
                 linux.become_root_of_new_user_namespace(linux.NEW_NET)
             else:
                 linux.unshare(linux.NEW_NET)
@@ -85,7 +91,7 @@ class Keeper:
         self._node_network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
     def _join_living_node(self, is_user: bool) -> bool:
-        for shim, descriptor in self._living_shims():
+        for shim, descriptor in _living_shims(self._directory):
             with contextlib.suppress(OSError):
                 node = os.open(f"/proc/{shim}/fd/{descriptor}", os.O_RDONLY | os.O_CLOEXEC)
                 if is_user:
@@ -94,16 +100,15 @@ class Keeper:
                 return True
         return False
 
-    def _living_shims(self) -> list[tuple[int, int]]:
-        """(pid, descriptor of the node's network) of shims that an earlier keeper left."""
-        found = []
-        for entry in os.scandir(f"{self._directory}/pods"):
-            with contextlib.suppress(OSError, ValueError, KeyError):
-                with open(f"{entry.path}/state.json") as file:
-                    state = json.load(file)
-                if linux.start_time(state["shim"]) == state["shim_start"]:
-                    found.append((state["shim"], state["node_network"]))
-        return found
+    def _join_siblings(self) -> bool:
+        """Join the user namespace of this machine's other nodes: only its own links may be laid between networks."""
+        for directory in self._settings["siblings"]:
+            shims = [shim for shim, _ in _living_shims(directory)]
+            for pid in (*_living_keeper(directory), *shims):
+                with contextlib.suppress(OSError):
+                    linux.join(os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC), linux.NEW_USER)
+                    return True
+        return False
 
     # orders
 
@@ -143,11 +148,33 @@ class Keeper:
                     self._make_shim(message["pod"], files[0])
                     return {}, []
                 case "bind":
-                    if self._node_network is not None:
+                    if self._node_network is not None and not self._is_cut:
                         surroundings.have_address(message["address"])
                     return {}, [_bound(message)]
                 case "socket":
                     return {}, [socket.socket(socket.AF_INET, socket.SOCK_STREAM).detach()]
+                case "network":
+                    assert self._node_network is not None
+                    return {}, [os.dup(self._node_network)]
+                case "switch":
+                    uplink.make_switch()
+                    return {}, []
+                case "has cable":
+                    return {"answer": uplink.has_cable()}, []
+                case "lay":
+                    uplink.lay(message["port"], files[0])
+                    return {}, []
+                case "plug":
+                    uplink.plug(message["port"])
+                    return {}, []
+                case "forget":
+                    uplink.forget(message["port"])
+                    return {}, []
+                case "cut" | "heal":
+                    self._is_cut = message["op"] == "cut"
+                    change = uplink.pull if self._is_cut else uplink.restore
+                    change(message["addresses"], self._settings["address"], self._settings["prefix"])
+                    return {}, []
                 case "quit":
                     os._exit(0)
                 case _:
@@ -187,6 +214,29 @@ class Keeper:
         os._exit(0)
 
 
+def _living_shims(directory: str) -> list[tuple[int, int]]:
+    """(pid, descriptor of the node's network) of shims that an earlier keeper left."""
+    found = []
+    with contextlib.suppress(FileNotFoundError):
+        for entry in os.scandir(f"{directory}/pods"):
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                with open(f"{entry.path}/state.json") as file:
+                    state = json.load(file)
+                if linux.start_time(state["shim"]) == state["shim_start"]:
+                    found.append((state["shim"], state["node_network"]))
+    return found
+
+
+def _living_keeper(directory: str) -> list[int]:
+    """The pid of the keeper of another node, [] where there is none."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        with open(f"{directory}/keeper.json") as file:
+            known = json.load(file)
+        if linux.start_time(known["pid"]) == known["start"]:
+            return [known["pid"]]
+    return []
+
+
 def _locked(path: str) -> int:
     """A pod has one shim: the second is refused by the kernel, whatever anyone remembers."""
     lock = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -203,6 +253,7 @@ def _bound(message: Message) -> int:
     made = socket.socket(socket.AF_INET, kind)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)  # the address of a node that is cut off comes back later
         made.bind((message["address"], message["port"]))
         if message["kind"] == "tcp":
             made.listen(128)

@@ -9,11 +9,12 @@ import socket
 import struct
 
 _REQUEST, _ACKNOWLEDGE, _CREATE, _EXCLUSIVE = 1, 4, 0x400, 0x200
-_ERROR, _NEW_LINK, _DELETE_LINK, _GET_LINK, _NEW_ADDRESS, _NEW_ROUTE = 2, 16, 17, 18, 20, 24
+_ERROR, _NEW_LINK, _DELETE_LINK, _GET_LINK = 2, 16, 17, 18
+_NEW_ADDRESS, _DELETE_ADDRESS, _NEW_ROUTE = 20, 21, 24
 _LINK_ADDRESS, _LINK_NAME, _LINK_MASTER, _LINK_INFO, _LINK_NAMESPACE = 1, 3, 10, 18, 28
 _INFO_KIND, _INFO_DATA, _PEER = 1, 2, 1
 _IS_UP = 1
-_BRIDGE_ADDRESS = b"\x02stead"  # locally administered
+_LOCAL_HARDWARE = b"\x02s"  # locally administered
 
 
 def _attribute(kind: int, payload: bytes) -> bytes:
@@ -62,10 +63,13 @@ class Wires:
         answer = self._ask(_GET_LINK, 0, _link() + _name(name))
         return int(struct.unpack_from("i", answer, 20)[0])
 
-    def add_bridge(self, name: str) -> None:
-        """A bridge with a hardware address of its own: borrowed from a port, it would go when that port goes."""
+    def add_bridge(self, name: str, address: str = "") -> None:
+        """A bridge with a hardware address of its own: borrowed from a port, it would go when that port goes.
+
+        It is made of the bridge's `address`, so that bridges on one wire differ.
+        """
         info = _attribute(_LINK_INFO, _attribute(_INFO_KIND, b"bridge"))
-        own = _attribute(_LINK_ADDRESS, _BRIDGE_ADDRESS)
+        own = _attribute(_LINK_ADDRESS, _LOCAL_HARDWARE + (socket.inet_aton(address) if address else b"wire"))
         self._do(_NEW_LINK, _CREATE | _EXCLUSIVE, _link() + _name(name) + own + info)
 
     def add_cable(self, name: str, peer: str, peer_namespace_fd: int) -> None:
@@ -83,6 +87,9 @@ class Wires:
     def turn_on(self, name: str) -> None:
         self._do(_NEW_LINK, 0, _link(self.index(name), _IS_UP, _IS_UP))
 
+    def turn_off(self, name: str) -> None:
+        self._do(_NEW_LINK, 0, _link(self.index(name), 0, _IS_UP))
+
     def remove(self, name: str) -> None:
         self._do(_DELETE_LINK, 0, _link(self.index(name)))
 
@@ -91,6 +98,10 @@ class Wires:
         attributes = _attribute(2, raw) + _attribute(1, raw) + _attribute(4, _broadcast(raw, prefix))
         header = struct.pack("BBBBI", socket.AF_INET, prefix, 0, 0, self.index(name))
         self._do(_NEW_ADDRESS, _CREATE | _EXCLUSIVE, header + attributes)
+
+    def remove_address(self, name: str, address: str, prefix: int) -> None:
+        header = struct.pack("BBBBI", socket.AF_INET, prefix, 0, 0, self.index(name))
+        self._do(_DELETE_ADDRESS, 0, header + _attribute(2, socket.inet_aton(address)))
 
     def add_default_route(self, gateway: str) -> None:
         header = struct.pack("BBBBBBBBI", socket.AF_INET, 0, 0, 0, 254, 3, 0, 1, 0)

@@ -22,12 +22,19 @@ _LEAVING_SECONDS = 5.0
 
 
 class Settings(Struct, frozen=True):
-    """`tier` is root, user or plain, "" for the best this machine allows."""
+    """`tier` is root, user or plain, "" for the best this machine allows.
+
+    With several nodes on this machine, `cluster_cidr` is the range of all pods, `siblings` are the directories of the
+    other nodes, and `images` is the store that all nodes share.
+    """
 
     pod_cidr: str = "10.244.0.0/24"
     tier: str = ""
     hidden: tuple[str, ...] = ()  # host directories that no container may see, beside the runtime's own
     is_pulling: bool = True  # whether images may come from registries
+    cluster_cidr: str = ""
+    siblings: tuple[str, ...] = ()
+    images: str = ""
 
 
 class Node:
@@ -39,7 +46,8 @@ class Node:
         self._tiers = (settings.tier,) if settings.tier else probe.tiers()
         self._settings = settings
         self._use(self._tiers[0])
-        self.images = ImageStore(Path(self.directory) / "images", is_pulling=settings.is_pulling)
+        images = Path(settings.images or os.path.join(self.directory, "images"))
+        self.images = ImageStore(images, is_pulling=settings.is_pulling)
         self.pods: dict[str, Sandbox] = {}
         self._hidden = (self.directory, *settings.hidden)
         self._locks: dict[str, asyncio.Lock] = {}
@@ -48,8 +56,8 @@ class Node:
 
     def _use(self, tier: str) -> None:
         self.tier = tier
-        cidr = self._settings.pod_cidr
-        self.addresses = Addresses(probe.loopback_cidr(cidr) if tier == "plain" else cidr)
+        cidrs = (self._settings.pod_cidr, self._settings.cluster_cidr or self._settings.pod_cidr)
+        self.addresses = Addresses(*(map(probe.loopback_cidr, cidrs) if tier == "plain" else cidrs))
 
     # the keeper
 
@@ -80,6 +88,7 @@ class Node:
             "tier": self.tier,
             "address": self.addresses.gateway,
             "prefix": self.addresses.prefix,
+            "siblings": list(self._settings.siblings),
         }
 
     async def dismiss_keeper(self) -> None:
@@ -133,6 +142,11 @@ class Node:
             raise ImageTrouble(f"no recipe {found.image}", "InvalidImageName") from None
 
     # coming back
+
+    async def power_off(self) -> None:
+        """Whatever runs is killed at once; what it left stays, and nobody is told."""
+        pods, self.pods = list(self.pods.values()), {}
+        await asyncio.gather(*(self.end(pod) for pod in pods))
 
     async def recover(self) -> None:
         """Find what an earlier stead left: living pods are adopted, of lost ones the end is told."""

@@ -5,6 +5,7 @@ and the next `start` reports them before anything else.
 """
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from stead.machinery.keys import Key
 from stead.machinery.runtime import RuntimeAction, StopContainer
+from stead.machinery.times import Now
 from stead.runtimes.images import ImageStore
 from stead.runtimes.mailbox import Mailbox, silent
 from stead.runtimes.native import deeds, handlers, probe, recipes, sessions, starting
@@ -21,6 +23,7 @@ from stead.runtimes.native.sessions import ExecSession, Size
 
 _DEFAULT = Settings()
 _LAST_SECONDS = 2.0
+NEVER = Now(0.0, 0.0)
 
 
 class NativeRuntime(Mailbox):
@@ -31,6 +34,7 @@ class NativeRuntime(Mailbox):
     def __init__(self, directory: Path, bell: Callable[[], None] = silent, settings: Settings = _DEFAULT):
         super().__init__(bell)
         self._node = Node(directory, self._report, settings)
+        self._served: dict[str, None] = {}  # addresses on the node's bridge beside its own
 
     def _deed(self, action: RuntimeAction) -> Coroutine[Any, Any, None]:
         return deeds.DEEDS[type(action)](self._node, action)
@@ -59,6 +63,49 @@ class NativeRuntime(Mailbox):
             await asyncio.sleep(0.01)
         await asyncio.gather(*(self._node.end(pod) for pod in pods))
         await self._node.dismiss_keeper()
+
+    # one node of several
+
+    async def power_off(self) -> None:
+        """The machine is switched off: everything that runs is killed. Its network stays, for it is only a cable."""
+        await self._shut()
+        await self._node.power_off()
+        self.take(NEVER)
+
+    async def power_on(self) -> None:
+        """The machine starts again: of every pod that was there the end is told."""
+        await self._node.recover()
+        self._open()
+        self.bell()
+
+    async def join(self, first: "NativeRuntime") -> None:
+        """Lay the cable to the switch of this machine, which is in the first node's network, if it is not there yet.
+
+        Raises KeeperTrouble, OSError or Refusal.
+        """
+        if not self.has_network:
+            return
+        ours, switch = await self._node.keeper(), await first._node.keeper()
+        await switch.ask("switch")
+        if (await ours.ask("has cable"))["answer"]:
+            return
+        port = "p" + self.dns_address.replace(".", "")[-12:]
+        await switch.ask("forget", port=port)
+        descriptor = await switch.ask_file("network")
+        try:
+            await ours.ask("lay", (descriptor,), port=port)
+        finally:
+            os.close(descriptor)
+        await switch.ask("plug", port=port)
+
+    async def cut(self) -> None:
+        """Pull the node's cable: its pods have each other, and nothing else. Not in the plain tier. Raises Refusal."""
+        if self.has_network:
+            await (await self._node.keeper()).ask("cut", addresses=list(self._served))
+
+    async def heal(self) -> None:
+        if self.has_network:
+            await (await self._node.keeper()).ask("heal", addresses=list(self._served))
 
     # the side door
 
@@ -136,6 +183,8 @@ class NativeRuntime(Mailbox):
 
     async def _bind(self, kind: str, port: int, address: str = "") -> socket.socket:
         keeper = await self._node.keeper()
+        if address:
+            self._served[address] = None
         address = address or self.dns_address
         try:
             descriptor = await keeper.ask_file("bind", kind=kind, port=port, address=address)

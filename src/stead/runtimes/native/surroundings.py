@@ -15,7 +15,7 @@ def make_node_network(address: str, prefix: int) -> None:
     """The bridge of the node we are in, a network namespace of its own: nothing on the host changes."""
     wires = network.Wires()
     wires.turn_on("lo")
-    wires.add_bridge(BRIDGE)
+    wires.add_bridge(BRIDGE, address)
     wires.add_address(BRIDGE, address, prefix)
     wires.turn_on(BRIDGE)
     wires.close()

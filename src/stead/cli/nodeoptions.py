@@ -1,0 +1,72 @@
+"""How many nodes, in which zones, and how long their silence is borne: what `up` and `simulate` ask alike."""
+
+import argparse
+import re
+from typing import Any
+
+from stead.kinds.syntax import label_value_faults
+
+MOST_NODES = 200
+SHORTEST_GRACE, LONGEST = 2.0, 86_400
+DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?$")
+UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, None: 1}
+
+
+def add_nodes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--nodes", metavar="N", type=int, default=None, help="how many nodes (as many as the data directory has, or 1)"
+    )
+    parser.add_argument(
+        "--zones", metavar="LIST", default=None, help="zones for the nodes in turn, comma-separated (none)"
+    )
+    parser.add_argument(
+        "--node-monitor-grace-period",
+        metavar="DURATION",
+        default="50s",
+        help="how long a node may be silent before it is Unknown (50s)",
+    )
+    for trouble in ("not-ready", "unreachable"):
+        parser.add_argument(
+            f"--default-{trouble}-toleration-seconds",
+            metavar="SECONDS",
+            type=int,
+            default=300,
+            help=f"how long pods that say nothing stay on a node that is {trouble} (300)",
+        )
+
+
+def asked(parsed: argparse.Namespace, count: int = 1, zones: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The fields of a Config; `count` and `zones` are what holds where nothing is said. Raises ValueError."""
+    nodes = count if parsed.nodes is None else parsed.nodes
+    if not 1 <= nodes <= MOST_NODES:
+        raise ValueError(f"--nodes {nodes}: 1 to {MOST_NODES}")
+    return {
+        "node_count": nodes,
+        "zones": zones if parsed.zones is None else _zones(parsed.zones),
+        "node_monitor_grace_seconds": _grace(parsed.node_monitor_grace_period),
+        "not_ready_toleration_seconds": _patience(parsed, "not-ready"),
+        "unreachable_toleration_seconds": _patience(parsed, "unreachable"),
+    }
+
+
+def _zones(text: str) -> tuple[str, ...]:
+    found = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in found:
+        if faults := label_value_faults(name):
+            raise ValueError(f"--zones: {name!r} cannot be a label's value: {faults[0]}")
+    return found
+
+
+def _grace(text: str) -> float:
+    match = DURATION.match(text)
+    seconds = float(match[1]) * UNITS[match[2]] if match else -1.0
+    if not SHORTEST_GRACE <= seconds <= LONGEST:
+        raise ValueError(f"--node-monitor-grace-period {text}: a duration like 50s or 1m, from 2s to 24h")
+    return seconds
+
+
+def _patience(parsed: argparse.Namespace, trouble: str) -> int:
+    seconds = int(getattr(parsed, f"default_{trouble.replace('-', '_')}_toleration_seconds"))
+    if not 0 <= seconds <= LONGEST:
+        raise ValueError(f"--default-{trouble}-toleration-seconds {seconds}: 0 to {LONGEST}")
+    return seconds
