@@ -1,8 +1,10 @@
 """The Common Expression Language: what expressions are, what they cost, and what is wrong with them."""
 
+from typing import Any
+
 import pytest
 
-from stead.kinds.cel import celtypes
+from stead.kinds.cel import celtypes, schematypes
 from stead.kinds.cel.celtypes import DYN, INT, STRING, Type, list_of, map_of
 from stead.kinds.cel.checking import compiled
 from stead.kinds.cel.faults import RunError, TooCostly, Unreadable
@@ -216,6 +218,78 @@ def test_what_costs_too_much_ends(source: str) -> None:
 
 def test_a_hostile_pattern_takes_no_longer() -> None:
     assert value("text.matches('^(a+)+$')", text="a" * 50_000 + "b") is False
+
+
+NUMBER, TEXT, DURATION = {"type": "number"}, {"type": "string"}, {"type": "string", "format": "duration"}
+MOMENT = {"type": "string", "format": "date-time"}
+THING = {"type": "object", "required": ["required"], "properties": {"required": TEXT, "optional": TEXT}}
+
+
+def an_array(items: dict[str, Any], **words: Any) -> dict[str, Any]:
+    return {"type": "array", "items": items, **words}
+
+
+def a_map(values: dict[str, Any], **words: Any) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": values, **words}
+
+
+def a_text(most: int) -> dict[str, Any]:
+    return {"type": "string", "maxLength": most}
+
+
+@pytest.mark.parametrize(
+    ("schema", "rule", "cost"),
+    [
+        (an_array(NUMBER), "self.all(x, true)", 4718591),
+        (an_array(NUMBER, maxItems=10), "self.all(x, true)", 32),
+        (an_array(TEXT), "self.all(x, true)", 3145727),
+        (an_array({"type": "boolean"}), "self.all(x, true)", 1887437),
+        (an_array(an_array(NUMBER)), "self.all(x, true)", 3145727),
+        (an_array(DURATION), "self.all(x, true)", 2359295),
+        (an_array({"type": "string", "format": "date"}), "self.all(x, true)", 725936),
+        (an_array(MOMENT), "self.all(x, true)", 428963),
+        (a_map(NUMBER), "self.all(x, true)", 1348169),
+        (a_map(TEXT), "self.all(x, true)", 1179647),
+        (a_map(THING), "self.all(x, true)", 428963),
+        (TEXT, "self.contains('test')", 314574),
+        (a_text(10), "self.contains('test')", 5),
+        (TEXT, "self.startsWith('test')", 2),
+        (TEXT, "size(self + 'hello') > size('hello')", 314578),
+        (a_text(4), "size(self + 'hello') > size('hello')", 7),
+        (an_array(NUMBER), "self[1] == 0.0", 2),
+        (an_array(TEXT), "self[1] == self[1]", 314577),
+        (an_array(NUMBER, maxItems=10), "self.all(x, self.all(y, true))", 352),
+        (an_array(NUMBER, maxItems=10), "self.all(x, self.all(y, self.all(z, true)))", 3552),
+        (TEXT, "self.matches('x')", 314574),
+        (a_text(50), "self.matches('x')", 22),
+        (TEXT, "''.matches('(((((((((())))))))))[0-9]')", 7),
+        (TEXT, "self.matches('')", 1),
+        (a_map(TEXT), "self.all(x, x.contains(self[x]))", 2752507),
+        (TEXT, "self == 'x'", 2),
+        (a_text(0), "self == 'x'", 1),
+        (an_array(NUMBER), "self.all(x, x == 0.0)", 6291454),
+        (an_array(a_map(THING)), "self.all(x, x['y'].required == 'z')", 7340027),
+        (an_array(a_map(NUMBER)), "self.all(x, x.y == 25.2)", 6291452),
+        (an_array({"x-kubernetes-int-or-string": True}), "self[0] == 5", 3),
+        (an_array(THING), "self[0] == null", 2),
+        (an_array(DURATION), "self[0].getHours() == 2", 4),
+        (TEXT, "self.find('[0-9]+') == ''", 629147),
+        (an_array(a_text(10), maxItems=10), "self.join(' ') == 'aa bb'", 43),
+        (an_array(a_text(10), maxItems=10), "self.isSorted() == true", 52),
+        (an_array(TEXT), "self.isSorted() == true", 329854432052),
+        (TEXT, "self.lowerAscii() == 'lower!'", 314575),
+        (a_map({"type": "integer"}), "oldSelf.size() == self.size()", 5),
+        (a_map(MOMENT), "self['a'] == self['b']", 8),
+        (a_map(DURATION), "self['c'] == self['d']", 8),
+        ({**TEXT, "enum": ["A", "LongValue"]}, "self.contains('A')", 2),
+        ({**TEXT, "enum": ["A", "LongValue"], "maxLength": 1000}, "self.contains('A')", 401),
+    ],
+)
+def test_prices_are_those_of_kubernetes(schema: dict[str, Any], rule: str, cost: int) -> None:
+    """The figures that upstream's own estimates are tested with (TestCostEstimation)."""
+    type_ = schematypes.type_of(schema)
+    assert type_ is not None
+    assert compiled(rule, {"self": type_, "oldSelf": type_}).checked.cost == cost
 
 
 @pytest.mark.parametrize(

@@ -78,9 +78,9 @@ class _Checker:
             if name == node.name:
                 if slot < self.given:
                     self.used.add(name)
-                return Checked(type_, operators.slot(slot), 1, type_.most)
+                return Checked(type_, operators.slot(slot), 1, costs.size_of(type_))
         if node.name in TYPES:
-            return Checked(celtypes.TYPE, operators.constant(operators.type_named(node.name)))
+            return Checked(celtypes.TYPE, operators.constant(operators.type_named(node.name)), 1, 1)
         return self.fault(node.at, f"undeclared reference to '{node.name}' (in container '')")
 
     def select(self, node: Select) -> Checked:
@@ -90,9 +90,10 @@ class _Checker:
         found = self.member_type(node, operand)
         run = operators.selected(below.run, node.name, is_optional=node.is_optional, is_test=node.is_test)
         if node.is_test:
-            return Checked(BOOL, run, below.cost + 1)
+            return Checked(BOOL, run, below.cost, 1)
         type_ = optional_of(found) if is_chained or node.is_optional else found
-        return Checked(type_, run, below.cost + 1, found.most)
+        size = celtypes.UNKNOWN_SIZE if operand.name == "map" else costs.size_of(found)
+        return Checked(type_, run, below.cost + 1, size)
 
     def member_type(self, node: Select, operand: Type) -> Type:
         if operand.name == "dyn":
@@ -125,8 +126,8 @@ class _Checker:
         self.literals(name, args)
         run = operators.called(name, [one.run for one in checked])
         sizes = [one.size for one in checked]
-        own = costs.of_call(name, sizes, [str(one.type) for one in checked])
-        size = costs.size_of_call(name, sizes, result.most)
+        own = costs.of_call(name, sizes, [one.type for one in checked])
+        size = costs.size_of_call(name, sizes, result)
         return Checked(result, run, costs.added(*(one.cost for one in checked), own), size)
 
     def called(self, node: Call) -> tuple[str, tuple[Node, ...], bool]:
@@ -169,7 +170,7 @@ class _Checker:
                 types = ", ".join(str(one.type) for one in parts[:2])
                 return self.fault(node.at, f"found no matching overload for '{node.name}' applied to '({types})'")
         run = operators.logical([part.run for part in parts], is_and=node.name == "_&&_")
-        return Checked(BOOL, run, costs.added(*(part.cost for part in parts)))
+        return Checked(BOOL, run, costs.added(*(part.cost for part in parts)), 1)
 
     def choice(self, node: Call) -> Checked:
         test, yes, no = (self.visit(arg) for arg in node.args)

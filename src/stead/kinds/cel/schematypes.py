@@ -25,7 +25,9 @@ _RESERVED = frozenset(_KEYWORDS.split())
 _ESCAPES = {"__": "__underscores__", ".": "__dot__", "-": "__dash__", "/": "__slash__"}
 _METADATA: Json = {"type": "object", "properties": {"name": {"type": "string"}, "generateName": {"type": "string"}}}
 _TEXT: Json = {"type": "string"}
-_TEXT_SIZES = {"date": 10, "date-time": 25, "duration": 24}
+_TEXT_SIZES = {"date": 10, "date-time": 32, "duration": 32}
+_LEAST_TEXTS = {"date": 12, "date-time": 21, "duration": 3}
+_KEY = Type("string", most=0)
 
 
 def escaped(name: str) -> str | None:
@@ -57,7 +59,7 @@ def _object(schema: Json, name: str) -> Type | None:
     others = schema.get("additionalProperties")
     if isinstance(others, Mapping):
         value = type_of(others, f"{name}.@values")
-        return map_of(celtypes.STRING, value, _most_entries(schema, others)) if value else None
+        return map_of(_KEY, value, _most_entries(schema, others)) if value else None
     if others is True:
         return None
     found: dict[str, Type] = {}
@@ -65,7 +67,7 @@ def _object(schema: Json, name: str) -> Type | None:
         word, type_ = escaped(key), type_of(inner, f"{name}.{key}")
         if word and type_:
             found[word] = type_
-    return Type(name if found else "object", fields=found)
+    return Type(name if found else "object", fields=found, most=0)
 
 
 def _list(schema: Json, name: str) -> Type | None:
@@ -110,6 +112,8 @@ def _least(schema: Json) -> int:
         needed = [name for name in schema.get("required") or () if name in properties]
         return 2 + sum(len(name) + 4 + _least(properties[name]) for name in needed if "default" not in properties[name])
     if sort == "string":
+        if schema.get("format") in _LEAST_TEXTS:
+            return _LEAST_TEXTS[schema["format"]]
         allowed = [len(one) for one in schema.get("enum") or () if isinstance(one, str)]
         return 2 + (min(allowed) if allowed else schema.get("minLength") or 0)
     return {"boolean": 4, "array": 2}.get(sort, 1)
@@ -124,9 +128,9 @@ _MAKERS: Mapping[str, Callable[[Json, str], Type | None]] = {
     "object": _object,
     "array": _list,
     "string": _text,
-    "boolean": lambda schema, name: celtypes.BOOL,
-    "integer": lambda schema, name: celtypes.INT,
-    "number": lambda schema, name: celtypes.DOUBLE,
+    "boolean": lambda schema, name: Type("bool", most=0),
+    "integer": lambda schema, name: Type("int", most=0),
+    "number": lambda schema, name: Type("double", most=0),
 }
 
 
