@@ -179,6 +179,8 @@ def test_a_definition_goes_with_its_objects(tabs: Client) -> None:
     tabs.ask("DELETE", f"{DEFINITIONS}/crontabs.stable.example.com")
     assert [item["metadata"]["name"] for item in tabs.get(TABS).body["items"]] == ["b"]
     assert tabs.ask("POST", TABS, tab("c")).code == 405
+    going = tabs.get(f"{DEFINITIONS}/crontabs.stable.example.com").body["status"]["conditions"][-1]
+    assert (going["type"], going["status"], going["reason"]) == ("Terminating", "True", "InstanceDeletionInProgress")
     tabs.ask("PATCH", f"{TABS}/b", {"metadata": {"finalizers": None}}, MERGE)
     assert tabs.get(TABS).code == 404
     assert tabs.get(f"{DEFINITIONS}/crontabs.stable.example.com").code == 404

@@ -53,6 +53,9 @@ def after_removal(core: Core, call: Call, kind: Kind) -> None:
 def let_go(core: Core, call: Call, row: Row) -> None:
     """Take the finalizer from a definition without objects; without any other, it is gone."""
     if objects_of(core, row.obj):
+        told = customresourcedefinition.going(row.obj, call.now.text)
+        if told != row.obj:
+            core.store.put(row.key, told)
         return
     left = [name for name in meta.finalizers(row.obj) if name != CLEANUP]
     metadata = {name: value for name, value in row.obj["metadata"].items() if name != "finalizers"}

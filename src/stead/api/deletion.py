@@ -53,7 +53,7 @@ def _empty(core: Core, call: Call, definition: Json) -> None:
         assert kind is not None
         delete(core, call, Place(kind, key), DeleteOptions(policy="Background"))
     row = core.store.get(Key(customresourcedefinition.ID, "", meta.name(definition)))
-    if row is not None and not definitions.objects_of(core, row.obj):
+    if row is not None:
         definitions.let_go(core, call, row)
 
 

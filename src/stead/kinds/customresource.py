@@ -64,7 +64,7 @@ def _kind(spec: Json, version: Json) -> Kind:
         short_names=tuple(names.get("shortNames") or ()),
         categories=tuple(names.get("categories") or ()),
         has_generation=True,
-        default=partial(_default, whole),
+        default=partial(_default, book),
         prepare_create=partial(_prepare_create, has_status),
         prepare_update=partial(_prepare_update, has_status),
         prepare_status=_prepare_status,
@@ -93,14 +93,14 @@ def _in_version(api_version: str, obj: Json) -> Json:
     return obj if obj.get("apiVersion") == api_version else {**obj, "apiVersion": api_version}
 
 
-def _default(whole: Json, obj: Json) -> Json:
+def _default(book: Rulebook, obj: Json) -> Json:
     """Pruned and filled in; the metadata is typed, whatever the schema says of it. Raises DecodingError."""
     metadata = obj.get("metadata") or {}
     if not isinstance(metadata, Mapping):
         raise DecodingError("json: cannot unmarshal into Go struct field .metadata of type v1.ObjectMeta")
-    typed = decoding.canonical("meta.v1.ObjectMeta", metadata)
+    typed, whole = decoding.canonical("meta.v1.ObjectMeta", metadata), book.schema
     made: Json = schema.with_defaults(schema.pruned({**obj, "metadata": typed}, whole), whole)
-    return embedded.typed(made, whole) if embedded.has_any(whole) else made
+    return embedded.typed(made, whole) if book.has_embedded else made
 
 
 def _prepare_create(has_status: bool, obj: Json) -> Json:
@@ -177,11 +177,14 @@ def _columns(version: Json) -> Iterator[Column]:
 
 
 def _cell(path: str, sort: str, obj: Json, now: Now) -> Any:
+    """The first value at the path, as the column's type wants it; nothing where it is of another."""
     value = jsonpath.first(path, obj)
-    if value is None:
-        return None
+    if value is None or sort == "string":
+        return value if value is None or isinstance(value, str) else fields.shown(value)
     if sort == "date":
-        return since(value, now)
-    if sort == "string":
-        return value if isinstance(value, str) else fields.shown(value)
-    return value
+        return since(value, now) if isinstance(value, str) else None
+    if isinstance(value, bool) or sort == "boolean":
+        return value if isinstance(value, bool) and sort == "boolean" else None
+    if not isinstance(value, int | float):
+        return None
+    return int(value) if sort == "integer" else value

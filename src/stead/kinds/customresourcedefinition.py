@@ -136,6 +136,13 @@ def _condition(obj: Json, sort: str, is_true: bool, reason: str, message: str, n
     return {"type": sort, "status": status, "lastTransitionTime": since, "reason": reason, "message": message}
 
 
+def going(obj: Json, now: str) -> Json:
+    """A definition whose objects are not gone yet."""
+    others = [one for one in dig(obj, "status", "conditions", default=[]) if one["type"] != "Terminating"]
+    told = ("Terminating", True, "InstanceDeletionInProgress", "CustomResource deletion is in progress")
+    return {**obj, "status": {**(obj.get("status") or {}), "conditions": [*others, _condition(obj, *told, now)]}}
+
+
 # --- validation
 
 

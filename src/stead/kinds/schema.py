@@ -96,6 +96,12 @@ class _Fields(Mapping[str, Shape]):
         return len({**self._made, **self._properties})
 
 
+def _key_defaults(items: Any, keys: tuple[str, ...]) -> Json:
+    """What an item that leaves out a key has there."""
+    properties: Json = (items.get("properties") or {}) if isinstance(items, Mapping) else {}
+    return {key: properties[key]["default"] for key in keys if "default" in properties.get(key, {})}
+
+
 def shape_of(schema: Json, of_every_object: Mapping[str, Shape] | None = None) -> Shape:
     """How a place merges, is owned and what fields it knows. `of_every_object` are the fields the root has anyway."""
     sort = schema.get("type", "")
@@ -105,7 +111,8 @@ def shape_of(schema: Json, of_every_object: Mapping[str, Shape] | None = None) -
         items = schema.get("items")
         element = shape_of(items) if isinstance(items, Mapping) else ANYTHING
         keys = tuple(schema.get(MAP_KEYS) or ())
-        return Shape("list", element=element, list_type=schema.get(LIST_TYPE) or "atomic", map_keys=keys)
+        sort = schema.get(LIST_TYPE) or "atomic"
+        return Shape("list", element=element, list_type=sort, map_keys=keys, defaults=_key_defaults(items, keys))
     if sort != "object" and not of_every_object:
         return Shape("scalar") if sort else ANYTHING
     is_atomic = schema.get(MAP_TYPE) == "atomic"
