@@ -134,6 +134,21 @@ def test_values_have_the_types_of_the_schema(client: Client) -> None:
     assert answer.code == 201, answer.body
 
 
+def test_a_field_that_is_null_is_absent(client: Client) -> None:
+    """In a map or list, null is a value."""
+    maybe = {**TEXT, "nullable": True}
+    rules = ["!has(self.a)", "'k' in self.m && type(self.m['k']) == null_type", "type(self.l[0]) == null_type"]
+    schema = with_spec(
+        *({"rule": rule} for rule in rules),
+        a=maybe,
+        m={"type": "object", "additionalProperties": maybe},
+        l={"type": "array", "items": maybe},
+    )
+    defined(client, schema)
+    answer = client.ask("POST", THINGS, a_thing(a=None, m={"k": None}, l=[None]))
+    assert answer.code == 201, answer.body
+
+
 def test_the_root_has_a_name(client: Client) -> None:
     root = {
         **an_object(spec=an_object(size=INT)),

@@ -158,9 +158,10 @@ def _object_reader(schema: Json) -> Reads | None:
     if isinstance(others, Mapping):
         read = reader_of(others)
         return read and (lambda value: {key: read(item) for key, item in value.items()} if _is_map(value) else value)
-    known = {name: (escaped(name), reader_of(inner)) for name, inner in (schema.get("properties") or {}).items()}
+    properties: Json = schema.get("properties") or {}
+    known = {name: (escaped(name), reader_of(inner)) for name, inner in properties.items()}
     changed = {name: both for name, both in known.items() if both[1] is not None or both[0] != name}
-    if not changed:
+    if not changed and not any(inner.get("nullable") for inner in properties.values()):
         return None
 
     def read_fields(value: Any) -> Any:
@@ -169,7 +170,7 @@ def _object_reader(schema: Json) -> Reads | None:
         made: dict[str, Any] = {}
         for name, item in value.items():
             word, reads = changed.get(name, (name, None))
-            if word is not None:
+            if word is not None and item is not None:  # a field that is null is as good as absent
                 made[word] = reads(item) if reads else item
         return made
 
