@@ -2,6 +2,15 @@
 
 import pytest
 from asking import CONFIG_MAPS, TABLE, Client, config_map
+from msgspec.structs import replace
+
+from stead.api import slices
+from stead.api.request import Request, Response
+from stead.api.slices import LongList
+from stead.machinery.keys import Key
+from stead.machinery.objects import decode
+
+PARTIAL = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 
 
 def names(body: dict) -> list[str]:
@@ -93,3 +102,49 @@ def test_no_view_that_can_be_had(client: Client) -> None:
     assert client.get(CONFIG_MAPS, {"accept": "application/xml"}).code == 406
     accept = "application/vnd.kubernetes.protobuf,application/json"
     assert client.get(CONFIG_MAPS, {"accept": accept}).media == "application/json"
+
+
+@pytest.mark.parametrize("accept", ["application/json", TABLE["accept"], PARTIAL], ids=["objects", "table", "metadata"])
+@pytest.mark.parametrize("query", [(), (("limit", "450"),), (("labelSelector", "n!=7"),)])
+def test_a_long_list_made_in_slices_is_the_same(
+    client: Client, accept: str, query: tuple[tuple[str, str], ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(slices.LONG, "object", 300)
+    for number in range(470):
+        client.create(config_map(f"c{number}", {"n": str(number)}))
+    request = Request("GET", CONFIG_MAPS, query, {"accept": accept})
+    whole = client.api.handle(request, client.now)
+    stream = client.api.handle(replace(request, takes_slices=True), client.now)
+    assert isinstance(whole, Response)
+    assert isinstance(stream, LongList)
+    first, *rest = stream.frames(client.now)
+    assert len(rest) > 8
+    assert first + b"".join(rest) == whole.body
+    assert stream.is_done
+
+
+def test_what_happens_while_a_long_list_is_written_is_not_told(client: Client) -> None:
+    for number in range(400):
+        client.create(config_map(f"c{number}"))
+    stream = client.api.handle(Request("GET", CONFIG_MAPS, (), TABLE, takes_slices=True), client.now)
+    assert isinstance(stream, LongList)
+    frames = stream.frames(client.now)
+    began = next(frames) + next(frames)
+    for number in range(400):
+        client.api.delete(Key("ConfigMap", "default", f"c{number}"), client.now)
+    assert len(decode(began + b"".join(frames))["rows"]) == 400
+    assert client.get(CONFIG_MAPS).body["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("count", "headers", "query"),
+    [(20, {}, ()), (400, {"accept": "application/yaml"}, ()), (400, {}, (("pretty", "1"),))],
+)
+def test_short_lists_and_other_forms_are_made_at_once(
+    client: Client, count: int, headers: dict[str, str], query: tuple[tuple[str, str], ...]
+) -> None:
+    for number in range(count):
+        client.create(config_map(f"c{number}"))
+    assert isinstance(
+        client.api.handle(Request("GET", CONFIG_MAPS, query, headers, takes_slices=True), client.now), Response
+    )

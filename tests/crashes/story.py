@@ -17,7 +17,7 @@ from tests.crashes.rolling import CLAIMS, PODS, SETS, VOLUMES, Roller
 from tests.crashes.watching import Watcher, check_watchers
 from tests.crashes.writing import PLACE, Writer, check_present
 
-SETTLE_SECONDS = 90.0
+SETTLE_SECONDS = 240.0
 LOOK_EVERY = 50
 
 
@@ -44,8 +44,16 @@ class Report:
         return "\n  BROKEN ".join([told, *self.broken])
 
 
-def run(folder: Path, runtime: str, *, kills: int, seed: int, tell: Callable[[str], None] = print) -> Report:
-    """Kill stead `kills` times under load; answers what was found."""
+def run(
+    folder: Path,
+    runtime: str,
+    *,
+    kills: int,
+    seed: int,
+    seconds: float = float("inf"),
+    tell: Callable[[str], None] = print,
+) -> Report:
+    """Kill stead `kills` times under load, or for `seconds`; answers what was found."""
     chance = random.Random(seed)
     stead = Stead(folder, runtime)
     report, began = Report(), time.monotonic()
@@ -60,7 +68,7 @@ def run(folder: Path, runtime: str, *, kills: int, seed: int, tell: Callable[[st
             if number % LOOK_EVERY == 0:
                 _note(report, _look(stead), tell)
                 tell(f"{number} kills after {time.monotonic() - began:.0f} s, {len(report.broken)} broken")
-            if len(report.broken) > 10:
+            if len(report.broken) > 10 or time.monotonic() - began > seconds:
                 break
         load.finish(report)
         report.broken += _take_down(stead)

@@ -1,4 +1,6 @@
-"""`python -m tests.load`: what a patient client notices of all the others, as a table; `--soak MINUTES` for growth."""
+"""`python -m tests.load`: what a patient client notices of all the others; `--turns` what they cost one turn of the
+server's loop; `--soak MINUTES` whether it grows.
+"""
 
 import argparse
 import asyncio
@@ -7,46 +9,52 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from tests.load import soaking, story
+from tests.load import pairs, soaking, story, turns
 from tests.load.asking import Way
 from tests.shells.cluster import a_cluster
+
+CROWD = ["--watchers", "90", "--deaf", "10"]
+OTHERS = {
+    "nobody (how much chance there is)": [],
+    "100 watchers and one that floods": [*CROWD, "--flood", "1"],
+    "100 watchers and a flood of 16": [*CROWD, "--flood", "16"],
+    "one that lists them all": ["--list", "1"],
+}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=5, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=3, help="of each phase")
+    parser.add_argument("--pairs", type=int, default=9, help="of phases, alone and beside the others")
     parser.add_argument("--objects", type=int, default=10_000)
+    parser.add_argument("--turns", action="store_true")
     parser.add_argument("--soak", metavar="MINUTES", type=float, default=0)
     parsed = parser.parse_args()
+    if parsed.turns:
+        return _turns(parsed)
     with (
         tempfile.TemporaryDirectory(prefix="stead-", ignore_cleanup_errors=True) as folder,
         a_cluster(Path(folder), runtime="simulated") as cluster,
     ):
         cluster.up()
         way = Way(cluster.data)
-        return asyncio.run(_soak(way, parsed.soak) if parsed.soak else _measured(way, parsed))
+        return asyncio.run(_soak(way, parsed.soak)) if parsed.soak else _paired(way, parsed)
 
 
-async def _measured(way: Way, parsed: argparse.Namespace) -> int:
-    seconds = parsed.seconds
-    print(await story.patient(way, "quiet", seconds), flush=True)
-    async with story.load(way) as others:
-        await others.watchers(90)
-        await others.deaf(10)
-        print(await story.patient(way, "100 watchers, ten of them deaf", seconds), flush=True)
-        await others.flood(1)
-        print(await story.patient(way, "and one that floods", seconds), flush=True)
-        print(f"  the flood wrote {others.done / seconds:.0f} objects a second")
-    async with story.load(way) as others:
-        await others.flood(1)
-        print(await story.patient(way, "one that floods, alone", seconds), flush=True)
-    await story.fill(way, parsed.objects, 1000)
-    print(await story.patient(way, f"quiet, {parsed.objects} objects there", seconds), flush=True)
-    async with story.load(way) as others:
-        others.listed = await story.listed_bytes(way)
-        await others.list_all()
-        print(await story.patient(way, "one that lists them all", seconds), flush=True)
-        print(f"  it got {others.done / seconds:.1f} lists of {others.listed / 1e6:.1f} MB a second")
+def _paired(way: Way, parsed: argparse.Namespace) -> int:
+    asyncio.run(story.fill(way, parsed.objects, 1000))
+    for name, options in OTHERS.items():
+        print(pairs.measure(way, name, options, pairs=parsed.pairs, seconds=parsed.seconds), flush=True)
+    return 0
+
+
+def _turns(parsed: argparse.Namespace) -> int:
+    for name, options in OTHERS.items():
+        with tempfile.TemporaryDirectory(prefix="stead-") as folder:
+            objects = parsed.objects if "--list" in options else 0
+            found, done = turns.measure(Path(folder) / "data", options, objects=objects, seconds=parsed.seconds)
+        told = ", ".join(f"{word} {pairs.at(found, share):.2f}" for word, share in turns.TOLD) if found else "none"
+        print(f"{name:<34} {len(found)} turns, ms of the processor: {told}; {done} deeds", flush=True)
     return 0
 
 

@@ -50,7 +50,17 @@ class Connection:
 
     async def answer(self) -> tuple[int, bytes]:
         code, headers = await self.head()
+        if headers.get("transfer-encoding") == "chunked":
+            return code, await self._chunks()
         return code, await self.reader.readexactly(int(headers.get("content-length", 0)))
+
+    async def _chunks(self) -> bytes:
+        parts = []
+        while size := int(await self.reader.readline(), 16):
+            parts.append(await self.reader.readexactly(size))
+            await self.reader.readexactly(2)
+        await self.reader.readexactly(2)
+        return b"".join(parts)
 
     async def ask(self, method: str, path: str, body: Any = None, media: str = "application/json") -> tuple[int, bytes]:
         self.say(method, path, body, media)

@@ -37,6 +37,10 @@ class Load:
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     idle: list[Connection] = field(default_factory=list)
     done: int = 0
+    may_work: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.may_work.set()
 
     async def watchers(self, count: int) -> None:
         for _ in range(count):
@@ -70,7 +74,7 @@ class Load:
         name = f"flood-{number}"
         await connection.ask("POST", PLACE, {"metadata": {"name": name}, "data": {"v": "0"}})
         value = 0  # each write says something new: one that changes nothing is no write
-        while True:
+        while await self.may_work.wait():
             for _ in range(6):
                 value += 1
                 body = {"metadata": {"name": name}, "data": {"v": str(value), "pad": "x" * 500}}
@@ -82,12 +86,8 @@ class Load:
 
     async def _list(self) -> None:
         connection = await self.way.connect()
-        while True:
-            connection.say("GET", "/api/v1/namespaces/many/configmaps")
-            await connection.head()
-            size = 0
-            while size < self.listed:
-                size += len(await connection.reader.read(1 << 20))
+        while await self.may_work.wait():
+            await connection.ask("GET", "/api/v1/namespaces/many/configmaps")
             self.done += 1
 
     listed: int = 0

@@ -3,10 +3,12 @@
 import asyncio
 import time
 import tracemalloc
+from pathlib import Path
 
 import pytest
 
 from stead.serve.limits import Limits
+from tests.load import turns
 from tests.serve.serving import Client, eventually, run, serving
 
 pytestmark = pytest.mark.shell
@@ -64,6 +66,18 @@ def test_ends_in_the_middle_of_a_long_answer() -> None:
                 assert (code, (await client.answer()).code) == (200, 200)
 
     run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("options", "objects"),
+    [(["--watchers", "45", "--deaf", "5", "--flood", "8"], 0), (["--list", "1"], 6000)],
+    ids=["a flood beside fifty watchers", "a list of six thousand"],
+)
+def test_no_turn_of_the_loop_is_long(tmp_path: Path, options: list[str], objects: int) -> None:
+    """Who asks for little waits for the turn under way and the next, whatever the others do. Processor time."""
+    found, done = turns.measure(tmp_path / "data", options, objects=objects, seconds=2)
+    assert done > 0
+    assert found[int(len(found) * 0.99)] < 8.0, found[-10:]
 
 
 def test_watchers_that_do_not_read_cost_neither_others_nor_memory() -> None:

@@ -32,14 +32,14 @@ def test_pipelined_requests_are_answered_in_order():
     run(scenario)
 
 
-def test_requests_that_arrive_together_are_one_batch():
+def test_writes_that_arrive_together_are_one_batch():
     async def scenario():
         async with serving() as house:
             doors = [house.client() for _ in range(16)]
             clients = [await door.__aenter__() for door in doors]
             await eventually(lambda: house.server.open_connections == 16)
             for client in clients:
-                client.say("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+                client.say("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
             for client in clients:
                 assert (await client.answer()).code == 200
             assert max(house.echo.batches) > 1

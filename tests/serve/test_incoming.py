@@ -47,7 +47,7 @@ UPGRADE = b"GET /x HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websoc
 def test_requests_in_any_pieces(size):
     told, _ = read(GET + POST + GET, size)
     first, second, third = (turn.item for turn in told.turns)
-    assert first == third == Request("GET", "/api", (("watch", "1"),), {"host": "h", "x": "1, 2"}, b"", ADMIN)
+    assert first == third == Request("GET", "/api", (("watch", "1"),), {"host": "h", "x": "1, 2"}, b"", ADMIN, True)
     assert (second.method, second.body) == ("POST", b"abcde")
     assert all(turn.keeps_alive for turn in told.turns)
 

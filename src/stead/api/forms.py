@@ -90,6 +90,11 @@ def presented(request: Request, response: Response) -> Response:
     return response
 
 
+def is_plain(request: Request) -> bool:
+    """Whether the client gets JSON as it is kept."""
+    return asked(request) == "json" and not _is_for_eyes(request)
+
+
 def refused(request: Request, response: Response) -> Response:
     """A refusal in the form that was asked for, in JSON where it cannot be had."""
     try:

@@ -21,7 +21,7 @@ ADMIN = User("kubernetes-admin", ("system:masters", "system:authenticated"))
 
 
 class Request(Struct, frozen=True):
-    """`query` keeps order and repeats; `headers` has lower-case names."""
+    """`query` keeps order and repeats; `headers` has lower-case names. `takes_slices`: a long list may be a Stream."""
 
     method: str
     path: str
@@ -29,6 +29,7 @@ class Request(Struct, frozen=True):
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     user: User = ADMIN
+    takes_slices: bool = False
 
     def parameter(self, name: str, default: str = "") -> str:
         return next((value for key, value in self.query if key == name), default)
@@ -86,7 +87,7 @@ class Response(Struct, frozen=True):
 
 
 class Stream(Protocol):
-    """A watch: frames as they come. The shell asks again whenever the log has moved, or when `next_wake` is due."""
+    """A watch or a long list: frames as they come. The shell asks again when the log moves or `next_wake` is due."""
 
     media: str
     warnings: tuple[str, ...]

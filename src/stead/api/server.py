@@ -25,6 +25,7 @@ from stead.api import (
     patching,
     refusals,
     reviews,
+    slices,
     subresources,
     verbs,
     views,
@@ -108,7 +109,8 @@ class Api(Door):
         """Answer a request. Every refusal is a Status; an error of our own is one with code 500, and is logged."""
         answer = self._handled(request, now)
         verb = request.method if request.method in KNOWN_METHODS else "other"
-        self.answered[(verb, answer.code) if isinstance(answer, Response) else ("WATCH", 200)] += 1
+        code = answer.code if isinstance(answer, Response) else 200
+        self.answered["WATCH" if isinstance(answer, Watch) else verb, code] += 1
         return answer
 
     def _handled(self, request: Request, now: Now) -> Response | Stream:
@@ -145,7 +147,10 @@ class Api(Door):
             return Response(200, computed.list(request, target, views.asked(request), now))
         if verb == "list":
             found = listing.rows(self.core, target.kind, target.namespace, options.of_list(request))
-            return Response(200, listing.answer(target.kind, views.asked(request), found, now))
+            view = views.asked(request)
+            if slices.suits(request, view, found[0]):
+                return slices.LongList(target.kind, view, found, now)
+            return Response(200, listing.answer(target.kind, view, found, now))
         view = views.asked(request)
         call = self._call(request, now, told)
         if computed is not None:

@@ -151,9 +151,11 @@ class Live:
     # --- turning
 
     def _handle(self, requests: list[Request]) -> list[Response | Stream]:
+        before = self._store.revision
         answers = self.cluster.handle(requests, now())
-        self._server.ring()
-        self._bell()
+        if self._store.revision != before:
+            self._server.ring()
+            self._bell()
         return answers
 
     def _bell(self) -> None:

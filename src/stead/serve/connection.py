@@ -80,6 +80,7 @@ class Connection(asyncio.Protocol):
         "deadline",
         "is_blocked",
         "phase",
+        "served",
     )
 
     def __init__(self, house: House) -> None:
@@ -97,6 +98,7 @@ class Connection(asyncio.Protocol):
         self._was_refused = False  # the client may still be sending what nobody reads
         self._has_ended = False  # the client has said its last
         self.is_blocked = False
+        self.served = 0.0  # the line's
         self.deadline: float | None = None
         self.phase = Phase.IDLE
 

@@ -1,13 +1,14 @@
 """The HTTP server: who is connected, which requests arrived together, which watches are open.
 
-Requests of one loop turn are handed over as one batch and answered after the batch's commit (architecture, section 10:
-group commit). Nothing here knows a verb or a kind.
+Reads are answered one by one; writes that wait together are handed over as one batch and answered after the batch's
+commit (architecture, section 10: group commit). Nothing here knows a verb or a kind.
 """
 
 import asyncio
 import logging
 import socket
 import ssl
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -18,9 +19,12 @@ from stead.serve import message
 from stead.serve.connection import Connection
 from stead.serve.conversation import Conversation
 from stead.serve.limits import Limits
+from stead.serve.line import Line, Place
 from stead.serve.watches import Watches
 
 log = logging.getLogger(__name__)
+
+SLICE_SECONDS = 0.002  # of reads in one loop turn; what is left over waits for the next
 
 HandleBatch = Callable[[list[Request]], Sequence[Response | Stream]]
 Authenticate = Callable[[Mapping[str, str], Mapping[str, Any] | None], User | None]
@@ -63,7 +67,9 @@ class HttpServer:
         self.time = self._loop.time
         self._connections: dict[Connection, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._batch: list[tuple[Connection, Request]] = []
+        self._line = Line()
+        self._is_due = False
+        self._is_closed = False  # who still asks is cut off
         self._sweep: asyncio.TimerHandle | None = None
         self._sweep_at = 0.0
         self._servers: list[asyncio.Server] = []
@@ -106,6 +112,7 @@ class HttpServer:
             await asyncio.sleep(0.01)
         for connection in tuple(self._connections):
             connection.break_off()
+        self._is_closed = True
         if self._sweep is not None:
             self._sweep.cancel()
 
@@ -127,9 +134,8 @@ class HttpServer:
         self._connections.pop(connection, None)
 
     def submit(self, connection: Connection, request: Request) -> None:
-        if not self._batch:
-            self._loop.call_soon(self._run_batch)
-        self._batch.append((connection, request))
+        self._line.add(connection, request)
+        self._come_soon()
 
     def converse(self, connection: Connection, request: Request, is_upgrade: bool) -> Conversation | None:
         """Hand the request to the side door, if it is one for it."""
@@ -154,18 +160,40 @@ class HttpServer:
 
     # inside
 
-    def _run_batch(self) -> None:
-        taken, self._batch = self._batch[: self.limits.batch], self._batch[self.limits.batch :]
-        if self._batch:
-            self._loop.call_soon(self._run_batch)
+    def _come_soon(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            self._loop.call_soon(self._serve_line)
+
+    def _serve_line(self) -> None:
+        """Reads for a moment, then one commit: nobody who only reads waits for more than the commit under way."""
+        self._is_due = False
+        if self._is_closed:
+            return
+        end = time.monotonic() + SLICE_SECONDS
+        while self._line.has_reads:
+            self._answer([self._line.next_read()])
+            if time.monotonic() > end:
+                break
+        writes = self._line.next_writes(self.limits.batch)
+        if writes:
+            self._answer(writes)
+        if self._line:
+            self._come_soon()
+
+    def _answer(self, taken: list[Place]) -> None:
         requests = [request for _, request in taken]
+        began = time.monotonic()
         try:
             outcomes = self._handle_batch(requests)
         except Exception:
             log.exception("a batch of %d requests broke", len(requests))
             outcomes = [message.broken_inside()] * len(requests)
-        for (connection, _), outcome in zip(taken, outcomes, strict=True):
-            connection.answer(outcome)
+        for (who, _), outcome in zip(taken, outcomes, strict=True):
+            who.answer(outcome)
+        share = (time.monotonic() - began) / len(taken)
+        for who, _ in taken:
+            self._line.charge(who, share)
 
     def _look_at_deadlines(self) -> None:
         self._sweep = None

@@ -141,7 +141,8 @@ class Incoming:
             return message.refusal(error)
         assert self._user is not None, "settled when the headers were whole"
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        return Request(method, path, query, self._headers, body, self._user)
+        takes_slices = method != "HEAD" and self._parser.get_http_version() == "1.1"
+        return Request(method, path, query, self._headers, body, self._user, takes_slices)
 
     def _give_up(self, response: Response) -> None:
         if not self.is_deaf:

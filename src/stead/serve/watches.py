@@ -1,4 +1,4 @@
-"""Open watches: who is asked when the log has moved, and how much is written at once.
+"""Open watches, and long lists on their way: who is asked when the log has moved, and how much is written at once.
 
 A watch is a cursor that is pulled, so a reader who does not read is simply not pulled: nothing queues up for it beyond
 one turn's bytes, and it is cut off when it has not read for `Limits.stalled_seconds` (architecture, section 7).
@@ -7,6 +7,7 @@ one turn's bytes, and it is cut off when it has not read for `Limits.stalled_sec
 import asyncio
 import heapq
 import logging
+import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Protocol
@@ -19,6 +20,7 @@ from stead.machinery.times import Now
 log = logging.getLogger(__name__)
 
 TURN_BYTES = 256 * 1024  # one watch may fill no more of one loop turn than this
+SLICE_SECONDS = 0.002  # nor take more time; all together neither
 LOOK_BYTES = 64 * 1024  # what a frame that says nothing counts for: the stream has searched and may search on
 
 
@@ -54,6 +56,7 @@ class Watches:
         self._serial = count()
         self._timer: asyncio.TimerHandle | None = None
         self._is_rung = False
+        self._looking: list[Watch] = []  # still to be asked, last first
 
     def __len__(self) -> int:
         return len(self._open)
@@ -73,13 +76,15 @@ class Watches:
         """The log has moved; many rings of one loop turn are one look."""
         if not self._is_rung and self._open:
             self._is_rung = True
-            self._loop.call_soon(self._look_at_all)
+            if not self._looking:
+                self._loop.call_soon(self._look)
 
     def end_all(self) -> None:
-        """The server goes away: every watch ends as a watch ends, not as a broken connection."""
+        """The server goes away: a watch ends as a watch ends; what is told in part only must not seem whole."""
         for watch in tuple(self._open):
+            is_whole = watch.rest is None
             self.forget(watch)
-            watch.reader.end_chunks()
+            watch.reader.end_chunks() if is_whole else watch.reader.break_off()
         if self._timer is not None:
             self._timer.cancel()
 
@@ -111,19 +116,29 @@ class Watches:
         watch.rest = None
         taken: list[bytes] = []
         size = 0
+        end = time.monotonic() + SLICE_SECONDS
         for frame in frames:
             taken.append(frame)
             size += len(frame) or LOOK_BYTES
-            if size >= TURN_BYTES:
+            if size >= TURN_BYTES or time.monotonic() > end:
                 watch.rest = frames
                 break
         return taken[0] if len(taken) == 1 else b"".join(taken)
 
-    def _look_at_all(self) -> None:
-        self._is_rung = False
-        for watch in tuple(self._open):
+    def _look(self) -> None:
+        """Ask all, for a moment in each loop turn; who asks for something else has his turn between."""
+        if not self._looking:
+            self._is_rung = False
+            self._looking = list(reversed(self._open))
+        end = time.monotonic() + SLICE_SECONDS
+        while self._looking:
+            watch = self._looking.pop()
             if watch.rest is None:
                 self.pump(watch)
+            if time.monotonic() > end:
+                break
+        if self._looking or self._is_rung:
+            self._loop.call_soon(self._look)
 
     def _set_alarm(self, watch: Watch, wake: float | None) -> None:
         """One heap entry a watch: a later wake waits for the earlier entry, which then moves it on."""

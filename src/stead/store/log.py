@@ -9,6 +9,7 @@ Writes become visible in memory at once and durable when the transaction ends; w
 import fcntl
 import sqlite3
 import zlib
+from bisect import bisect_left, insort
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -72,6 +73,7 @@ class Store:
     def __init__(self, path: str = ":memory:", *, is_durable: bool = True) -> None:
         self._lock = None if path == ":memory:" else hold(path)
         self._heads: dict[str, dict[tuple[str, str], Row]] = {}
+        self._order: dict[str, list[tuple[str, str]]] = {}  # by namespace and name
         self._sorted: dict[str, dict[str | None, list[Row]]] = {}  # by kind and namespace, until the next write
         self._recent = Recent()
         self._undo: list[tuple[Key, Row | None]] | None = None
@@ -111,9 +113,10 @@ class Store:
         kept = self._sorted.setdefault(kind, {})
         rows = kept.get(namespace)
         if rows is None:
-            heads = self._heads.get(kind, {})
-            places = heads if namespace is None else [place for place in heads if place[0] == namespace]
-            rows = kept[namespace] = [heads[place] for place in sorted(places)]
+            heads, order = self._heads.get(kind, {}), self._order.get(kind, [])
+            if namespace is not None:
+                order = order[bisect_left(order, (namespace, "")) : bisect_left(order, (namespace + "\0", ""))]
+            rows = kept[namespace] = [heads[place] for place in order]
         return rows
 
     def count(self, kind: str) -> int:
@@ -125,20 +128,17 @@ class Store:
 
     def rows_at(self, kind: str, namespace: str | None, revision: int) -> list[Row]:
         """What `rows` would have answered when the store stood at `revision`; raises Expired if that is forgotten."""
-        then = {(row.key.namespace, row.key.name): row for row in self.rows(kind, namespace)}
-        seen: set[tuple[str, str]] = set()
+        now = self.rows(kind, namespace)
+        then: dict[tuple[str, str], Row | None] = {}
         while revision < self.revision:
             for change in self.changes(revision, kind=kind):
                 place = change.key[1:]
-                if namespace not in (None, change.key.namespace) or place in seen:
-                    continue
-                seen.add(place)
-                if change.before is None:
-                    then.pop(place, None)
-                else:
-                    then[place] = _row(change.key, change.before)
+                if namespace in (None, change.key.namespace) and place not in then:
+                    then[place] = _row(change.key, change.before) if change.before is not None else None
             revision += SLICE
-        return [then[place] for place in sorted(then)]
+        found = [row for row in now if row.key[1:] not in then] if then else now
+        returned = [row for row in then.values() if row is not None]
+        return sorted(found + returned, key=lambda row: row.key[1:]) if returned else found
 
     def oldest_of(self, kind: str = "") -> int:
         """The revision from which on a kind's history is whole ("": every kind's that has none of its own)."""
@@ -329,10 +329,14 @@ class Store:
     def _set_head(self, key: Key, row: Row | None) -> None:
         heads = self._heads.setdefault(key.kind, {})
         self._sorted.pop(key.kind, None)
+        place, order = (key.namespace, key.name), self._order.setdefault(key.kind, [])
         if row is None:
-            heads.pop((key.namespace, key.name), None)
+            if heads.pop(place, None) is not None:
+                del order[bisect_left(order, place)]
         else:
-            heads[key.namespace, key.name] = row
+            if place not in heads:
+                insort(order, place)
+            heads[place] = row
 
     def _read_log(self, after: int, until: int, kind: str) -> list[Change]:
         """From the file; a past that is damaged there is as good as forgotten."""
