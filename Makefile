@@ -44,5 +44,5 @@ stories: setup ## simulated lives of StatefulSets, by seed
 bench: setup ## measure; results in .bench/
 	$(BIN)/python -m bench $(WORDS)
 
-profile: setup ## where the time goes: WHAT=ordered, parallel or requests
+profile: setup ## where the time goes: WHAT=ordered, parallel, roll or requests
 	$(BIN)/python -m bench --profile $(or $(WHAT),ordered)

@@ -12,9 +12,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import afar, harness, load, others, plot, pods, profile, replicas, starting
+from bench import afar, growth, harness, load, names, node, others, plot, pods, profile, replicas, starting
 
-MEASUREMENTS = (*starting.ALL, *replicas.ALL, *afar.ALL, *pods.ALL, *load.ALL)
+MEASUREMENTS = (
+    *starting.ALL,
+    *replicas.ALL,
+    *growth.ALL,
+    *afar.ALL,
+    *pods.ALL,
+    *node.ALL,
+    *names.ALL,
+    *load.ALL,
+)
 
 
 def main() -> int:

@@ -21,6 +21,9 @@ from stead.machinery.objects import decode
 EXAMPLE = Path(__file__).parents[1] / "examples" / "web.yaml"
 MAX_PODS = 20_000
 SET = Key("StatefulSet", "default", "web")
+SETS = "/apis/apps/v1/namespaces/default/statefulsets"
+MERGE = "application/merge-patch+json"
+ROLL = {"spec": {"template": {"metadata": {"annotations": {"roll": "1"}}}}}
 
 
 @asynccontextmanager

@@ -6,8 +6,7 @@ import pstats
 import time
 from collections.abc import Callable, Coroutine
 
-from bench import replicas
-from bench.living import a_set, ask, live, settled
+from bench.living import ROLL, SETS, a_set, ask, live, settled
 from stead.machinery.objects import with_value
 
 OBJECT = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": ""}, "data": {"payload": "x" * 1700}}
@@ -38,7 +37,17 @@ async def _up(profile: cProfile.Profile, policy: str) -> None:
     async with live("simulated") as stead:
         await asyncio.sleep(0.2)
         profile.enable()
-        ask(stead, "POST", replicas.SETS, a_set(300, policy))
+        ask(stead, "POST", SETS, a_set(300, policy))
+        await settled(stead)
+        profile.disable()
+
+
+async def _roll(profile: cProfile.Profile) -> None:
+    async with live("simulated") as stead:
+        ask(stead, "POST", SETS, a_set(300, "Parallel"))
+        await settled(stead)
+        profile.enable()
+        ask(stead, "PATCH", f"{SETS}/web", ROLL, "application/merge-patch+json")
         await settled(stead)
         profile.disable()
 
@@ -57,5 +66,6 @@ async def _requests(profile: cProfile.Profile) -> None:
 WHATS: dict[str, Callable[[cProfile.Profile], Coroutine[None, None, None]]] = {
     "ordered": _ordered,
     "parallel": _parallel,
+    "roll": _roll,
     "requests": _requests,
 }
