@@ -82,9 +82,10 @@ class Ordinals:
         From `low` on the list counts up by one exactly as far as it has no gap, so the gap is found by bisection.
         """
         start = bisect_left(self._sorted, low)
-        stop = bisect_right(self._sorted, high)
-        if stop - start == high - low + 1:
-            return None
+        stop = max(start, bisect_right(self._sorted, high))
+        if start == stop or self._sorted[stop - 1] - low == stop - 1 - start:  # none, or no gap among them
+            gap = low + stop - start
+            return gap if gap <= high else None
         run = bisect_right(range(start, stop), 0, key=lambda place: self._sorted[place] - low - (place - start))
         gap = low + run
         return gap if gap <= high else None
@@ -92,9 +93,10 @@ class Ordinals:
     def last_gap(self, low: int, high: int) -> int | None:
         """The highest ordinal of [low, high] that is not in here."""
         start = bisect_left(self._sorted, low)
-        stop = bisect_right(self._sorted, high)
-        if stop - start == high - low + 1:
-            return None
+        stop = max(start, bisect_right(self._sorted, high))
+        if start == stop or high - self._sorted[start] == stop - 1 - start:
+            gap = high - (stop - start)
+            return gap if gap >= low else None
         run = bisect_right(range(stop - start), 0, key=lambda back: high - back - self._sorted[stop - 1 - back])
         gap = high - run
         return gap if gap >= low else None
