@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.harness import Figures, Measurement, processor_seconds
-from bench.living import a_set, command, with_bytecode
-from bench.replicas import MERGE, SETS
+from bench.living import MERGE, ROLL, SETS, a_set, command, with_bytecode
 from stead.cluster.config import CONTROLLERS
 from stead.cluster.settled import is_settled
 from stead.kube import kubeconfig
@@ -74,8 +73,7 @@ def _life(replicas: int, policy: str) -> Figures:
             client.ask("POST", SETS, a_set(replicas, policy))
             _until(lambda: is_settled(found()))
         with spent("roll"):
-            change = {"spec": {"template": {"metadata": {"annotations": {"roll": "1"}}}}}
-            client.ask("PATCH", f"{SETS}/web", change, MERGE)
+            client.ask("PATCH", f"{SETS}/web", ROLL, MERGE)
             _until(lambda: is_settled(found()))
         with spent("down"):
             client.ask("PATCH", f"{SETS}/web", {"spec": {"replicas": 0}}, MERGE)
