@@ -108,8 +108,14 @@ def _may_grow(core: Core, call: Call, new: Json, old: Json) -> Json:
 
 
 CREATE_STEPS: Mapping[str, tuple[OnCreate, ...]] = {
-    "Pod": (podadmission.with_account, limits.on_pod, podadmission.with_priority, podadmission.with_tolerations),
-    "PersistentVolumeClaim": (limits.on_claim, _with_finalizer(PVC_PROTECTION), _with_default_class),
+    "Pod": (
+        limits.on_pod,
+        podadmission.with_account,
+        podadmission.with_priority,
+        podadmission.with_tolerations,
+        podadmission.with_runtime,
+    ),
+    "PersistentVolumeClaim": (_with_finalizer(PVC_PROTECTION), _with_default_class),
     "PersistentVolume": (_with_finalizer(PV_PROTECTION),),
     "Service": (addresses.on_create,),
     "ClusterRole": (escalation.on_role,),
@@ -118,7 +124,6 @@ CREATE_STEPS: Mapping[str, tuple[OnCreate, ...]] = {
     "RoleBinding": (escalation.on_binding,),
 }
 UPDATE_STEPS: Mapping[str, tuple[OnUpdate, ...]] = {
-    "Pod": (limits.on_resize,),
     "PersistentVolumeClaim": (_may_grow,),
     "Service": (addresses.on_update,),
     "ClusterRole": (escalation.on_role_update,),

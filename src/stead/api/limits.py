@@ -1,9 +1,10 @@
 """Limit ranges: what containers ask for when they ask for nothing, and what nobody may ask for."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from stead.api.core import Call, Core
+from stead.kinds.kind import Kind
 from stead.machinery import errors, meta, quantity
 from stead.machinery.errors import Forbidden
 from stead.machinery.objects import Json, dig
@@ -13,38 +14,28 @@ CONTAINERS = ("initContainers", "containers")
 
 
 def on_pod(core: Core, call: Call, pod: Json) -> Json:
-    """The pod with the defaults of its namespace's limit ranges; raises Forbidden where it breaks one."""
-    items = _items(core, pod)
-    if not items:
-        return pod
+    """The pod with the defaults of its namespace's limit ranges."""
     said: list[str] = []
-    for item in items:
+    for item in _items(core, pod):
         if item.get("type") == "Container":
             pod = _with_defaults(pod, item, said)
     if said:
         annotations = {**meta.annotations(pod), MARK: f"LimitRanger plugin set: {'; '.join(said)}"}
         pod = {**pod, "metadata": {**pod["metadata"], "annotations": annotations}}
-    _refuse("pods", pod, [wrong for item in items for wrong in _pod_faults(pod, item)])
     return pod
 
 
-def on_resize(core: Core, call: Call, new: Json, old: Json) -> Json:
-    """The pod as it is; raises Forbidden where what its containers have now breaks a limit range."""
-    if new["spec"] is not old["spec"] and _amounts(new) != _amounts(old):
-        _refuse("pods", new, [wrong for item in _items(core, new) for wrong in _pod_faults(new, item)])
-    return new
+def require(core: Core, kind: Kind, obj: Json, old: Json | None = None) -> None:
+    """Raise Forbidden where a pod or claim, good by itself, breaks a limit range of its namespace."""
+    if kind.id not in FAULTS or (old is not None and _amounts(obj) == _amounts(old)):
+        return
+    found = [wrong for item in _items(core, obj) for wrong in FAULTS[kind.id](obj, item)]
+    _refuse(kind.plural, obj, found)
 
 
 def _amounts(pod: Json) -> list[Any]:
-    return [container.get("resources") for group in CONTAINERS for container in dig(pod, "spec", group, default=[])]
-
-
-def on_claim(core: Core, call: Call, claim: Json) -> Json:
-    """The claim as it is; raises Forbidden where it asks for too little or too much."""
-    requests = dig(claim, "spec", "resources", "requests", default={})
-    items = [item for item in _items(core, claim) if item.get("type") == "PersistentVolumeClaim"]
-    _refuse("persistentvolumeclaims", claim, [wrong for item in items for wrong in _bounds(item, requests, requests)])
-    return claim
+    spec = pod.get("spec") or {}
+    return [spec.get("resources"), *(one.get("resources") for group in CONTAINERS for one in spec.get(group) or [])]
 
 
 def _items(core: Core, obj: Json) -> list[Json]:
@@ -93,6 +84,19 @@ def _pod_faults(pod: Json, item: Json) -> Iterator[str]:
                 yield from _bounds(item, resources.get("requests") or {}, resources.get("limits") or {})
     elif item.get("type") == "Pod":
         yield from _bounds(item, _sum(pod, "requests"), _sum(pod, "limits"))
+
+
+def _claim_faults(claim: Json, item: Json) -> Iterator[str]:
+    """A claim has no limit: what it asks for is what it gets."""
+    if item.get("type") == "PersistentVolumeClaim":
+        requests = dig(claim, "spec", "resources", "requests", default={})
+        yield from _bounds(item, requests, requests)
+
+
+FAULTS: Mapping[str, Callable[[Json, Json], Iterator[str]]] = {
+    "Pod": _pod_faults,
+    "PersistentVolumeClaim": _claim_faults,
+}
 
 
 def _sum(pod: Json, part: str) -> Json:

@@ -7,6 +7,7 @@ from stead.api import chance
 from stead.api.core import Call, Core
 from stead.machinery import errors, meta
 from stead.machinery.errors import Forbidden
+from stead.machinery.goprint import quoted
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
 
@@ -100,6 +101,14 @@ def with_priority(core: Core, call: Call, pod: Json) -> Json:
     spec["priority"] = computed
     spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
     return {**pod, "spec": spec}
+
+
+def with_runtime(core: Core, call: Call, pod: Json) -> Json:
+    """No runtime class is served, so that none can be found."""
+    name = dig(pod, "spec", "runtimeClassName", default="")
+    if name:
+        raise _forbidden(pod, f"pod rejected: RuntimeClass {quoted(name)} not found")
+    return pod
 
 
 def with_tolerations(core: Core, call: Call, pod: Json) -> Json:

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from stead.api import admission, bodies, chance, definitions, managed, quota, refusals
+from stead.api import admission, bodies, chance, definitions, limits, managed, quota, refusals
 from stead.api.core import Call, Core, Written, key_in, not_written, written
 from stead.kinds.kind import Kind, Subresource
 from stead.machinery import errors, meta
@@ -49,6 +49,7 @@ def _create_once(core: Core, call: Call, kind: Kind, obj: Json) -> Written:
     refusals.invalid(kind, meta.name(obj), kind.validate_create(kind.to_stored(obj)))
     call.warn(kind.warnings(obj, None))
     key = key_in(kind, meta.namespace(obj), meta.name(obj))
+    limits.require(core, kind, obj)
     quota.require(core, kind, obj)
     if core.store.get(key):
         raise refusals.already_exists(kind, key.name)
@@ -121,6 +122,7 @@ def update(core: Core, call: Call, place: Place, change: Change) -> Written:
     new = new if place.subresource else definitions.with_names(core, call, kind, new)
     new = _with_generation(place, new, old)
     refusals.invalid(kind, place.name, place.errors(kind.to_stored(new), row.obj))
+    limits.require(core, kind, new, old)
     quota.require_more(core, kind, new, old)
     if place.part is None:
         call.warn(kind.warnings(new, old))

@@ -9,6 +9,14 @@ from stead.machinery import quantity
 from stead.machinery.objects import Json, dig, without
 
 _COMPUTE = ("cpu", "memory")
+_GATED = {
+    "type": "PodScheduled",
+    "status": "False",
+    "lastProbeTime": None,
+    "lastTransitionTime": None,
+    "reason": "SchedulingGated",
+    "message": "Scheduling is blocked due to non-empty scheduling gates",
+}
 
 
 def default(obj: Json) -> Json:
@@ -34,7 +42,10 @@ def _with_ips(obj: Json) -> Json:
 
 def prepare_create(obj: Json) -> Json:
     """S-8: a new pod is Pending, and its class of service is reckoned once and for all."""
-    return {**obj, "status": {"phase": "Pending", "qosClass": qos_class(obj)}}
+    status: dict[str, Any] = {"phase": "Pending"}
+    if obj["spec"].get("schedulingGates"):
+        status["conditions"] = [_GATED]
+    return {**obj, "status": {**status, "qosClass": qos_class(obj)}}
 
 
 def prepare_update(new: Json, old: Json) -> Json:

@@ -7,7 +7,7 @@ from stead.kinds import objectmeta
 from stead.kinds.checks import Errors, between, faults, needed, unchanged
 from stead.kinds.podspecrules import pod_annotation_errors, validate_pod_spec
 from stead.kinds.schedulingrules import validate_tolerations
-from stead.kinds.shownstructs import difference
+from stead.kinds.shownstructs import as_struct, difference
 from stead.kinds.syntax import ip_faults, qualified_name_faults, subdomain_faults
 from stead.machinery import fields, meta
 from stead.machinery.fields import FieldError
@@ -81,6 +81,8 @@ def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
     errors += deadline
     errors += _toleration_errors(spec.get("tolerations") or [], before.get("tolerations") or [])
     errors += _gate_errors(spec.get("schedulingGates") or [], before.get("schedulingGates") or [])
+    if before.get("schedulingGates"):
+        errors += _narrowing_errors(spec, before)
     as_before = _with_mutable_of(spec, before)
     if as_before != before:
         errors.append(fields.forbidden("spec", f"{_MUTABLE}\n{difference('core.v1.PodSpec', before, as_before)}"))
@@ -123,6 +125,39 @@ def _gate_errors(now: list[Json], before: list[Json]) -> Errors:
     ]
 
 
+def _narrowing_errors(spec: Json, before: Json) -> Errors:
+    """A pod that is held back may be told fewer nodes to run on, never others."""
+    selector, old = spec.get("nodeSelector") or {}, before.get("nodeSelector") or {}
+    errors: Errors = []
+    if any(selector.get(key) != value for key, value in old.items()):
+        told = "only additions to spec.nodeSelector are allowed (no mutations or deletions)"
+        errors.append(fields.invalid("spec.nodeSelector", dict(sorted(selector.items())) or None, told))
+    now, then = (
+        dig(one, "affinity", "nodeAffinity", _REQUIRED, "nodeSelectorTerms", default=[]) for one in (spec, before)
+    )
+    path = f"spec.affinity.nodeAffinity.{_REQUIRED}.nodeSelectorTerms"
+    if then and len(now) != len(then):
+        told = "no additions/deletions to non-empty NodeSelectorTerms list are allowed"
+        return [*errors, fields.invalid(path, [as_struct(_TERM, term) for term in now] or None, told)]
+    for index, (one, other) in enumerate(zip(now, then, strict=False)):
+        if not _is_narrower(one, other):
+            told = "only additions are allowed (no mutations or deletions)"
+            errors.append(fields.invalid(f"{path}[{index}]", as_struct(_TERM, one), told))
+    return errors
+
+
+def _is_narrower(now: Json, before: Json) -> bool:
+    """Whether a term has all that it had, first and in its order; one that said nothing may not begin to."""
+    if not before.get("matchExpressions") and not before.get("matchFields"):
+        return not now.get("matchExpressions") and not now.get("matchFields")
+    pairs = [(now.get(member) or [], before.get(member) or []) for member in ("matchExpressions", "matchFields")]
+    return all(after[: len(then)] == then for after, then in pairs)
+
+
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+_TERM = "core.v1.NodeSelectorTerm"
+
+
 def _with_mutable_of(spec: Json, before: Json) -> Json:
     """The new spec as it would be if all that may change had not."""
     kept: dict[str, Any] = {**spec}
@@ -137,6 +172,12 @@ def _with_mutable_of(spec: Json, before: Json) -> Json:
         kept["terminationGracePeriodSeconds"] = grace
     if before.get("schedulingGates"):
         _keep(kept, before, "nodeSelector")
+        affinity: dict[str, Any] = {**(spec.get("affinity") or {})}
+        _keep(affinity, before.get("affinity") or {}, "nodeAffinity")
+        if affinity or before.get("affinity") is not None:
+            kept["affinity"] = affinity
+        else:
+            kept.pop("affinity", None)
     return kept
 
 
