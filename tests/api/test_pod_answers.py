@@ -100,3 +100,36 @@ def test_what_is_wrong_by_itself_is_told_before_limits(client: Client) -> None:
         403,
         'pods "p" is forbidden: maximum cpu usage per Container is 1, but limit is 2',
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "wrong"),
+    [
+        ({"hostIP": "10.0.0.1", "hostIPs": [{"ip": "10.0.0.1"}]}, []),
+        (
+            {"hostIP": "10.0.0.1", "hostIPs": [{"ip": "10.0.0.2"}]},
+            ['status.hostIPs[0].ip: Invalid value: "10.0.0.2": must be equal to `hostIP`'],
+        ),
+        (
+            {"hostIP": "x", "hostIPs": [{"ip": "x"}]},
+            ['status.hostIPs[0]: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'],
+        ),
+        (
+            {"podIPs": [{"ip": "10.0.0.1"}, {"ip": "10.0.0.2"}]},
+            [
+                'status.podIPs: Invalid value: [{"ip":"10.0.0.1"},{"ip":"10.0.0.2"}]: '
+                "may specify no more than one IP for each IP family"
+            ],
+        ),
+        ({"qosClass": "Guaranteed"}, ['status.qosClass: Invalid value: "Guaranteed": field is immutable']),
+    ],
+)
+def test_what_a_status_may_not_be(client: Client, status: Any, wrong: list[str]) -> None:
+    client.ask("POST", PODS, pod("p"))
+    assert told(client.ask("PATCH", f"{PODS}/p/status", {"status": status}, MERGE)) == wrong
+
+
+def test_a_node_is_nominated_by_its_name(client: Client) -> None:
+    client.ask("POST", PODS, pod("p"))
+    got = client.ask("PATCH", f"{PODS}/p/status", {"status": {"nominatedNodeName": "A b"}}, MERGE)
+    assert told(got)[0].startswith('status.nominatedNodeName: Invalid value: "A b": a lowercase RFC 1123 subdomain')

@@ -195,9 +195,22 @@ def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
         sort = condition.get("type", "")
         if sort not in _SYSTEM_CONDITIONS:
             errors += faults(f"metadata.conditions[{index}].Type", sort, qualified_name_faults(sort))
+    nominated = dig(new, "status", "nominatedNodeName", default="")
+    if nominated and nominated != dig(old, "status", "nominatedNodeName", default=""):
+        errors += faults("status.nominatedNodeName", nominated, subdomain_faults(nominated))
     errors += unchanged("status.qosClass", dig(new, "status", "qosClass"), dig(old, "status", "qosClass"))
     errors += _revival_errors(new, old)
-    return [*errors, *_ip_errors(dig(new, "status", "podIPs", default=[]))]
+    errors += _ip_errors(dig(new, "status", "podIPs", default=[]), "status.podIPs")
+    return [*errors, *_host_ip_errors(new.get("status") or {})]
+
+
+def _host_ip_errors(status: Json) -> Errors:
+    ips = status.get("hostIPs") or []
+    first = ips[0].get("ip", "") if ips else ""
+    errors: Errors = []
+    if ips and first != status.get("hostIP", ""):
+        errors.append(fields.invalid("status.hostIPs[0].ip", first, "must be equal to `hostIP`"))
+    return [*errors, *_ip_errors(ips, "status.hostIPs")]
 
 
 def _revival_errors(new: Json, old: Json) -> Errors:
@@ -217,12 +230,12 @@ def _revival_errors(new: Json, old: Json) -> Errors:
     return errors
 
 
-def _ip_errors(ips: list[Json]) -> Errors:
+def _ip_errors(ips: list[Json], path: str) -> Errors:
     errors: Errors = []
     for index, entry in enumerate(ips):
-        errors += faults(f"status.podIPs[{index}]", entry.get("ip", ""), ip_faults(entry.get("ip", "")))
+        errors += faults(f"{path}[{index}]", entry.get("ip", ""), ip_faults(entry.get("ip", "")))
     families = [":" in entry.get("ip", "") for entry in ips]
     if len(families) != len(set(families)):
         told = "may specify no more than one IP for each IP family"
-        errors.append(fields.invalid("status.podIPs", ips, told))
+        errors.append(fields.invalid(path, ips, told))
     return errors
