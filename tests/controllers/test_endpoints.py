@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stead.machinery import meta
+from stead.machinery.keys import key_of
 from stead.machinery.objects import Json
 from tests.controllers.world import World, a_node, a_service
 
@@ -141,8 +142,10 @@ def test_pods_with_other_port_numbers_stand_in_other_slices(world: World) -> Non
 
 
 def test_each_family_has_its_slices(world: World) -> None:
-    """3.2.2"""
-    world.put(a_service(ipFamilies=["IPv4", "IPv6"], ipFamilyPolicy="RequireDualStack"))
+    """3.2.2, of a service as a cluster with two families has it (ours gives out addresses of one)."""
+    made = world.put(a_service())
+    both = {**made["spec"], "ipFamilies": ["IPv4", "IPv6"], "ipFamilyPolicy": "RequireDualStack"}
+    world.cluster.api.core.store.put(key_of("Service", made), {**made, "spec": both})
     world.pod("web-0")
     world.set_status(
         "Pod", "web-0", {"phase": "Running", "podIP": "10.0.0.1", "podIPs": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}]}

@@ -3,12 +3,14 @@
 What is in use is read from the Services themselves, so there is no second book that could disagree with them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from stead.api import refusals
 from stead.api.core import Call, Core
+from stead.kinds.service import with_both
+from stead.kinds.servicerules import address_errors
 from stead.machinery import fields, meta
 from stead.machinery.objects import Json, dig
 
@@ -17,17 +19,23 @@ WITH_NODE_PORTS = ("NodePort", "LoadBalancer")
 RANDOM_TRIES = 20
 OTHER_FAMILY = {"IPv4": "IPv6", "IPv6": "IPv4"}
 Network = IPv4Network | IPv6Network
+NodePorts = Callable[[Core, Json, list[Json], set[Any]], list[Json]]
 
 
 def on_create(core: Core, call: Call, service: Json) -> Json:
     """The Service with families, cluster IP and node ports; raises Invalid where what it asks for cannot be had."""
+    return _allocated(core, {**service, "spec": with_both(service["spec"])}, _new_node_ports)
+
+
+def _allocated(core: Core, service: Json, node_ports: NodePorts) -> Json:
     spec = dict(service.get("spec") or {})
     if spec.get("type") == "ExternalName":
         return service
+    _refuse(core, service, address_errors(spec))
     network = ip_network(core.settings.service_cidr)
-    spec.update(_families(spec, network))
+    spec.update(_families(core, service, spec, network))
     spec.update(_cluster_ip(core, service, spec, network))
-    spec.update(_node_ports(core, service, spec))
+    spec.update(_node_ports(core, service, spec, node_ports))
     return {**service, "spec": spec}
 
 
@@ -42,10 +50,11 @@ def on_update(core: Core, call: Call, new: Json, old: Json) -> Json:
         spec["ports"] = _with_old_node_ports(spec.get("ports") or [], before.get("ports") or [])
     if before.get("healthCheckNodePort"):
         spec["healthCheckNodePort"] = spec.get("healthCheckNodePort") or before["healthCheckNodePort"]
-    return on_create(core, call, {**new, "spec": spec})
+    return _allocated(core, {**new, "spec": with_both(spec)}, _changed_node_ports)
 
 
 def _keep(spec: dict[str, Any], before: Json) -> None:
+    _follow(spec, before)
     if not spec.get("clusterIP") and not spec.get("clusterIPs"):
         for name in ("clusterIP", "clusterIPs"):
             if before.get(name):
@@ -53,6 +62,13 @@ def _keep(spec: dict[str, Any], before: Json) -> None:
     for name in ("ipFamilies", "ipFamilyPolicy"):
         if not spec.get(name) and before.get(name):
             spec[name] = before[name]
+
+
+def _follow(spec: dict[str, Any], before: Json) -> None:
+    """Who changes the one address and leaves the list as it was means both."""
+    address, is_same = spec.get("clusterIP") or "", spec.get("clusterIPs") == before.get("clusterIPs")
+    if address != (before.get("clusterIP") or "") and is_same:
+        spec["clusterIPs"] = [address] if address else []
 
 
 def _with_old_node_ports(ports: list[Json], before: list[Json]) -> list[Json]:
@@ -67,14 +83,45 @@ def _with_old_node_ports(ports: list[Json], before: list[Json]) -> list[Json]:
     return kept
 
 
-def _families(spec: Json, network: Network) -> dict[str, Any]:
+def _families(core: Core, service: Json, spec: Json, network: Network) -> dict[str, Any]:
     """One family, the range's own; a headless Service that selects nothing may have both."""
     own = f"IPv{network.version}"
-    families, policy = spec.get("ipFamilies") or [], spec.get("ipFamilyPolicy")
+    families, policy = list(spec.get("ipFamilies") or []), spec.get("ipFamilyPolicy")
+    wrong: list[fields.FieldError] = []
+    if policy == "SingleStack":
+        told = "must be RequireDualStack or PreferDualStack when multiple '{}' are specified"
+        many = [member for member in ("clusterIPs", "ipFamilies") if len(spec.get(member) or []) == 2]
+        wrong += [fields.invalid("spec.ipFamilyPolicy", policy, told.format(member)) for member in many]
+    if not _is_headless(spec):
+        wrong += _inferred(spec, families, own)
+    _refuse(core, service, wrong)
     if _is_headless(spec) and not spec.get("selector"):
         policy = policy or "RequireDualStack"
-        families = families or ([own] if policy == "SingleStack" else [own, OTHER_FAMILY[own]])
+        families = families or [own]
+        more = [OTHER_FAMILY[families[0]]] if len(families) < 2 and policy != "SingleStack" else []
+        return {"ipFamilies": [*families, *more], "ipFamilyPolicy": policy}
+    if policy == "RequireDualStack":
+        told = "this cluster is not configured for dual-stack services"
+        wrong.append(fields.invalid("spec.ipFamilyPolicy", policy, told))
+    strange = [(index, family) for index, family in enumerate(families) if family != own]
+    told = "not configured on this cluster"
+    _refuse(core, service, [*wrong, *(fields.invalid(f"spec.ipFamilies[{at}]", one, told) for at, one in strange)])
     return {"ipFamilies": families or [own], "ipFamilyPolicy": policy or "SingleStack"}
+
+
+def _inferred(spec: Json, families: list[str], own: str) -> list[fields.FieldError]:
+    """Families of addresses that were given without: added to `families`, or why they cannot be."""
+    wrong: list[fields.FieldError] = []
+    for index, address in enumerate(spec.get("clusterIPs") or []):
+        family = f"IPv{ip_address(address).version}"
+        if index < len(families):
+            continue
+        if family == own:
+            families.append(family)
+        else:
+            told = f"{family} is not configured on this cluster"
+            wrong.append(fields.invalid(f"spec.clusterIPs[{index}]", spec["clusterIPs"], told))
+    return wrong
 
 
 def _is_headless(spec: Json) -> bool:
@@ -92,7 +139,7 @@ def _cluster_ip(core: Core, service: Json, spec: Json, network: Network) -> dict
     address = _free_address(core, network, used)
     if not address:
         told = "failed to allocate a serviceIP: range is full"
-        _refuse(core, service, fields.FieldError("spec.clusterIPs", "InternalError", f"Internal error: {told}"))
+        _refuse(core, service, [fields.FieldError("spec.clusterIPs", "InternalError", f"Internal error: {told}")])
     return {"clusterIP": address, "clusterIPs": [address]}
 
 
@@ -108,7 +155,7 @@ def _refuse_address(core: Core, service: Json, wanted: str, range_: tuple[Networ
         why = "provided IP is already allocated"
     if why:
         told = f"failed to allocate IP {wanted}: {why}"
-        _refuse(core, service, fields.invalid("spec.clusterIPs", [wanted], told))
+        _refuse(core, service, [fields.invalid("spec.clusterIPs", [wanted], told)])
 
 
 def _free_address(core: Core, network: Network, used: set[str]) -> str:
@@ -121,22 +168,48 @@ def _free_address(core: Core, network: Network, used: set[str]) -> str:
     return next((str(network[i]) for i in range(2, last + 1) if str(network[i]) not in used), "")
 
 
-def _node_ports(core: Core, service: Json, spec: Json) -> dict[str, Any]:
+def _node_ports(core: Core, service: Json, spec: Json, number: NodePorts) -> dict[str, Any]:
     if spec.get("type") not in WITH_NODE_PORTS or spec.get("allocateLoadBalancerNodePorts") is False:
         return {}
-    used = {
-        port.get("nodePort") for other in _others(core, service) for port in dig(other, "spec", "ports", default=[])
-    }
-    ports: list[Json] = []
-    for index, port in enumerate(spec.get("ports") or []):
-        wanted = port.get("nodePort")
-        if wanted:
-            _refuse_port(core, service, f"spec.ports[{index}].nodePort", (wanted, wanted in used))
-        else:
-            port = {**port, "nodePort": _free_port(core, used)}
-        used.add(port["nodePort"])
-        ports.append(port)
+    others = _others(core, service)
+    used = {port.get("nodePort") for other in others for port in dig(other, "spec", "ports", default=[])}
+    ports = number(core, service, spec.get("ports") or [], used)
     return {"ports": ports, **_health_port(core, spec, used)}
+
+
+def _new_node_ports(core: Core, service: Json, ports: list[Json], used: set[Any]) -> list[Json]:
+    """Ports that differ in their protocol alone share one number."""
+    made: list[Json] = []
+    by_port: dict[Any, int] = {}
+    for index, port in enumerate(ports):
+        shared, wanted = by_port.get(port.get("port")), port.get("nodePort")
+        if shared is None:
+            asked = (
+                other["nodePort"] for other in ports if other.get("port") == port.get("port") and other.get("nodePort")
+            )
+            wanted = next(asked, None)
+        if wanted and wanted != shared:
+            _refuse_port(core, service, f"spec.ports[{index}].nodePort", (wanted, wanted in used))
+        given = wanted or shared or _free_port(core, used)
+        by_port.setdefault(port.get("port"), given)
+        used.add(given)
+        made.append({**port, "nodePort": given})
+    return made
+
+
+def _changed_node_ports(core: Core, service: Json, ports: list[Json], used: set[Any]) -> list[Json]:
+    """What is asked for is taken once, and each of the others gets a number of its own."""
+    made: list[Json] = []
+    mine: set[Any] = set()
+    for index, port in enumerate(ports):
+        wanted = port.get("nodePort")
+        if wanted and wanted not in mine:
+            _refuse_port(core, service, f"spec.ports[{index}].nodePort", (wanted, wanted in used))
+        given = wanted or _free_port(core, used | mine | {other.get("nodePort") for other in ports})
+        mine.add(given)
+        made.append({**port, "nodePort": given})
+    used |= mine
+    return made
 
 
 def _health_port(core: Core, spec: Json, used: set[Any]) -> dict[str, Any]:
@@ -151,9 +224,9 @@ def _refuse_port(core: Core, service: Json, field: str, port: tuple[int, bool]) 
     if wanted not in allowed:
         listed = f"{allowed.start}-{allowed.stop - 1}"
         told = f"provided port is not in the valid range. The range of valid ports is {listed}"
-        _refuse(core, service, fields.invalid(field, wanted, told))
+        _refuse(core, service, [fields.invalid(field, wanted, told)])
     if is_used:
-        _refuse(core, service, fields.invalid(field, wanted, "provided port is already allocated"))
+        _refuse(core, service, [fields.invalid(field, wanted, "provided port is already allocated")])
 
 
 def _free_port(core: Core, used: set[Any]) -> int:
@@ -170,5 +243,5 @@ def _others(core: Core, service: Json) -> Iterator[Json]:
     return (row.obj for row in core.store.rows("Service") if (row.key.namespace, row.key.name) != place)
 
 
-def _refuse(core: Core, service: Json, wrong: fields.FieldError) -> None:
-    refusals.invalid(core.registry.by_id("Service"), meta.name(service), [wrong])
+def _refuse(core: Core, service: Json, wrong: Sequence[fields.FieldError]) -> None:
+    refusals.invalid(core.registry.by_id("Service"), meta.name(service), wrong)

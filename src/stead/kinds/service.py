@@ -36,10 +36,10 @@ def _default_port(port: Json) -> Json:
 
 
 def prepare_create(obj: Json) -> Json:
-    return {**obj, "spec": _with_both(obj["spec"]), "status": {"loadBalancer": {}}}
+    return {**obj, "spec": with_both(obj["spec"]), "status": {"loadBalancer": {}}}
 
 
-def _with_both(spec: Json) -> Json:
+def with_both(spec: Json) -> Json:
     """One address may be given by its own field alone; then it is the first of the list, too."""
     if spec.get("clusterIP") and not spec.get("clusterIPs"):
         return {**spec, "clusterIPs": [spec["clusterIP"]]}
@@ -85,11 +85,11 @@ def _node_ports(spec: Json) -> list[Any]:
 
 def _with_addresses(spec: Json, before: Json) -> Json:
     if "ExternalName" in (spec["type"], before["type"]):
-        return _with_both(spec)
+        return with_both(spec)
     missing = [member for member in ("ipFamilies", "ipFamilyPolicy") if not spec.get(member)]
     if not spec.get("clusterIP") and not spec.get("clusterIPs"):
         missing += ["clusterIP", "clusterIPs"]
-    return _with_both({**spec, **{member: before[member] for member in missing if member in before}})
+    return with_both({**spec, **{member: before[member] for member in missing if member in before}})
 
 
 def prepare_status(new: Json, old: Json) -> Json:

@@ -1,6 +1,7 @@
 """What a Service may not be, and what of it may not change."""
 
 from collections.abc import Sequence
+from ipaddress import ip_network
 from typing import Any
 
 from stead.kinds import objectmeta
@@ -36,6 +37,11 @@ def validate_create(obj: Json) -> Sequence[FieldError]:
 def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
     errors = objectmeta.validate_update(new, old)
     errors += _address_change_errors(new["spec"], old["spec"])
+    spec, before = new["spec"], old["spec"]
+    if spec.get("type") == before.get("type") == "LoadBalancer":
+        class_ = spec.get("loadBalancerClass")
+        is_same = class_ == before.get("loadBalancerClass")
+        errors += [] if is_same else [fields.invalid("spec.loadBalancerClass", class_, "may not change once set")]
     return [*errors, *validate_create(new)]
 
 
@@ -73,7 +79,7 @@ def _spec_errors(spec: Json) -> Errors:
         errors += _port_errors(port, len(ports) > 1, names, f"spec.ports[{index}]")
     errors += objectmeta.label_errors(spec.get("selector") or {}, "spec.selector")
     errors += _affinity_errors(spec)
-    errors += _cluster_ip_errors(spec) if type_ != "ExternalName" else []
+    errors += address_errors(spec) if type_ != "ExternalName" else []
     for index, ip in enumerate(spec.get("externalIPs") or []):
         errors += faults(f"spec.externalIPs[{index}]", ip, ip_faults(ip) or special_ip_faults(ip))
     errors += one_of("spec.type", type_, TYPES)
@@ -130,7 +136,8 @@ def _affinity_errors(spec: Json) -> Errors:
     return errors
 
 
-def _cluster_ip_errors(spec: Json) -> Errors:
+def address_errors(spec: Json) -> Errors:
+    """Addresses and families by themselves, which are looked at before any are given."""
     address, addresses, path = spec.get("clusterIP") or "", spec.get("clusterIPs") or [], "spec.clusterIPs"
     errors: Errors = []
     if address and not addresses:
@@ -140,13 +147,29 @@ def _cluster_ip_errors(spec: Json) -> Errors:
     elif addresses and not address:
         errors.append(fields.invalid(path, addresses, "must be empty when `clusterIP` is not specified"))
     errors += _family_errors(spec)
+    wrong: Errors = []
     if addresses[:1] == ["None"] and len(addresses) > 1:
-        errors.append(fields.invalid(path, addresses, "'None' must be the first and only value"))
+        wrong.append(fields.invalid(path, addresses, "'None' must be the first and only value"))
     for index, given in enumerate(addresses):
         if index or given != "None":
-            errors += faults(f"{path}[{index}]", given, ip_faults(given))
+            wrong += faults(f"{path}[{index}]", given, ip_faults(given))
     if len(addresses) > 2:
         errors.append(fields.invalid(path, addresses, "may only hold up to 2 values"))
+    return [*errors, *wrong] if wrong else [*errors, *_stack_errors(spec, addresses, path)]
+
+
+def _stack_errors(spec: Json, addresses: list[str], path: str) -> Errors:
+    """Two addresses are of two families, and of those that were named."""
+    if addresses[:1] == ["None"]:
+        return []
+    errors: Errors = []
+    found = ["IPv6" if ":" in address else "IPv4" for address in addresses]
+    if len(found) > 1 and len(found) != len(set(found)):
+        errors.append(fields.invalid(path, addresses, "may specify no more than one IP for each IP family"))
+    for index, (family, wanted) in enumerate(zip(found, spec.get("ipFamilies") or [], strict=False)):
+        if family != wanted and wanted in _FAMILIES:
+            told = f"expected an {wanted} value as indicated by `ipFamilies[{index}]`"
+            errors.append(fields.invalid(f"{path}[{index}]", addresses[index], told))
     return errors
 
 
@@ -201,11 +224,13 @@ def _shown_port(protocol: str, number: int) -> Json:
 
 
 def _balancer_errors(spec: Json, type_: str) -> Errors:
+    ranges, class_ = spec.get("loadBalancerSourceRanges") or [], spec.get("loadBalancerClass")
     if type_ == "LoadBalancer":
-        return []
+        errors = [error for index, one in enumerate(ranges) for error in _range_errors(one.strip(), index)]
+        return errors + (faults("spec.loadBalancerClass", class_, qualified_name_faults(class_)) if class_ else [])
     told = "may only be used when `type` is 'LoadBalancer'"
-    errors: Errors = []
-    if spec.get("loadBalancerSourceRanges"):
+    errors = []
+    if ranges:
         errors.append(fields.forbidden("spec.LoadBalancerSourceRanges", told))
     if spec.get("allocateLoadBalancerNodePorts") is not None:
         errors.append(fields.forbidden("spec.allocateLoadBalancerNodePorts", told))
@@ -220,6 +245,15 @@ def _health_port_errors(number: int, is_needed: bool) -> Errors:
         return faults(path, number, port_faults(number)) if number else [fields.required(path)]
     told = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
     return [fields.invalid(path, number, told)] if number else []
+
+
+def _range_errors(text: str, index: int) -> Errors:
+    try:
+        is_range = "/" in text and ip_network(text, strict=False) is not None
+    except ValueError:
+        is_range = False
+    told = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
+    return [] if is_range else [fields.invalid(f"spec.LoadBalancerSourceRanges[{index}]", text, told)]
 
 
 def _traffic_errors(spec: Json, type_: str) -> Errors:
