@@ -388,3 +388,12 @@ def test_a_running_container_gets_other_limits(play: Play) -> None:
         assert (await machine.answer(order, kind=ContainerResized)).trouble == "Error"
 
     play(scenario)
+
+
+def test_the_end_of_a_log_stands_in_for_last_words(play: Play) -> None:
+    async def scenario(machine: CriMachine) -> None:
+        await machine.sandbox("a")
+        await machine.start("a", "sh", "-c", "echo no way; exit 1", falls_back_to_log=True)
+        assert (await machine.exited("a")).message == "no way\n"
+
+    play(scenario)

@@ -3,6 +3,7 @@
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -387,3 +388,25 @@ def test_groups_and_capabilities_are_those_asked_for(play: Play) -> None:
         assert said == ["0 2000 3000", f"CapBnd:\t{1 << 12:016x}", "NoNewPrivs:\t1"]
 
     play("root", scenario)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize(
+    "script, more, message",
+    [
+        ("echo -n done > /dev/termination-log", {}, "done"),
+        ("echo -n done > /tmp/words; exit 1", {"termination_message_path": "/tmp/words"}, "done"),
+        ("echo one; echo two >&2; exit 1", {"falls_back_to_log": True}, "one\ntwo\n"),
+        ("echo -n mine > /dev/termination-log; echo one; exit 1", {"falls_back_to_log": True}, "mine"),
+        ("echo one", {"falls_back_to_log": True}, ""),
+        ("echo one; exit 1", {}, ""),
+    ],
+)
+def test_last_words_are_told(tier: str, script: str, more: Any, message: str, play: Play) -> None:
+    async def scenario(machine: Machine) -> None:
+        await machine.sandbox("a")
+        await machine.start("a", "sh", "-c", script, **more)
+        told = (await machine.exited("a")).message
+        assert sorted(told.splitlines()) == sorted(message.splitlines())
+
+    play(tier, scenario)

@@ -125,6 +125,7 @@ class StartContainer(Struct, frozen=True):
     is_stdin_once: bool = False  # its input ends with that of the first who attached
     stop_signal: str = ""  # `SIGQUIT`; "" is the image's, else SIGTERM
     termination_message_path: str = "/dev/termination-log"  # what stands there at the end is ContainerExited.message
+    falls_back_to_log: bool = False  # ... or, where nothing stands there and it failed, the end of its log
     target: str = ""  # the container whose processes this one sees (an ephemeral container's targetContainerName)
     seccomp: str = ""  # `RuntimeDefault` or `Localhost/<path>`, "" is Unconfined
 

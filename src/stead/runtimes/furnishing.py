@@ -18,6 +18,7 @@ from stead.machinery.runtime import (
     VolumeFiles,
     VolumeRemoved,
 )
+from stead.runtimes.logs import message_path
 from stead.runtimes.native import files, starting, volumes
 from stead.runtimes.trees import remove_tree
 
@@ -81,6 +82,10 @@ def make_room(directory: str, order: StartContainer) -> None:
     log = starting.log_path(directory, order.container, order.attempt)
     os.makedirs(os.path.join(home, str(order.attempt)), exist_ok=True)
     os.makedirs(os.path.dirname(log), exist_ok=True)
+    if order.termination_message_path:
+        path = message_path(directory, order.container, order.attempt)
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC))
+        os.chmod(path, 0o666)
     for name in os.listdir(home):
         if name.isdigit() and int(name) < order.attempt:
             remove_tree(os.path.join(home, name))

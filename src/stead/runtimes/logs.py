@@ -82,6 +82,44 @@ class LogWriter:
             self._open()
 
 
+LAST_WORDS_BYTES, LAST_WORDS_LINES = 2048, 80  # as the kubelet has them
+
+
+def last_words(path: str) -> str:
+    """The end of a log, for a container that failed without a message of its own; "" where there is no log."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _CHUNK))
+            entries = list(filter(None, map(parse, file.read().split(b"\n"))))
+    except OSError:
+        return ""
+    text = b"".join(entry.text + (b"" if entry.is_part else b"\n") for entry in entries)
+    lines = b"".join(text.splitlines(keepends=True)[-LAST_WORDS_LINES:])
+    return lines[-LAST_WORDS_BYTES:].decode(errors="replace")
+
+
+MESSAGE_BYTES = 4096
+
+
+def message_path(directory: str, container: str, attempt: int) -> str:
+    """Where the last words of an attempt are kept, below its pod's directory."""
+    return os.path.join(directory, "containers", container, str(attempt), "termination-log")
+
+
+def read_message(path: str) -> str:
+    """What a container left as its last words, "" if nothing. No link is followed: the container may have made it."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        return os.read(file, MESSAGE_BYTES).decode(errors="replace")
+    except OSError:
+        return ""
+    finally:
+        os.close(file)
+
+
 class Entry(NamedTuple):
     """One line of a log file, or a part of one."""
 

@@ -75,6 +75,7 @@ def start_container(round_: Round, life: Life, attempt: int, values: Mapping[str
         is_stdin_once=bool(spec.get("stdinOnce")),
         stop_signal=dig(spec, "lifecycle", "stopSignal", default=""),
         termination_message_path=spec.get("terminationMessagePath") or "/dev/termination-log",
+        falls_back_to_log=spec.get("terminationMessagePolicy") == "FallbackToLogsOnError",
         target=spec.get("targetContainerName") or "",
     )
 

@@ -19,6 +19,7 @@ CREATED, RUNNING, EXITED = 0, 1, 2
 POD_NAME, POD_NAMESPACE, POD_UID = ("io.kubernetes.pod.name", "io.kubernetes.pod.namespace", "io.kubernetes.pod.uid")
 CONTAINER_NAME = "io.kubernetes.container.name"
 IMAGE = "stead.dev/image"  # its identity in our store
+FALLS_BACK = "stead.dev/falls-back-to-log"
 STOP_SIGNAL = "stead.dev/stop-signal"
 OWNER = "stead.dev/node"  # which stead's: others may use the same engine
 
@@ -91,7 +92,11 @@ def container_config(order: StartContainer, sandbox: Body, image: Image, *, give
         "envs": [{"key": name, "value": value} for name, value in order.environment],
         "mounts": list(given.mounts),
         "labels": {**sandbox["labels"], CONTAINER_NAME: order.container},
-        "annotations": {IMAGE: image.identity, STOP_SIGNAL: order.stop_signal},
+        "annotations": {
+            IMAGE: image.identity,
+            STOP_SIGNAL: order.stop_signal,
+            FALLS_BACK: "true" if order.falls_back_to_log else "",
+        },
         "log_path": f"{order.container}/{order.attempt}.log",
         "stdin": order.has_stdin,
         "stdin_once": order.is_stdin_once,

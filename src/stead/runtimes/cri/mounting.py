@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from stead.machinery.runtime import RunSandbox, StartContainer
 from stead.runtimes.cri import mapping
 from stead.runtimes.cri.messages import Body
-from stead.runtimes.cri.node import Pod, message_path
+from stead.runtimes.cri.node import Pod
+from stead.runtimes.logs import message_path
 from stead.runtimes.native import linux, volumes
 
 _ETC = ("hosts", "resolv.conf", "hostname")
@@ -42,7 +43,4 @@ def _pod_files(pod: Pod, order: StartContainer) -> Iterator[tuple[str, str]]:
     for name in _ETC:
         yield os.path.join(pod.directory, "etc", name), f"/etc/{name}"
     if order.termination_message_path:
-        path = message_path(pod.directory, order.container, order.attempt)
-        with open(path, "w"):
-            os.chmod(path, 0o666)
-        yield path, order.termination_message_path
+        yield message_path(pod.directory, order.container, order.attempt), order.termination_message_path

@@ -18,12 +18,12 @@ from stead.runtimes.cri.client import Engine, EngineTrouble
 from stead.runtimes.cri.messages import Body
 from stead.runtimes.furnishing import Home
 from stead.runtimes.images import Image, ImageStore, ImageTrouble
-from stead.runtimes.native import linux
+from stead.runtimes.logs import last_words, message_path, read_message
+from stead.runtimes.native import linux, starting
 from stead.runtimes.native.addresses import Addresses
 from stead.runtimes.native.channel import Refusal
 from stead.runtimes.trees import remove_tree
 
-_MESSAGE_BYTES = 4096
 _GONE = "NOT_FOUND"
 
 
@@ -171,6 +171,8 @@ class Node:
     def ended_event(self, pod: Pod, status: Body) -> ContainerExited:
         name, attempt = mapping.identity(status)
         message = read_message(message_path(pod.directory, name, attempt))
+        if not message and status["exit_code"] and status["annotations"].get(mapping.FALLS_BACK):
+            message = last_words(starting.log_path(pod.directory, name, attempt))
         return mapping.exited_event(pod.pod, pod.uid, status, self.engine_name, message)
 
     async def end(self, pod: Pod) -> None:
@@ -283,17 +285,6 @@ def real(image: Image | str) -> Image:
     if isinstance(image, Image):
         return image
     raise ImageTrouble(f"{image} runs on the native runtime only; give this one a real image: stead image import FILE")
-
-
-def message_path(directory: str, container: str, attempt: int) -> str:
-    return os.path.join(directory, "containers", container, str(attempt), "termination-log")
-
-
-def read_message(path: str) -> str:
-    """What a container left as its last words, "" if nothing."""
-    with contextlib.suppress(OSError), open(path, "rb") as file:
-        return file.read(_MESSAGE_BYTES).decode(errors="replace")
-    return ""
 
 
 def remember(pod: Pod) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from stead.runtimes.logs import LogWriter
+from stead.runtimes.logs import LogWriter, last_words, read_message
 from stead.runtimes.native import cgroups, container, linux, plain
 from stead.runtimes.native.loop import Loop
 from stead.runtimes.native.wire import Message
@@ -217,6 +217,12 @@ class Job:
             plain.kill(self.pid)
             cgroups.kill(self._groups)
 
+    def _last_words(self) -> str:
+        """What it left to be told, or the end of its log."""
+        told = read_message(self._order["message"]) if self._order["message"] else ""
+        is_log_asked = self._order["falls_back_to_log"] and self._outcome["exit_code"] and not told
+        return last_words(self._order["log"]) if is_log_asked else told
+
     def finish(self, loop: Loop) -> None:
         """Close everything; from now on the attempt is only remembered."""
         self.is_running = False
@@ -224,6 +230,7 @@ class Job:
         for fd in list(self._sources):
             self._let_go(fd, loop)
         self._log.close()
+        self._outcome["message"] = self._outcome["message"] or self._last_words()
         ends = {fd for sinks in self._sinks.values() for fd in sinks}
         ends |= {fd for fd in (self._stdin, self.terminal) if fd is not None}
         for end in sorted(ends):

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from stead.machinery.runtime import StartContainer
 from stead.runtimes.images import Image
+from stead.runtimes.logs import message_path
 from stead.runtimes.native import capabilities, plain, recipes, seccomp, volumes
 from stead.runtimes.native.wire import Message
 
@@ -42,8 +43,11 @@ def order(start: StartContainer, image: Image, pod: Pod) -> Message:
     """The order to the shim. Raises StartTrouble where nothing is to be run, VolumeTrouble for its mounts."""
     arguments = _arguments(start, image)
     mounts = _mounts(start, image, pod)
+    message = message_path(pod.directory, start.container, start.attempt)
+    last_words = [(message, start.termination_message_path)] if start.termination_message_path else []
     environment = _environment(start, image, pod)
     if pod.tier == "plain":
+        mounts += [(source, target, False) for source, target in last_words]
         arguments = [plain.rewritten(text, mounts) for text in arguments]
         environment = {name: plain.rewritten(text, mounts) for name, text in environment.items()}
     return {
@@ -53,6 +57,8 @@ def order(start: StartContainer, image: Image, pod: Pod) -> Message:
         "image_id": image.identity,
         "target": start.target,
         "stop_signal": signal_number(start.stop_signal or image.stop_signal),
+        "message": message if last_words else "",
+        "falls_back_to_log": start.falls_back_to_log,
         "log": log_path(pod.directory, start.container, start.attempt),
         "spec": {
             **process(pod, arguments, environment, _directory(start, image, pod, mounts)),
@@ -66,7 +72,7 @@ def order(start: StartContainer, image: Image, pod: Pod) -> Message:
             "directory": os.path.join(container_directory(pod.directory, start.container), str(start.attempt)),
             "layers": pod.layers,
             "lowers": list(image.layers),
-            "files": _pod_files(pod, mounts),
+            "files": [*_pod_files(pod, mounts), *last_words],
             "mounts": mounts,
             "hidden": list(pod.hidden),
             "is_static_server": image.identity == recipes.STATIC and not (start.command or start.arguments),
