@@ -20,12 +20,14 @@ from stead.machinery.runtime import (
     File,
     ImageFailed,
     ImageReady,
+    MeasureStorage,
     Mount,
     PullImage,
     ResizeContainer,
     RunSandbox,
     SandboxFailed,
     SandboxRunning,
+    StorageMeasured,
     UpdateVolume,
     VolumeFiles,
 )
@@ -395,5 +397,18 @@ def test_the_end_of_a_log_stands_in_for_last_words(play: Play) -> None:
         await machine.sandbox("a")
         await machine.start("a", "sh", "-c", "echo no way; exit 1", falls_back_to_log=True)
         assert (await machine.exited("a")).message == "no way\n"
+
+    play(scenario)
+
+
+def test_what_a_container_takes_of_the_disk_is_measured(play: Play) -> None:
+    async def scenario(machine: CriMachine) -> None:
+        await machine.sandbox("a")
+        await machine.start("a", "sh", "-c", 'cat "$(command -v python3)" > /tmp/big; sleep 1000')
+        order = MeasureStorage(pod("a"), "uid-a", (), ("c",))
+        deadline = time.monotonic() + 40
+        while (await machine.answer(order, kind=StorageMeasured)).containers["c"] < 1_000_000:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.5)
 
     play(scenario)

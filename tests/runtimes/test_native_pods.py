@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from stead.machinery.runtime import (
     ContainerStarted,
     EmptyDir,
     File,
+    MeasureStorage,
     Mount,
     SandboxFailed,
     SandboxRunning,
+    StorageMeasured,
     UpdateVolume,
     VolumeFiles,
 )
@@ -408,5 +411,20 @@ def test_last_words_are_told(tier: str, script: str, more: Any, message: str, pl
         await machine.start("a", "sh", "-c", script, **more)
         told = (await machine.exited("a")).message
         assert sorted(told.splitlines()) == sorted(message.splitlines())
+
+    play(tier, scenario)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_what_a_pod_takes_of_the_disk_is_measured(tier: str, play: Play) -> None:
+    async def scenario(machine: Machine) -> None:
+        await machine.sandbox("a", volumes=(EmptyDir("cache"),))
+        script = "head -c 3000000 /dev/zero > /cache/big; head -c 1000000 /dev/zero | tr '\\0' x; sleep 1000"
+        await machine.start("a", "sh", "-c", script, mounts=(Mount("volume:cache", "/cache"),))
+        order = MeasureStorage(pod("a"), "uid-a", ("cache",), ("c",))
+        deadline = time.monotonic() + 20
+        while (told := await machine.answer(order, kind=StorageMeasured)).containers["c"] < 1_000_000:
+            assert time.monotonic() < deadline, told
+        assert 3_000_000 <= told.volumes["cache"] < 4_000_000
 
     play(tier, scenario)

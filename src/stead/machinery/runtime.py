@@ -168,6 +168,15 @@ class RunProbe(Struct, frozen=True):
     failure_threshold: int = 1
 
 
+class MeasureStorage(Struct, frozen=True):
+    """How much of the disk these volumes and containers of a pod take. Answered by StorageMeasured."""
+
+    pod: Key
+    uid: str
+    volumes: tuple[str, ...]
+    containers: tuple[str, ...]
+
+
 class UpdateVolume(Struct, frozen=True):
     """Let a running pod see these files from now on (a ConfigMap changed). Not answered."""
 
@@ -184,7 +193,15 @@ class RemoveSandbox(Struct, frozen=True):
 
 
 PodAction: TypeAlias = (
-    RunSandbox | PullImage | StartContainer | ResizeContainer | StopContainer | RunProbe | UpdateVolume | RemoveSandbox
+    RunSandbox
+    | PullImage
+    | StartContainer
+    | ResizeContainer
+    | StopContainer
+    | RunProbe
+    | MeasureStorage
+    | UpdateVolume
+    | RemoveSandbox
 )
 
 
@@ -293,6 +310,15 @@ class Probed(Struct, frozen=True):
     message: str = ""
 
 
+class StorageMeasured(Struct, frozen=True):
+    """Bytes by name; of a container its own layer and its logs."""
+
+    pod: Key
+    uid: str
+    volumes: dict[str, int]
+    containers: dict[str, int]
+
+
 PodEvent: TypeAlias = (
     SandboxRunning
     | SandboxFailed
@@ -303,6 +329,7 @@ PodEvent: TypeAlias = (
     | ContainerExited
     | ContainerResized
     | Probed
+    | StorageMeasured
 )
 
 

@@ -11,16 +11,18 @@ from msgspec import Struct
 from stead.machinery.runtime import (
     ContainerExited,
     EmptyDir,
+    MeasureStorage,
     RemoveVolume,
     RunSandbox,
     RuntimeEvent,
     StartContainer,
+    StorageMeasured,
     VolumeFiles,
     VolumeRemoved,
 )
 from stead.runtimes.logs import message_path
 from stead.runtimes.native import files, starting, volumes
-from stead.runtimes.trees import remove_tree
+from stead.runtimes.trees import disk_usage, remove_tree
 
 _KEPT_ATTEMPTS = 1
 _START_FAILED = 128
@@ -106,6 +108,21 @@ async def discard(directory: str, do: Callable[[str], None]) -> None:
     """Take a pod's directory away, on a thread; what cannot go now, the next start of stead takes."""
     with contextlib.suppress(OSError):
         await asyncio.to_thread(do, directory)
+
+
+async def measured(home: Home, action: MeasureStorage) -> StorageMeasured:
+    """What is below the pod's directory; a container's layer is there where the runtime is native."""
+
+    def look() -> StorageMeasured:
+        volumes = {name: disk_usage(os.path.join(home.volumes, name)) for name in action.volumes}
+        containers = {name: disk_usage(*_places(home.directory, name)) for name in action.containers}
+        return StorageMeasured(action.pod, action.uid, volumes, containers)
+
+    return await asyncio.to_thread(look)
+
+
+def _places(directory: str, container: str) -> tuple[str, str]:
+    return starting.container_directory(directory, container), os.path.join(directory, "logs", container)
 
 
 async def remove_volume(report: Report, action: RemoveVolume) -> None:

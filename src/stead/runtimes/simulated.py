@@ -28,6 +28,7 @@ from stead.machinery.runtime import (
     ContainerStarted,
     ImageFailed,
     ImageReady,
+    MeasureStorage,
     Probed,
     PullImage,
     RemoveSandbox,
@@ -42,6 +43,7 @@ from stead.machinery.runtime import (
     SandboxRunning,
     StartContainer,
     StopContainer,
+    StorageMeasured,
     UpdateVolume,
     VolumeRemoved,
 )
@@ -104,6 +106,7 @@ class SimulatedRuntime:
 
     def __init__(self, chance: Random, settings: Settings | None = None, *, net: int = FIRST_NET) -> None:
         self.settings = settings or Settings()
+        self.taken_bytes: dict[str, int] = {}
         self.refuses_resize: tuple[Literal["Infeasible", "Error"], str] | None = None
         self._chance = chance
         self._net = net
@@ -121,6 +124,7 @@ class SimulatedRuntime:
             ResizeContainer: self._resize_container,
             StopContainer: self._stop_container,
             RunProbe: self._run_probe,
+            MeasureStorage: self._measure_storage,
             UpdateVolume: lambda action, now: None,
             RemoveSandbox: self._remove_sandbox,
             RemoveVolume: self._remove_volume,
@@ -269,6 +273,13 @@ class SimulatedRuntime:
     def _resize_container(self, action: ResizeContainer, now: Now) -> None:
         told = self.refuses_resize or ("", "")
         self._say(ContainerResized(action.pod, action.uid, action.container, action.attempt, *told))
+
+    def _measure_storage(self, action: MeasureStorage, now: Now) -> None:
+        """A script takes no room, but where a test says so."""
+        volumes, containers = (
+            {name: self.taken_bytes.get(name, 0) for name in names} for names in (action.volumes, action.containers)
+        )
+        self._say(StorageMeasured(action.pod, action.uid, volumes, containers))
 
     def _run_probe(self, action: RunProbe, now: Now) -> None:
         pod = self._pods.get(action.uid)

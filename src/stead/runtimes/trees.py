@@ -3,6 +3,19 @@
 import contextlib
 import os
 
+_BLOCK_BYTES = 512  # whatever the disk's own are
+
+
+def disk_usage(*paths: str) -> int:
+    """Bytes that these directories take on disk; what cannot be looked at counts nothing."""
+    total = 0
+    for path in paths:
+        for directory, names, files in os.walk(path):
+            for name in (*names, *files):
+                with contextlib.suppress(OSError):
+                    total += os.lstat(os.path.join(directory, name)).st_blocks * _BLOCK_BYTES
+    return total
+
 
 def remove_tree(path: str) -> None:
     """Delete a directory whatever its permission bits say; links are not followed."""

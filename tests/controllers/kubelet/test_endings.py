@@ -1,7 +1,9 @@
 """How pods end: hooks, grace, force, finalizers; and what survives stead, the runtime and the machine."""
 
+import pytest
+
 from stead.machinery.keys import Key
-from stead.machinery.runtime import RemoveSandbox, RunProbe, RunSandbox, StartContainer, StopContainer
+from stead.machinery.runtime import MeasureStorage, RemoveSandbox, RunProbe, RunSandbox, StartContainer, StopContainer
 
 from .world import WEB, World, a_container, a_pod, a_probe
 
@@ -204,3 +206,35 @@ def test_a_sandbox_of_nobody_is_removed():
     world.run(5)
     assert world.record is None and [type(action) for action in world.sent][-1] is RemoveSandbox
     assert world.get(Key("Pod", "default", "web-0")) is None
+
+
+@pytest.mark.parametrize(
+    "spec, taken, message",
+    [
+        (
+            {"volumes": [{"name": "cache", "emptyDir": {"sizeLimit": "1Mi"}}]},
+            {"cache": 2 << 20},
+            'Usage of EmptyDir volume "cache" exceeds the limit "1Mi". ',
+        ),
+        (
+            {"containers": [a_container(resources={"limits": {"ephemeral-storage": "1Mi"}})]},
+            {"c": 2 << 20},
+            'Container c exceeded its local ephemeral storage limit "1Mi". ',
+        ),
+    ],
+)
+def test_a_pod_that_takes_too_much_of_the_disk_is_evicted(spec, taken, message):
+    world = World({**a_pod(), "spec": {**a_pod()["spec"], **spec}})
+    world.run(25)
+    assert world.shown[-1] == "Running 1/1 running"
+    world.runtime.taken_bytes = taken
+    world.run(15)
+    status = world.get()["status"]
+    assert (status["phase"], status["reason"], status["message"]) == ("Failed", "Evicted", message)
+    assert world.told.count(("Warning", "Evicted", message)) == 1
+
+
+def test_nobody_measures_a_pod_without_limits():
+    world = World(a_pod(volumes=[{"name": "m", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}]))
+    world.run(60)
+    assert not world.sent_of(MeasureStorage)

@@ -12,6 +12,7 @@ from stead.machinery.objects import dig
 from stead.machinery.plan import NOTHING, Delete, Plan
 from stead.machinery.runtime import RemoveSandbox
 
+EVICTED_GRACE_SECONDS = 1.0
 OVERDUE = Failure("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
 
 
@@ -55,6 +56,14 @@ def overdue(round_: Round) -> Plan:
     since = round_.now.mono - max(0.0, round_.now.wall - _deadline(round_))
     stopping = termination.stop_all(round_, termination.spec_grace(round_.pod), since)
     return stopping + report(round_, failure=OVERDUE)
+
+
+def evicted(round_: Round, failure: Failure) -> Plan:
+    """The pod took more of the node than it may: it is killed at once, and fails."""
+    stopping = termination.stop_all(round_, EVICTED_GRACE_SECONDS, round_.now.mono)
+    is_told = dig(round_.pod, "status", "reason") == failure.reason
+    event = round_.event("Warning", failure.reason, failure.message)
+    return stopping + report(round_, failure=failure) + (NOTHING if is_told else Plan((event,)))
 
 
 def is_past_deadline(round_: Round) -> bool:

@@ -1,6 +1,6 @@
 """A pod that lives: its sandbox, its volumes, its containers with their hooks and probes."""
 
-from stead.controllers.kubelet import backoff, containers, probes, resizing, sandbox, starts, termination
+from stead.controllers.kubelet import backoff, containers, probes, resizing, sandbox, starts, storage, termination
 from stead.controllers.kubelet.lives import Life
 from stead.controllers.kubelet.report import wait
 from stead.controllers.kubelet.round import Round, Steps, Trouble
@@ -19,7 +19,7 @@ def walk(round_: Round) -> Steps:
         return _sandbox(round_, record)
     if state != "running":
         return Steps(wait(round_, f"the sandbox is {state}"))
-    steps = Steps(_refresh(round_, record)) + containers.walk(round_)
+    steps = Steps(_refresh(round_, record) + storage.walk(round_)) + containers.walk(round_)
     for life in round_.lives.live:
         if life.state == "running":
             steps = steps.then(_keep(round_, life))

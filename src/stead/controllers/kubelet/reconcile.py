@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from stead.controllers.kubelet import admission, endings, living, sandbox, termination, waits
+from stead.controllers.kubelet import admission, endings, living, sandbox, storage, termination, waits
 from stead.controllers.kubelet.observed import Observed, Residents, observe
 from stead.controllers.kubelet.report import report, wait
 from stead.controllers.kubelet.round import Failure, Round, begin
@@ -84,6 +84,8 @@ def _next(round_: Round) -> Plan:
         return endings.over(round_)
     if endings.is_past_deadline(round_):
         return endings.overdue(round_)
+    if excess := storage.excess(round_):
+        return endings.evicted(round_, excess)
     steps = living.walk(round_)
     told = waits.of(round_, steps.troubles) + report(round_, steps.troubles)
     return steps.plan + told + endings.deadline(round_)

@@ -10,6 +10,7 @@ back-off and probe times are arithmetic over a value.
      "era": how many sandboxes of this pod were lost before this one,
      "ips": [...], "note", "message", "is_new",
      "volumes": {name: digest of its files},
+     "storage": {"at", "is_in_flight", "volumes" and "containers": {name: bytes}}, where it was measured,
      "images": {container: {"state": pulling | ready | failed, "policy", "image", "id", "alias", "pulled_seconds",
                             "size_bytes", "reason", "message", "failures", "at"}},
      "containers": {container: {
@@ -40,6 +41,7 @@ from stead.machinery.runtime import (
     ContainerStarted,
     ImageFailed,
     ImageReady,
+    MeasureStorage,
     PodAction,
     PodEvent,
     Probed,
@@ -53,6 +55,7 @@ from stead.machinery.runtime import (
     SandboxRunning,
     StartContainer,
     StopContainer,
+    StorageMeasured,
     UpdateVolume,
     VolumeFiles,
 )
@@ -155,6 +158,20 @@ def _update_volume(record: Record | None, what: UpdateVolume, now: Now) -> Recor
     if record is None:
         return None
     return {**record, "volumes": {**record["volumes"], what.volume.name: digest(what.volume)}}
+
+
+def _measure(record: Record | None, what: MeasureStorage, now: Now) -> Record | None:
+    if record is None:
+        return None
+    known = record.get("storage") or {"volumes": {}, "containers": {}}
+    return {**record, "storage": {**known, "is_in_flight": True, "at": now.mono}}
+
+
+def _measured(record: Record | None, what: StorageMeasured, now: Now) -> Record | None:
+    if record is None:
+        return None
+    told = {"volumes": what.volumes, "containers": what.containers}
+    return {**record, "storage": {**told, "is_in_flight": False, "at": now.mono}}
 
 
 # --- images
@@ -366,6 +383,8 @@ _FOLDS: Mapping[type, Fold] = {
     StopContainer: _stop,
     ResizeContainer: _resize,
     ContainerResized: _resized,
+    MeasureStorage: _measure,
+    StorageMeasured: _measured,
     RunProbe: _probe,
     Probed: _probed,
 }

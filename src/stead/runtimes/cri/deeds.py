@@ -17,6 +17,7 @@ from stead.machinery.runtime import (
     ContainerResized,
     ImageFailed,
     ImageReady,
+    MeasureStorage,
     Probed,
     PullImage,
     RemoveSandbox,
@@ -208,6 +209,20 @@ async def run_probe(node: Node, action: RunProbe) -> None:
 # volumes, and the end
 
 
+async def measure_storage(node: Node, action: MeasureStorage) -> None:
+    """The layers lie in the engine, which knows their size."""
+    pod = node.pods.get(action.uid)
+    if pod is None:
+        return
+    told = await furnishing.measured(pod.home, action)
+    for name in action.containers:
+        held = pod.containers.get(name)
+        with contextlib.suppress(EngineTrouble, TypeError):  # it may not have looked yet
+            answer = await node.engine.ask("ContainerStats", {"container_id": held.id if held else ""})
+            told.containers[name] += answer["stats"]["writable_layer"]["used_bytes"]["value"]
+    node.report(told)
+
+
 async def update_volume(node: Node, action: UpdateVolume) -> None:
     pod = node.pods.get(action.uid)
     if pod is not None:
@@ -248,6 +263,7 @@ DEEDS: dict[type, Callable[[Node, Any], Coroutine[Any, Any, None]]] = {
     ResizeContainer: resize_container,
     StopContainer: stop_container,
     RunProbe: run_probe,
+    MeasureStorage: measure_storage,
     UpdateVolume: update_volume,
     RemoveSandbox: remove_sandbox,
     RemoveVolume: remove_volume,

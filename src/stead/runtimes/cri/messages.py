@@ -71,6 +71,11 @@ ContainerStatus id=1 metadata=2:ContainerMetadata state=3:number started_at=5:nu
     exit_code=7:number image_ref=9 reason=10 message=11 annotations=13:map
 ExecSyncRequest container_id=1 cmd=2* timeout=3:number
 ExecSyncResponse stdout=1:bytes stderr=2:bytes exit_code=3:number
+ContainerStatsRequest container_id=1
+ContainerStatsResponse stats=1:ContainerStats
+ContainerStats writable_layer=4:FilesystemUsage
+FilesystemUsage used_bytes=3:UInt64Value
+UInt64Value value=1:number
 AttachRequest container_id=1 stdin=2:number tty=3:number stdout=4:number stderr=5:number
 AttachResponse url=1
 ReopenContainerLogRequest container_id=1

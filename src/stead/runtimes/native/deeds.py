@@ -16,6 +16,7 @@ from stead.machinery.runtime import (
     ContainerResized,
     ImageFailed,
     ImageReady,
+    MeasureStorage,
     Probed,
     PullImage,
     RemoveSandbox,
@@ -163,6 +164,12 @@ async def run_probe(node: Node, action: RunProbe) -> None:
     node.report(Probed(*identity, action.probe, is_success, message))
 
 
+async def measure_storage(node: Node, action: MeasureStorage) -> None:
+    pod = node.pods.get(action.uid)
+    if pod is not None:
+        node.report(await furnishing.measured(pod.home, action))
+
+
 async def update_volume(node: Node, action: UpdateVolume) -> None:
     pod = node.pods.get(action.uid)
     if pod is not None:
@@ -191,6 +198,7 @@ DEEDS: dict[type, Callable[[Node, Any], Coroutine[Any, Any, None]]] = {
     ResizeContainer: resize_container,
     StopContainer: stop_container,
     RunProbe: run_probe,
+    MeasureStorage: measure_storage,
     UpdateVolume: update_volume,
     RemoveSandbox: remove_sandbox,
     RemoveVolume: remove_volume,
