@@ -137,13 +137,14 @@ def _limits(group: Path) -> str:
 def test_a_running_container_gets_other_limits_and_cannot_multiply_for_ever(play: Play) -> None:
     async def scenario(machine: Machine) -> None:
         await machine.sandbox("a")
-        await machine.start("a", "sleep", "1000", memory_limit_bytes=64 << 20)
+        started = await machine.start("a", "sleep", "1000", memory_limit_bytes=64 << 20)
         order = ResizeContainer(pod("a"), "uid-a", "c", 0, memory_limit_bytes=128 << 20, cpu_limit_millis=500)
         assert (await machine.answer(order, kind=ContainerResized)).trouble == ""
         root = Path("/sys/fs/cgroup") if cgroups.has_version_2() else Path("/sys/fs/cgroup/memory")
-        assert _limits(root / "stead" / "uid-a-c-0") == str(128 << 20)
+        name = f"uid-a-c-0-{started.container_id.removeprefix('stead://')[:8]}"
+        assert _limits(root / "stead" / name) == str(128 << 20)
         processes = Path("/sys/fs/cgroup") if cgroups.has_version_2() else Path("/sys/fs/cgroup/pids")
-        most = processes / "stead" / "uid-a-c-0" / "pids.max"
+        most = processes / "stead" / name / "pids.max"
         assert most.read_text().strip() == str(cgroups.MOST_PROCESSES)
         await machine.stop("a", 0)
         gone = await machine.answer(order, kind=ContainerResized)

@@ -50,10 +50,11 @@ def order(start: StartContainer, image: Image, pod: Pod) -> Message:
         mounts += [(source, target, False) for source, target in last_words]
         arguments = [plain.rewritten(text, mounts) for text in arguments]
         environment = {name: plain.rewritten(text, mounts) for name, text in environment.items()}
+    identity = f"{uuid.uuid4().hex}{uuid.uuid4().hex}"
     return {
         "container": start.container,
         "attempt": start.attempt,
-        "container_id": f"stead://{uuid.uuid4().hex}{uuid.uuid4().hex}",
+        "container_id": f"stead://{identity}",
         "image_id": image.identity,
         "target": start.target,
         "stop_signal": signal_number(start.stop_signal or image.stop_signal),
@@ -81,7 +82,7 @@ def order(start: StartContainer, image: Image, pod: Pod) -> Message:
             "memory_bytes": start.memory_limit_bytes,
             "cpu_millis": start.cpu_limit_millis,
             "seccomp": seccomp.program(start.seccomp, start.capabilities_added),
-            "cgroup": f"{start.uid}-{start.container}-{start.attempt}",
+            "cgroup": f"{start.uid}-{start.container}-{start.attempt}-{identity[:8]}",
         },
     }
 
