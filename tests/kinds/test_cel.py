@@ -1,5 +1,7 @@
 """The Common Expression Language: what expressions are, what they cost, and what is wrong with them."""
 
+import re
+from random import Random
 from typing import Any
 
 import pytest
@@ -185,6 +187,8 @@ def test_an_optional_is_a_value() -> None:
         ("self.name == 'a' 'b'", "Syntax error: extraneous input"),
         ("has(self)", "invalid argument to has() macro"),
         ("'abc", "Syntax error: token recognition error"),
+        ("'\\80' == ''", "Syntax error: token recognition error at: '\\8'"),
+        ("string() == ''", "found no matching overload for 'string' applied to '()'"),
         ("while", "reserved identifier: while"),
         ("(" * 300 + "1" + ")" * 300, "expression recursion limit exceeded: 250"),
     ],
@@ -214,6 +218,66 @@ def test_what_costs_too_much_ends(source: str) -> None:
     program = compiled(source, {"self": list_of(INT)})
     with pytest.raises(TooCostly):
         program.checked.run(Frame([list(range(1000)), *[None] * program.slots], 5_000))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "text.replace('', text)",
+        "text.split('').map(c, text).join('')",
+        "text.replace('a', '%s').format(text.split('').map(c, text))",
+        "optional.of(text).optMap(a, a + a).optMap(a, a + a).optMap(a, a + a).optMap(a, a + a).optMap(a, a + a)",
+    ],
+)
+def test_what_is_too_large_is_never_made(source: str) -> None:
+    with pytest.raises(TooCostly):
+        value(source, text="a" * 500_000)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "timestamp('9999-12-31T23:59:59Z') + duration('2562047h')",
+        "duration(n) == duration('1s')",
+        "int(n) == 1",
+        "'%.100f'.format([1e308])",
+        "semver(n + '.0.0').major() == 1",
+        "timestamp('2026-01-01T00:00:00Z').getHours('No/Where')",
+        "timestamp(string('2026-02-30T00:00:00Z')).getHours()",
+        "cidr('1.2.3.4/33')",
+        "url('http://[::1').getHost()",
+        "url('http://a:99999/').getPort()",
+        "int(1e300)",
+        "string(b'\\377')",
+    ],
+)
+def test_odd_values_are_told_and_nothing_breaks(source: str) -> None:
+    with pytest.raises(RunError):
+        value(source, n="9" * 5000)
+
+
+WORDS = re.compile(r"\w+|\s+|[^\w\s]")
+
+
+def test_broken_expressions_break_nothing() -> None:
+    """Every expression above with words dropped, doubled and exchanged: it is refused, fails or has a value."""
+    chance = Random(5)
+    sources = [WORDS.findall(row[0]) for row in test_values.pytestmark[0].args[1]]  # type: ignore[attr-defined]
+    known = [word for words in sources for word in words]
+    outcomes = set()
+    for _ in range(3000):
+        words = list(chance.choice(sources))
+        for _ in range(chance.randint(1, 3)):
+            at = chance.randrange(len(words))
+            words[at : at + chance.randint(0, 1)] = (
+                chance.choice([[], [chance.choice(known)]]) if len(words) > 2 else ["1"]
+            )
+        try:
+            value("".join(words), 100_000)
+            outcomes.add("value")
+        except (Unreadable, RunError, TooCostly) as told:
+            outcomes.add(type(told).__name__)
+    assert {"value", "Unreadable", "RunError"} <= outcomes
 
 
 def test_a_hostile_pattern_takes_no_longer() -> None:

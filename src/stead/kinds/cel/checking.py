@@ -123,6 +123,8 @@ class _Checker:
             return self.fault(node.at, f"undeclared reference to '{name}' (in container '')")
         checked = [self.mixed(arg) if name == "format" else self.visit(arg) for arg in args]
         result = self.resolved(node, name, [one.type for one in checked], is_member)
+        if self.faults:
+            return Checked(result, operators.constant(None))
         self.literals(name, args)
         run = operators.called(name, [one.run for one in checked])
         sizes = [one.size for one in checked]

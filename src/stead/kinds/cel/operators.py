@@ -189,6 +189,8 @@ def called(name: str, args: list[Run]) -> Run:
             made = function(*given)
         except (TypeError, AttributeError):
             raise no_overload() from None
+        except (ArithmeticError, LookupError, ValueError) as wrong:
+            raise RunError(f"{name}: {wrong}") from None
         if per_size:
             frame.spend(values.size_of(made) // 10)
         return made

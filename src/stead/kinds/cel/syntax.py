@@ -152,17 +152,21 @@ class _Lexer:
         return Token("text", token, at, _as_bytes(value, has_escapes) if is_bytes else value), done
 
     def _unescaped(self, body: str, at: int, is_bytes: bool) -> str:
+        def octal(word: str, start: int) -> int:
+            if len(word) != 3:
+                raise self.fault(at + start, f"token recognition error at: '\\{word}'")
+            return int(word, 8)
+
         def read(match: re.Match[str]) -> str:
             word = match[0][1:]
             if word in _SHORT:
                 return _SHORT[word]
             if word[0] in "xX" or (word[0].isdigit() and is_bytes):
-                code = int(word[1:], 16) if word[0] in "xX" else int(word, 8)
-                return chr(code)
+                return chr(int(word[1:], 16) if word[0] in "xX" else octal(word, match.start()))
             if word[0] in "uU":
                 return chr(int(word[1:], 16))
             if word[0].isdigit():
-                return chr(int(word, 8))
+                return chr(octal(word, match.start()))
             raise self.fault(at + match.start(), f"token recognition error at: '{match[0]}'")
 
         return _ESCAPE.sub(read, body)

@@ -8,7 +8,7 @@ from typing import Any
 from stead.kinds.cel import patterns
 from stead.kinds.cel.conversions import text_of
 from stead.kinds.cel.faults import RunError, no_overload
-from stead.kinds.cel.values import Duration, Moment, TypeValue, is_number
+from stead.kinds.cel.values import Duration, Moment, TypeValue, affordable, is_number
 
 ANY = -1
 PRECISION = 6
@@ -53,7 +53,10 @@ def last_index_of(value: str, part: Any, start: int | None = None) -> int:
 
 
 def _replace(value: Any, old: str, new: str, count: int = ANY) -> str:
-    return _text(value).replace(_text(old), _text(new), count if count >= 0 else -1)
+    text, times = _text(value), len(_text(value)) + 1 if not _text(old) else _text(value).count(old)
+    times = times if count < 0 else min(times, count)
+    affordable(len(text) + times * len(_text(new)))
+    return text.replace(old, new, times)
 
 
 def _split(value: Any, by: str, count: int = ANY) -> list[str]:
@@ -80,7 +83,8 @@ def _substring(value: Any, start: int, end: int | None = None) -> str:
 def _joined(items: Any, by: str = "") -> str:
     if not isinstance(items, list):
         raise no_overload()
-    return _text(by).join(map(_text, items))
+    affordable(sum(len(_text(item)) + len(_text(by)) for item in items))
+    return by.join(items)
 
 
 def _matches(value: Any, pattern: Any) -> bool:
@@ -119,7 +123,7 @@ def _quoted(value: Any) -> str:
 def _format(template: Any, args: Any) -> str:
     """`'%s has %d'.format([name, count])`, with the verbs s, d, f, e, b, x, X and o."""
     text, left = _text(template), list(args)
-    made, at = [], 0
+    made, at, size = list[str](), 0, len(text)
     while at < len(text):
         if text[at] != "%":
             end = text.find("%", at)
@@ -134,6 +138,8 @@ def _format(template: Any, args: Any) -> str:
         if not left:
             raise RunError(f"index {len(args)} out of range")
         made.append(_FORMATS[verb](left.pop(0), precision))
+        size += len(made[-1])
+        affordable(size)
     return "".join(made)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from stead.kinds.cel.faults import RunError
+from stead.kinds.cel.faults import RunError, TooCostly
 from stead.machinery.objects import canonical
 from stead.machinery.quantity import Quantity
 
@@ -250,6 +250,15 @@ def checked(number: int, *, least: int = LEAST, most: int = MOST, word: str = "i
     if not least <= number <= most:
         raise RunError(word)
     return number
+
+
+LARGEST = 10_000_000  # what all the steps of one call could look through
+
+
+def affordable(size: int) -> None:
+    """Refuse to make what is too large before it is made; raises TooCostly."""
+    if size > LARGEST:
+        raise TooCostly
 
 
 def size_of(value: Any) -> int:
