@@ -199,6 +199,7 @@ def test_explain_says_why_a_set_of_any_cluster_waits(far: Cluster) -> None:
     try:
         far.wait_ready(*WEB)
         assert "as its spec wants it\n  it waits for nothing" in explain(config, "sts/web")
+        assert explain(config, "sts") == "1 StatefulSet, none waiting\n"
         far.kubectl("delete", "storageclass", "my-gfs-storageclass")
         far.kubectl("scale", "sts", "web", "--replicas=5")
         until(lambda: "web-3" in far.pods(), wish="web-3")
@@ -209,6 +210,9 @@ def test_explain_says_why_a_set_of_any_cluster_waits(far: Cluster) -> None:
         'web-3 is not Ready: its claim www-web-3 is not bound: there is no StorageClass "my-gfs-storageclass"' in told
     )
     assert "because persistentvolumeclaim/www-web-3 has waited" in told
+    listed = explain(config, "sts", "-A")
+    assert "statefulset/web in namespace default: 3 of 5 replicas are Ready" in listed
+    assert listed.endswith("1 StatefulSet, 1 waiting\n")
     as_data = json.loads(explain(config, "pvc/www-web-3", "-o", "json"))
     assert as_data["waits"][0]["controller"] == "persistentvolume-controller"
     assert not explain(config, "sts/wbe", code=1)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stead.cli.explain import lines
+from stead.cli.telling import lines
 from stead.cluster import manifests
 from stead.kinds.explanation import EXPLANATION
 from stead.kinds.paths import path_of

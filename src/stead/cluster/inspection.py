@@ -14,7 +14,6 @@ from stead.controllers.statefulset.controller import KIND as STATEFUL_SET
 from stead.controllers.statefulset.controller import StatefulSetController
 from stead.controllers.statefulset.profile import PROFILES
 from stead.engine.journal import Round
-from stead.engine.rounds import Engine
 from stead.kinds import event
 from stead.kinds.kind import Kind
 from stead.kinds.paths import path_of
@@ -35,7 +34,7 @@ ALLOWED_TO_BE_HIDDEN = (401, 403, 404)
 
 
 class Inspection:
-    """Everything that StatefulSets of one namespace depend on, as it was at `now`. Raises ClientError."""
+    """Everything that StatefulSets depend on, in one namespace or all (""), as it was at `now`. Raises ClientError."""
 
     def __init__(self, client: Client, namespace: str, now: Now, profile: str = "v1_36") -> None:
         self.namespace = namespace
@@ -53,9 +52,21 @@ class Inspection:
         """The Explanation of `sts.web`; None where there is no such object."""
         return Explanations(self.engine, lambda: BUILT_IN).one(self.namespace, name, self._now)
 
-    def plan(self, name: str) -> Plan | None:
+    def waiting(self) -> list[Json]:
+        """The Explanations of all sets that wait for something."""
+        explanations = Explanations(self.engine, lambda: BUILT_IN)
+        keys = sorted(key_of(STATEFUL_SET, obj) for obj in self.engine.cache.all(STATEFUL_SET))
+        found = (explanations.one(key.namespace, f"statefulset.{key.name}", self._now) for key in keys)
+        return [one for one in found if one is not None and one.get("waits")]
+
+    def plan(self, name: str, namespace: str = "") -> Plan | None:
         """What its controller would do now; None where there is no such set."""
-        return self.engine.reconsider(StatefulSetController.name, Key(STATEFUL_SET, self.namespace, name), self._now)
+        key = Key(STATEFUL_SET, namespace or self.namespace, name)
+        return self.engine.reconsider(StatefulSetController.name, key, self._now)
+
+    def unseen(self) -> list[str]:
+        """Kinds that we may not see, by the names of their resources."""
+        return sorted(BUILT_IN.by_id(kind).plural for kind in self.engine.cache.unseen)
 
     # --- what is there
 
@@ -172,8 +183,3 @@ def _is_in_trouble(obj: Json) -> bool:
 
 def _one_line(message: object) -> str:
     return " ".join(str(message).split())[:300]
-
-
-def unseen(engine: Engine) -> list[str]:
-    """Kinds that we may not see, by the names of their resources."""
-    return sorted(BUILT_IN.by_id(kind).plural for kind in engine.cache.unseen)
