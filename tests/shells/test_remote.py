@@ -249,3 +249,39 @@ def test_the_service_account_of_the_example_may_do_all_it_needs(far: Cluster, co
     far.kubectl("apply", "-f", str(EXAMPLE))
     until(lambda: all("ownerReferences" in pod["metadata"] for pod in far.pods().values()), wish="adopted")
     assert "Forbidden" not in controllers[0].output() + controllers[0].page("/metrics")
+
+
+MISTAKES = [
+    (("--context", "nope"), 'no context named "nope"; there are stead'),
+    (("--lease", "x"), "--lease x: NAMESPACE/NAME is wanted"),
+    (("--selector", "a in"), "--selector a in: "),
+    (("--qps", "0"), "--qps 0: more than 0 is wanted"),
+    (("--listen", "x"), "--listen x: HOST:PORT is wanted"),
+    (("--kubeconfig", "/nowhere"), "/nowhere: No such file or directory"),
+]
+
+
+@pytest.mark.parametrize(("options", "told"), MISTAKES)
+def test_a_mistake_is_told_at_once(far: Cluster, options: tuple[str, ...], told: str) -> None:
+    command = [sys.executable, "-m", "stead", "controller", "--kubeconfig", str(far.data / "kubeconfig"), *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and told in done.stderr, done.stderr
+
+
+def test_who_is_not_known_or_not_trusted_is_told(far: Cluster, controllers: list[Controller]) -> None:
+    """A token that may be right tomorrow is waited for; certificates that cannot be read are not."""
+    config = far.data.parent / "kubeconfig"
+    ours = (far.data / "kubeconfig").read_text()
+    without = [line for line in ours.splitlines() if "client-" not in line]
+    config.write_text("\n".join("    token: wrong" if "token:" in line else line for line in without))
+    controllers.append(Controller(far, kubeconfig=config))
+    controllers[0].until_says("lease kube-system/stead-controller: Unauthorized")
+    assert "statefulsets" in controllers[0].page("/readyz")
+    config.write_text("\n".join("" if "certificate-authority" in line else line for line in without))
+    controllers.append(Controller(far, name="second", kubeconfig=config))
+    controllers[1].until_says("its certificate is not trusted")
+    bad = "    certificate-authority-data: bm8="
+    config.write_text("\n".join(bad if "certificate-authority" in line else line for line in ours.splitlines()))
+    third = Controller(far, name="third", kubeconfig=config)
+    assert third.process.wait(timeout=30) == 1
+    assert 'the certificates of context "stead" cannot be used' in third.output()

@@ -57,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(parsed: argparse.Namespace) -> int:
     try:
         access = finding.access(parsed.kubeconfig, parsed.context, os.environ)
+        credentials = _usable(access)
         settings = _settings(parsed)
         where = _place(parsed.listen)
     except (KubeconfigError, ValueError) as error:
@@ -65,7 +66,16 @@ def run(parsed: argparse.Namespace) -> int:
         complain(
             f'context "{access.context}" has insecure-skip-tls-verify: whoever is in between reads and writes along'
         )
-    return uvloop.run(_Session(access, settings, where).run())
+    return uvloop.run(_Session(access, credentials, settings, where).run())
+
+
+def _usable(access: Access) -> Credentials:
+    """Tokens read, plugins asked and certificates loaded once, so that what cannot work is told now."""
+    credentials = Credentials(access, os.environ)
+    if credentials.is_due(time.time()):
+        credentials.renew(time.time())
+    credentials.tls()
+    return credentials
 
 
 def _settings(parsed: argparse.Namespace) -> Settings:
@@ -104,8 +114,11 @@ def _place(text: str) -> tuple[str, int] | None:
 class _Session:
     """One life of `stead controller`."""
 
-    def __init__(self, access: Access, settings: Settings, where: tuple[str, int] | None) -> None:
+    def __init__(
+        self, access: Access, credentials: Credentials, settings: Settings, where: tuple[str, int] | None
+    ) -> None:
         self.access = access
+        self.credentials = credentials
         self.settings = settings
         self.where = where
         self.began = time.monotonic()
@@ -113,9 +126,8 @@ class _Session:
         self.told: dict[Key, str] = {}
 
     async def run(self) -> int:
-        credentials = Credentials(self.access, os.environ)
         remote = Remote(
-            self.access, credentials, self.settings, on_round=self._hear, on_plan=self._foresee, say=self._say
+            self.access, self.credentials, self.settings, on_round=self._hear, on_plan=self._foresee, say=self._say
         )
         door = Door(remote)
         try:

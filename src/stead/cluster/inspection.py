@@ -30,7 +30,7 @@ from stead.machinery.times import Now
 PAGE = 500
 FRESH_SECONDS = 900.0  # warnings older than that are no reason any more
 MOST_WARNINGS = 2  # of one object, the latest of each reason
-ALLOWED_TO_BE_HIDDEN = (401, 403, 404)
+ALLOWED_TO_BE_HIDDEN = (403, 404)
 
 
 class Inspection:

@@ -111,5 +111,4 @@ class Office:
         return await self._transport.ask("POST" if is_new else "PUT", path, encode(lease), seconds=MOST_SECONDS)
 
     def _complain(self, reply: Reply) -> None:
-        said = reply.body[:300].decode(errors="replace")
-        self.trouble = f"lease {self._namespace}/{self._name}: the server answered {reply.code}: {said}"
+        self.trouble = f"lease {self._namespace}/{self._name}: {reply.message}"

@@ -119,7 +119,7 @@ class Reflector:
         if told.code == GONE:
             self._version = ""
             self.relists += 1
-        if told.code in (401, 403, 404) and self._is_optional:
+        if told.code in (403, 404) and self._is_optional:
             self.is_blind = self.is_synced = True
             return
         await self._rest(str(told), told.retry_after)
@@ -231,9 +231,4 @@ def _error(status: Json) -> Told:
 
 
 def _told(reply: Reply) -> Told:
-    try:
-        message = str(decode(reply.body).get("message") or "")
-    except (msgspec.DecodeError, UnicodeDecodeError, AttributeError):
-        message = reply.body[:200].decode(errors="replace")
-    after = reply.headers.get("retry-after", "")
-    return Told(reply.code, message, float(after) if after.isdecimal() else 0.0)
+    return Told(reply.code, reply.message, reply.retry_after)

@@ -11,11 +11,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httptools
-from msgspec import Struct
+from msgspec import DecodeError, Struct
 
 from stead import __version__
 from stead.kube.credentials import Credentials
 from stead.kube.kubeconfig import Access
+from stead.machinery.objects import decode, dig
 from stead.machinery.times import Now
 
 CONNECT_SECONDS = 10.0
@@ -43,6 +44,22 @@ class Reply(Struct, frozen=True):
     code: int
     body: bytes
     headers: Mapping[str, str]
+
+    @property
+    def message(self) -> str:
+        """Why it is no success: a Status' own words, else how the answer begins."""
+        try:
+            found = decode(self.body)
+        except (DecodeError, UnicodeDecodeError):
+            found = None
+        told = dig(found, "message", default="")
+        return str(told) or self.body[:200].decode(errors="replace") or f"code {self.code}"
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds that the server asked to be left alone."""
+        told = self.headers.get("retry-after", "")
+        return float(told) if told.isdecimal() else 0.0
 
 
 class Transport:
