@@ -127,7 +127,9 @@ class Remote:
             for task in tasks[:-2]:
                 task.cancel()
             if self._rounds:
-                await asyncio.wait(list(self._rounds.values()), timeout=GOODBYE_SECONDS)
+                _, late = await asyncio.wait(list(self._rounds.values()), timeout=GOODBYE_SECONDS)
+                for round_ in late:
+                    round_.cancel()
             await self._leave(office)
             for task in tasks:
                 task.cancel()
