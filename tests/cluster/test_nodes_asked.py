@@ -38,6 +38,11 @@ def test_each_node_has_its_range_within_that_of_all() -> None:
     assert config.cluster_cidr == asked().cluster_cidr == "10.244.0.0/16"
 
 
+def test_each_node_has_its_address_on_the_loopback() -> None:
+    config = asked("--nodes", "3")
+    assert [config.host_of(name) for name in config.nodes] == ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+
+
 def test_a_heartbeat_comes_five_times_before_it_is_missed() -> None:
     assert (asked().node_monitor_grace_seconds, asked().renew_seconds) == (50, 10)
     short = asked("--node-monitor-grace-period", "5s")

@@ -109,3 +109,9 @@ def test_a_port_of_the_host_goes_with_its_pod() -> None:
     assert index.changed == {POD}
     index.apply(POD, a_pod(), None)
     assert index.fronts(POD) == {}
+
+
+def test_a_port_of_the_host_is_its_nodes() -> None:
+    pod = a_pod()
+    index = routes({**pod, "spec": {**pod["spec"], "nodeName": "stead-2"}})
+    assert [bool(index.fronts(POD, node)) for node in ("", "stead", "stead-2")] == [True, False, True]

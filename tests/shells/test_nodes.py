@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import urllib.request
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ SERVICE = """
 apiVersion: v1
 kind: Service
 metadata: {name: www}
-spec: {selector: {app: nginx}, ports: [{port: 80}]}
+spec: {type: NodePort, selector: {app: nginx}, ports: [{port: 80}]}
 """
 
 
@@ -75,6 +76,10 @@ def test_they_spread_and_reach_each_other_from_everywhere(three: Cluster) -> Non
         assert fetch(three, one, f"http://{other}.nginx") == f"I am {other}"
         assert fetch(three, one, f"http://{addresses[other]}") == f"I am {other}"
     assert {fetch(three, name, "http://www")[:4] for name in WEB} == {"I am"}
+    port = three.get("service", "www")["spec"]["ports"][0]["nodePort"]
+    for host in ("127.0.0.1", "127.0.0.2", "127.0.0.3"):  # every node has its port, and its own loopback address here
+        with urllib.request.urlopen(f"http://{host}:{port}", timeout=5) as answer:
+            assert answer.read().decode().startswith("I am")
     nodes = three.get("nodes")["items"]
     assert [node["metadata"]["labels"]["topology.kubernetes.io/zone"] for node in nodes] == ["a", "b", "a"]
     assert [node["spec"]["podCIDR"] for node in nodes] == ["10.244.0.0/24", "10.244.1.0/24", "10.244.2.0/24"]

@@ -1,6 +1,6 @@
 """One frozen `Config`, made from flags and environment by the command line, and read by everyone in this room."""
 
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -80,6 +80,11 @@ class Config(Struct, frozen=True):
         """Where a node keeps its pods."""
         number = self.nodes.index(node)
         return self.data / (f"node-{number + 1}" if number else "node")
+
+    def host_of(self, node: str) -> str:
+        """Where a node's ports are on this machine's loopback: each node has an address of its own."""
+        number = self.nodes.index(node)
+        return str(IPv4Address(self.host) + number) if number else self.host
 
     def labels_of(self, node: str) -> dict[str, str]:
         """Labels by which the nodes of this cluster differ, beside their names."""

@@ -102,8 +102,7 @@ class Live:
         await self._start_dns()
         routes = self.cluster.cache.index(Routes)
         for name, runtime in self.machines.networked().items():
-            host = config.host if name == config.node else ""
-            self._relays.append(Relay(routes, runtime, host, SystemRandom()))
+            self._relays.append(Relay(routes, runtime, config.host_of(name), SystemRandom(), node=name))
         await self.machines.attend(self.cluster)
         self._serve_orders()
         self._write_state()

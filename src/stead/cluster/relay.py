@@ -26,12 +26,13 @@ Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Relay:
-    """One node's. `look` after every step; `host` is where node ports are opened, "" opens none."""
+    """One node's. `look` after every step; `host` is where its ports are opened on this machine."""
 
-    def __init__(self, routes: Routes, runtime: RealRuntime, host: str, chance: Random) -> None:
+    def __init__(self, routes: Routes, runtime: RealRuntime, host: str, chance: Random, *, node: str = "") -> None:
         self._routes = routes
         self._runtime = runtime
         self._host = host
+        self._node = node
         self._chance = chance
         self._targets: dict[Front, tuple[Target, ...]] = {}
         self._of: dict[Key, set[Front]] = {}
@@ -41,8 +42,7 @@ class Relay:
     def look(self, changed: Iterable[Key]) -> None:
         """Have the fronts that these services want now. What is under way goes on to its end."""
         for service in sorted(changed):
-            fronts = self._routes.fronts(service)
-            fronts = fronts if self._host else {front: fronts[front] for front in fronts if front.address}
+            fronts = self._routes.fronts(service, self._node)
             for front in self._of.pop(service, set()) - set(fronts):
                 self._targets.pop(front, None)
                 self._settle(front)

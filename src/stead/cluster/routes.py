@@ -5,6 +5,7 @@ costs nothing.
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from stead.kinds.placed import node_of
 from stead.machinery import meta
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
@@ -61,10 +62,11 @@ class Routes:
         changed, self.changed = self.changed, set()
         return changed
 
-    def fronts(self, service: Key) -> dict[Front, tuple[Target, ...]]:
-        """Every front of a service, or of a pod, behind which there is somebody."""
+    def fronts(self, service: Key, node: str = "") -> dict[Front, tuple[Target, ...]]:
+        """Every front of a service, or of a pod, behind which there is somebody; of pods those on `node`, "" is any."""
         if service.kind == "Pod":
-            return _pod_fronts(self._pods[service]) if service in self._pods else {}
+            pod = self._pods.get(service)
+            return _pod_fronts(pod) if pod is not None and node in ("", node_of(pod)) else {}
         obj = self._services.get(service)
         found = {} if obj is None else {front: self._targets(service, port) for front, port in _fronts(obj)}
         return {front: targets for front, targets in found.items() if targets}
