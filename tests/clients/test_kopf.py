@@ -69,6 +69,8 @@ def test_events(operated: Space) -> None:
 def test_wrong_resources_are_refused(operated: Space) -> None:
     told = operated.kubectl("apply", "-f", "-", stdin=SNAPSHOT.replace("copies: 2", "copies: 0"), check=False)
     assert "spec.copies: Invalid value: 0: spec.copies in body should be greater than or equal to 1" in told
+    told = operated.kubectl("apply", "-f", "-", stdin=SNAPSHOT.replace("copies: 2", "copies: 12"), check=False)
+    assert 'spec: Invalid value: "object": 12 copies are too many' in told
     told = operated.kubectl("apply", "-f", "-", stdin=SNAPSHOT.replace("copies: 2", "copis: 2"), check=False)
     assert 'unknown field "spec.copis"' in told
 
