@@ -27,6 +27,24 @@ def validate_claim_spec(spec: Json, path: str) -> Errors:
     return [*errors, *class_errors(spec.get("volumeAttributesClassName"), f"{path}.volumeAttributesClassName")]
 
 
+_FILLED_FROM = (("PersistentVolumeClaim", ""), ("VolumeSnapshot", "snapshot.storage.k8s.io"))
+
+
+def with_sources(spec: Json, before: Json) -> Json:
+    """What a claim is filled from stands in both members; what could never be is dropped, unless it was there."""
+    source, ref = spec.get("dataSource"), spec.get("dataSourceRef")
+    if ref and ref.get("namespace") and not before.get("dataSourceRef"):
+        ref = None
+    if source and not before.get("dataSource"):
+        source = source if (source.get("kind", ""), source.get("apiGroup") or "") in _FILLED_FROM else None
+    if source and not ref:
+        ref = source
+    elif ref and not source and not ref.get("namespace"):
+        source = {member: value for member, value in ref.items() if member != "namespace"}
+    others = {member: value for member, value in spec.items() if member not in ("dataSource", "dataSourceRef")}
+    return {**others, **({"dataSource": source} if source else {}), **({"dataSourceRef": ref} if ref else {})}
+
+
 def validate_claim_template(template: Json, path: str) -> Errors:
     """A claim that a pod brings along: of its metadata, labels and annotations alone."""
     metadata = template.get("metadata") or {}

@@ -24,6 +24,8 @@ def default(obj: Json) -> Json:
 
 
 def prepare_create(obj: Json) -> Json:
+    """A name that was made up is known only now."""
+    obj = default(obj)
     finalizers = dig(obj, "spec", "finalizers", default=[])
     kept = finalizers if FINALIZER in finalizers else [*finalizers, FINALIZER]
     return {**obj, "spec": {**(obj.get("spec") or {}), "finalizers": kept}, "status": {"phase": "Active"}}

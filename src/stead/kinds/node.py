@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from stead.kinds import objectmeta
-from stead.kinds.checks import Errors, faults, one_of
+from stead.kinds.checks import NOT_NEGATIVE, Errors, faults, one_of
 from stead.kinds.columns import AGE, NAME, Cell, at, joined
 from stead.kinds.kind import Column, Kind, Subresource
 from stead.kinds.schedulingrules import TAINT_EFFECTS
-from stead.kinds.syntax import label_value_faults, qualified_name_faults, subdomain_faults
-from stead.machinery import fields, meta
+from stead.kinds.shownstructs import as_struct
+from stead.kinds.syntax import label_value_faults, qualified_name_faults, range_faults, range_version, subdomain_faults
+from stead.machinery import fields, meta, quantity
 from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json, dig, with_value
 from stead.machinery.times import Now
@@ -18,7 +19,13 @@ _ROLE_LABEL = "kubernetes.io/role"
 
 
 def default(obj: Json) -> Json:
-    """What can be used is all there is, unless said otherwise."""
+    """What can be used is all there is, unless said otherwise; the first range of pod addresses is told twice."""
+    spec = obj.get("spec") or {}
+    first, ranges = spec.get("podCIDR") or "", spec.get("podCIDRs") or []
+    if first and first != (ranges or [""])[0]:
+        obj = with_value(obj, ("spec", "podCIDRs"), [first])
+    elif ranges and not first:
+        obj = with_value(obj, ("spec", "podCIDR"), ranges[0])
     status = obj.get("status") or {}
     if status.get("allocatable") or not status.get("capacity"):
         return obj
@@ -34,7 +41,23 @@ def prepare_status(new: Json, old: Json) -> Json:
 
 
 def validate_create(obj: Json) -> Sequence[FieldError]:
-    return [*objectmeta.validate_create(obj, subdomain_faults), *_taint_errors(obj)]
+    errors = [*objectmeta.validate_create(obj, subdomain_faults), *_taint_errors(obj)]
+    for list_ in ("capacity", "allocatable"):
+        for resource, amount in sorted(dig(obj, "status", list_, default={}).items()):
+            if quantity.compare(amount, "0") < 0:
+                errors.append(fields.invalid(f"status.{list_}.{resource}", amount, NOT_NEGATIVE))
+    return [*errors, *_range_errors(dig(obj, "spec", "podCIDRs", default=[]))]
+
+
+def _range_errors(ranges: list[str]) -> Errors:
+    """Ranges of addresses, at most one of each family."""
+    errors: Errors = []
+    for index, text in enumerate(ranges):
+        errors += faults(f"spec.podCIDRs[{index}]", text, range_faults(text))
+    if len(ranges) > 1 and sorted(range_version(text) for text in ranges) != [4, 6]:
+        told = "may specify no more than one CIDR for each IP family"
+        errors.append(fields.invalid("spec.podCIDRs", ranges, told))
+    return errors
 
 
 def _taint_errors(obj: Json) -> Errors:
@@ -48,15 +71,25 @@ def _taint_errors(obj: Json) -> Errors:
             errors.append(fields.invalid(f"{path}.value", taint["value"], ";".join(found)))
         errors += one_of(f"{path}.effect", effect, TAINT_EFFECTS)
         if (key, effect) in seen:
-            told = f"{fields.duplicate(path, dict(taint)).text}: taints must be unique by key and effect pair"
+            twice = fields.duplicate(path, as_struct("core.v1.Taint", taint))
+            told = f"{twice.text}: taints must be unique by key and effect pair"
             errors.append(FieldError(path, fields.DUPLICATE, told))
         seen.add((key, effect))
     return errors
 
 
 def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
-    """A provider's id and the node's range of pod addresses are written once."""
     errors = [*objectmeta.common(new, old), *validate_create(new), *objectmeta.changed(new, old)]
+    return [*errors, *_change_errors(new, old)]
+
+
+def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
+    return [*objectmeta.validate_update(new, old), *_change_errors(new, old)]
+
+
+def _change_errors(new: Json, old: Json) -> Errors:
+    """A provider's id and the node's range of pod addresses are written once; an address is told once."""
+    errors = _address_errors(dig(new, "status", "addresses", default=[]))
     before = dig(old, "spec", "podCIDRs", default=[])
     if before and dig(new, "spec", "podCIDRs", default=[]) != before:
         told = 'node updates may not change podCIDR except from "" to valid'
@@ -65,6 +98,17 @@ def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
     if provider and dig(new, "spec", "providerID", default="") != provider:
         told = 'node updates may not change providerID except from "" to valid'
         errors.append(fields.forbidden("spec.providerID", told))
+    return errors
+
+
+def _address_errors(addresses: list[Json]) -> Errors:
+    seen: set[tuple[str, str]] = set()
+    errors: Errors = []
+    for index, address in enumerate(addresses):
+        known = address.get("type", ""), address.get("address", "")
+        if known in seen:
+            errors.append(fields.duplicate(f"status.addresses[{index}]", as_struct("core.v1.NodeAddress", address)))
+        seen.add(known)
     return errors
 
 
@@ -110,6 +154,7 @@ NODE = Kind(
     prepare_status=prepare_status,
     validate_create=validate_create,
     validate_update=validate_update,
+    validate_status=validate_status,
     columns=(
         NAME,
         Column("Status", _status, description="Whether it takes pods."),

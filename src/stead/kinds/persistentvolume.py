@@ -10,6 +10,7 @@ from stead.kinds.kind import Column, Kind, Subresource
 from stead.kinds.syntax import subdomain_faults
 from stead.kinds.volumes import PERSISTENT_SOURCES
 from stead.kinds.volumespec import validate_volume_spec, validate_volume_spec_update
+from stead.kinds.volumewarnings import persistent_volume_warnings
 from stead.machinery import meta
 from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json, dig
@@ -85,6 +86,7 @@ PERSISTENT_VOLUME = Kind(
     validate_create=validate_create,
     validate_update=validate_update,
     validate_status=validate_status,
+    warnings=lambda new, old: persistent_volume_warnings(new),
     columns=(
         NAME,
         Column("Capacity", at("spec", "capacity", "storage"), description="How much it holds."),

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from stead.kinds import objectmeta
-from stead.kinds.claimspec import validate_claim_spec, validate_claim_spec_update
+from stead.kinds.claimspec import validate_claim_spec, validate_claim_spec_update, with_sources
 from stead.kinds.columns import AGE, NAME, access_modes, at
 from stead.kinds.kind import Column, Kind, Subresource
-from stead.kinds.podwarnings import claim_warnings
 from stead.kinds.syntax import subdomain_faults
 from stead.kinds.volumes import default_claim_spec
+from stead.kinds.volumewarnings import persistent_claim_warnings
 from stead.machinery import meta
 from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json, dig
@@ -28,11 +28,12 @@ def default(obj: Json) -> Json:
 
 
 def prepare_create(obj: Json) -> Json:
-    return {**obj, "status": PENDING}
+    return {**obj, "spec": with_sources(obj["spec"], {}), "status": PENDING}
 
 
 def prepare_update(new: Json, old: Json) -> Json:
-    return {**new, "status": old.get("status") or PENDING}
+    spec = with_sources(new["spec"], old["spec"])
+    return {**new, "spec": spec, "status": old.get("status") or PENDING}
 
 
 def prepare_status(new: Json, old: Json) -> Json:
@@ -82,7 +83,7 @@ PERSISTENT_VOLUME_CLAIM = Kind(
     validate_create=validate_create,
     validate_update=validate_update,
     validate_status=validate_status,
-    warnings=lambda new, old: claim_warnings(new["spec"], "spec"),
+    warnings=lambda new, old: persistent_claim_warnings(new),
     columns=(
         NAME,
         Column("Status", _phase, description="Pending, Bound or Lost."),

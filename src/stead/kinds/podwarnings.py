@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from stead.machinery import quantity
 from stead.machinery.objects import Json, dig
 
-_OLD_LABELS = {
+OLD_LABELS = {
     "beta.kubernetes.io/arch": ("v1.14", "kubernetes.io/arch"),
     "beta.kubernetes.io/os": ("v1.14", "kubernetes.io/os"),
     "beta.kubernetes.io/instance-type": ("v1.17", "node.kubernetes.io/instance-type"),
@@ -18,7 +18,7 @@ _OLD_ANNOTATIONS = {
     "security.alpha.kubernetes.io/unsafe-sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
 }
 _APP_ARMOR = "container.apparmor.security.beta.kubernetes.io/"
-_OLD_VOLUMES = {
+OLD_VOLUMES = {
     "photonPersistentDisk": "deprecated in v1.11, non-functional in v1.16+",
     "gitRepo": "deprecated in v1.11, and disabled by default in v1.33+",
     "scaleIO": "deprecated in v1.16, non-functional in v1.22+",
@@ -65,15 +65,15 @@ def claim_warnings(spec: Json, path: str) -> list[str]:
 
 def _spec_warnings(spec: Json, path: str, annotations: list[str]) -> Iterator[str]:
     for label in sorted(spec.get("nodeSelector") or {}):
-        if label in _OLD_LABELS:
-            yield f"{path}.nodeSelector[{label}]: {_old_label(label)}"
+        if label in OLD_LABELS:
+            yield f"{path}.nodeSelector[{label}]: {old_label(label)}"
     yield from _node_affinity_warnings(
         dig(spec, "affinity", "nodeAffinity", default={}), f"{path}.affinity.nodeAffinity"
     )
     for index, constraint in enumerate(spec.get("topologySpreadConstraints") or []):
         at, topology = f"{path}.topologySpreadConstraints[{index}]", constraint.get("topologyKey", "")
-        if topology in _OLD_LABELS:
-            yield f"{at}.topologyKey: {_old_label(topology)}"
+        if topology in OLD_LABELS:
+            yield f"{at}.topologyKey: {old_label(topology)}"
         if constraint.get("labelSelector") is None:
             yield f"{at}.labelSelector: {_MATCHES_NONE}"
     yield from annotations
@@ -95,8 +95,8 @@ def _spec_warnings(spec: Json, path: str, annotations: list[str]) -> Iterator[st
         yield from _pod_affinity_warnings(dig(spec, "affinity", member, default={}), f"{path}.affinity.{member}")
 
 
-def _old_label(label: str) -> str:
-    since, better = _OLD_LABELS[label]
+def old_label(label: str) -> str:
+    since, better = OLD_LABELS[label]
     return f'deprecated since {since}; use "{better}" instead'
 
 
@@ -106,10 +106,14 @@ def _node_affinity_warnings(affinity: Json, path: str) -> Iterator[str]:
     for index, weighted in enumerate(affinity.get(_PREFERRED) or []):
         terms.append((f"{path}.{_PREFERRED}[{index}].preference", weighted.get("preference") or {}))
     for at, term in terms:
-        for index, expression in enumerate(term.get("matchExpressions") or []):
-            key = expression.get("key", "")
-            if key in _OLD_LABELS:
-                yield f"{at}.matchExpressions[{index}].key: {key} is {_old_label(key)}"
+        yield from node_term_warnings(term, at)
+
+
+def node_term_warnings(term: Json, path: str) -> Iterator[str]:
+    for index, expression in enumerate(term.get("matchExpressions") or []):
+        key = expression.get("key", "")
+        if key in OLD_LABELS:
+            yield f"{path}.matchExpressions[{index}].key: {key} is {old_label(key)}"
 
 
 def _pod_affinity_warnings(affinity: Json, path: str) -> Iterator[str]:
@@ -122,7 +126,7 @@ def _pod_affinity_warnings(affinity: Json, path: str) -> Iterator[str]:
 
 
 def _volume_warnings(volume: Json, path: str) -> Iterator[str]:
-    for source, told in _OLD_VOLUMES.items():
+    for source, told in OLD_VOLUMES.items():
         if volume.get(source) is not None:
             yield f"{path}.{source}: {told}"
     template = dig(volume, "ephemeral", "volumeClaimTemplate", "spec")

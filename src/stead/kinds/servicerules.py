@@ -1,7 +1,6 @@
 """What a Service may not be, and what of it may not change."""
 
 from collections.abc import Sequence
-from ipaddress import ip_network
 from typing import Any
 
 from stead.kinds import objectmeta
@@ -13,6 +12,7 @@ from stead.kinds.syntax import (
     label_faults,
     port_faults,
     qualified_name_faults,
+    range_faults,
     special_ip_faults,
     subdomain_faults,
 )
@@ -248,12 +248,7 @@ def _health_port_errors(number: int, is_needed: bool) -> Errors:
 
 
 def _range_errors(text: str, index: int) -> Errors:
-    try:
-        is_range = "/" in text and ip_network(text, strict=False) is not None
-    except ValueError:
-        is_range = False
-    told = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
-    return [] if is_range else [fields.invalid(f"spec.LoadBalancerSourceRanges[{index}]", text, told)]
+    return faults(f"spec.LoadBalancerSourceRanges[{index}]", text, range_faults(text))
 
 
 def _traffic_errors(spec: Json, type_: str) -> Errors:

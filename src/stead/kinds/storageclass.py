@@ -1,13 +1,15 @@
 """StorageClass: how volumes of a class are made."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from stead.kinds import objectmeta
-from stead.kinds.checks import known, unchanged
+from stead.kinds.checks import faults, known, needed, unchanged
 from stead.kinds.columns import AGE, at
 from stead.kinds.defaulting import filled
 from stead.kinds.kind import Column, Kind
 from stead.kinds.syntax import qualified_name_faults, subdomain_faults
+from stead.kinds.volumewarnings import storage_class_warnings
 from stead.machinery import fields, meta
 from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json
@@ -16,6 +18,7 @@ from stead.machinery.times import Now
 _RECLAIM = ["Delete", "Retain"]
 _BINDING = ["Immediate", "WaitForFirstConsumer"]
 _IS_DEFAULT = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
+_MOST_TOLD = 16  # of the terms that one is the same as
 _LIMIT_PARAMETERS = 512
 _LIMIT_PARAMETER_BYTES = 256 * 1024
 
@@ -34,14 +37,44 @@ def _validate(obj: Json) -> list[FieldError]:
     errors = _provisioner_errors(obj.get("provisioner", ""))
     errors += _parameter_errors(obj.get("parameters") or {})
     errors += known("reclaimPolicy", obj.get("reclaimPolicy", ""), _RECLAIM)
-    return [*errors, *known("volumeBindingMode", obj.get("volumeBindingMode", ""), _BINDING)]
+    errors += known("volumeBindingMode", obj.get("volumeBindingMode", ""), _BINDING)
+    return [*errors, *_topology_errors(obj.get("allowedTopologies") or [])]
+
+
+def _topology_errors(terms: list[Json]) -> list[FieldError]:
+    """Upstream compares with as many empty terms as there are terms, too."""
+    errors: list[FieldError] = []
+    seen = Counter({frozenset[tuple[str, frozenset[str]]](): len(terms)})
+    for index, term in enumerate(terms):
+        path = f"allowedTopologies[{index}].matchLabelExpressions"
+        wanted: dict[str, frozenset[str]] = {}
+        for place, expression in enumerate(term.get("matchLabelExpressions") or []):
+            errors += _topology_label_errors(expression, f"{path}[{place}]")
+            key = expression.get("key", "")
+            if key in wanted:
+                errors.append(fields.duplicate(f"{path}[{place}].key", key))
+            wanted[key] = frozenset(expression.get("values") or [])
+        term_wanted = frozenset(wanted.items())
+        errors += [fields.duplicate(path, "")] * min(seen[term_wanted], _MOST_TOLD)
+        seen[term_wanted] += 1
+    return errors
+
+
+def _topology_label_errors(expression: Json, path: str) -> list[FieldError]:
+    key, values = expression.get("key", ""), expression.get("values") or []
+    errors = needed(f"{path}.values", values)
+    seen: set[str] = set()
+    for index, value in enumerate(values):
+        if value in seen:
+            errors.append(fields.duplicate(f"{path}.values[{index}]", value))
+        seen.add(value)
+    return [*errors, *faults(f"{path}.key", key, qualified_name_faults(key))]
 
 
 def _provisioner_errors(provisioner: str) -> list[FieldError]:
     if not provisioner:
         return [fields.required("provisioner")]
-    faults = qualified_name_faults(provisioner.lower())
-    return [fields.invalid("provisioner", provisioner, fault) for fault in faults]
+    return faults("provisioner", provisioner, qualified_name_faults(provisioner.lower()))
 
 
 def _parameter_errors(parameters: Json) -> list[FieldError]:
@@ -85,6 +118,7 @@ STORAGE_CLASS = Kind(
     default=default,
     validate_create=validate_create,
     validate_update=validate_update,
+    warnings=lambda new, old: storage_class_warnings(new),
     columns=(
         Column("Name", _name, format="name", description="The class, marked where it is the default."),
         Column("Provisioner", at("provisioner"), description="Who makes its volumes."),

@@ -79,6 +79,7 @@ _PRINTABLE_ENV_FAULT = (
 PERCENT_FAULT = regex_fault(
     "a valid percent string must be a numeric string followed by an ending '%'", _PERCENT_RE, "1%", "93%"
 )
+_RANGE_FAULT = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
 IP_FAULT = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 
 
@@ -179,6 +180,19 @@ def is_ip(text: str, version: int = 0) -> bool:
     except ValueError:
         return False
     return version in (0, address.version) and "%" not in text
+
+
+def range_faults(text: str) -> list[str]:
+    """A range of addresses, `10.9.8.0/24`; bits beyond its length may stand."""
+    return [] if range_version(text) else [_RANGE_FAULT]
+
+
+def range_version(text: str) -> int:
+    """4 or 6; 0 where it is no range of addresses."""
+    try:
+        return ipaddress.ip_network(text, strict=False).version if "/" in text else 0
+    except ValueError:
+        return 0
 
 
 def special_ip_faults(text: str, *, allows_loopback: bool = False) -> list[str]:

@@ -90,6 +90,8 @@ def _one_source_errors(sort: str, source: Json, path: str, spec: Json) -> Errors
     errors: Errors = []
     for member in _NEEDED.get(sort, ()):
         errors += needed(f"{path}.{member}", source.get(member))
+    if sort == "nfs" and not (place := source.get("path", "")).startswith("/"):
+        errors.append(fields.invalid(f"{path}.path", place, "must be an absolute path"))
     if sort == "local" and spec.get("nodeAffinity") is None:
         errors.append(fields.required("spec.nodeAffinity", "Local volume requires node affinity"))
     return errors
