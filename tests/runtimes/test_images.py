@@ -5,14 +5,17 @@ import json
 import stat
 import tarfile
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stead.machinery.runtime import ContainerStarted
-from stead.runtimes import layers
+from stead.runtimes import layers, references
 from stead.runtimes.images import Aliases, Image, ImageStore, ImageTrouble, architecture
+from stead.runtimes.logins import logins
 
 from .conftest import Machine, Play
 from .ocimaking import File, Layout, docker_archive, host_programs, layer, special
@@ -197,9 +200,18 @@ def test_images_that_cannot_be_had(asked: str, policy: str, reason: str, store: 
 class Registry(http.server.BaseHTTPRequestHandler):
     layout: Layout
     token = "open-sesame"
+    login = ""  # who may come, in base64; "" is anybody
+    has_tokens = True
 
     def do_GET(self) -> None:
-        if self.path.startswith("/token"):
+        shown = self.headers.get("Authorization")
+        if self.login and (self.path.startswith("/token") or not self.has_tokens) and shown != f"Basic {self.login}":
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="test"')
+            self.end_headers()
+        elif not self.has_tokens:
+            self._answer(self._content())
+        elif self.path.startswith("/token"):
             self._answer(json.dumps({"token": self.token}).encode())
         elif self.headers.get("Authorization") != f"Bearer {self.token}":
             self.send_response(401)
@@ -233,6 +245,7 @@ def registry() -> Iterator[str]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"127.0.0.1:{server.server_address[1]}"
     server.shutdown()
+    Registry.login, Registry.has_tokens = "", True
 
 
 @pytest.mark.shell
@@ -246,6 +259,46 @@ def test_an_image_is_pulled_once(registry: str, tmp_path: Path) -> None:
     assert by_digest.image == first.image
     with pytest.raises(ImageTrouble, match="not found"):
         store.pull(f"{registry}/app:2", "IfNotPresent")
+
+
+def _config(**auths: Any) -> bytes:
+    return json.dumps({"auths": {key.replace("_", "."): login for key, login in auths.items()}}).encode()
+
+
+@pytest.mark.shell
+@pytest.mark.parametrize("has_tokens", [True, False])
+def test_a_registry_is_shown_the_login_of_the_pod(has_tokens: bool, registry: str, tmp_path: Path) -> None:
+    """imagePullSecrets: a wrong one is passed over for one that fits; without any the pull is refused."""
+    Registry.login, Registry.has_tokens = b64encode(b"me:secret").decode(), has_tokens
+    store = ImageStore(tmp_path / "images", NO_ALIASES)
+    wrong = json.dumps({"auths": {f"http://{registry}/app": {"username": "me", "password": "no"}}}).encode()
+    right = json.dumps({"auths": {registry: {"auth": Registry.login}}}).encode()
+    for texts in ((), (wrong,), (_config(elsewhere_org={"auth": Registry.login}), b"not json")):
+        with pytest.raises(ImageTrouble, match=r"denied|401"):
+            store.pull(f"{registry}/app:1", "IfNotPresent", texts)
+    assert store.pull(f"{registry}/app:1", "IfNotPresent", (wrong, right)).is_pulled
+
+
+ME, YOU = b64encode(b"me:1").decode(), b64encode(b"you:2").decode()
+
+
+@pytest.mark.parametrize(
+    "image, auths, expected",
+    [
+        ("r.example.org/a", {"r.example.org": ME}, [ME]),
+        ("r.example.org/a", {"https://r.example.org/v2/": ME}, [ME]),
+        ("r.example.org/a/b", {"r.example.org": ME, "r.example.org/a": YOU}, [YOU, ME]),
+        ("r.example.org/ab", {"r.example.org/a": ME}, []),
+        ("r.example.org/a", {"*.example.org": ME, "example.org": YOU, "*.org": YOU}, [ME]),
+        ("r.example.org:5000/a", {"r.example.org": YOU, "r.example.org:5000": ME}, [ME]),
+        ("nginx", {"https://index.docker.io/v1/": ME}, [ME]),
+        ("nginx", {"r.example.org": ME}, []),
+        ("r.example.org/a", {"r.example.org": "no base64"}, []),
+    ],
+)
+def test_which_login_fits_an_image(image: str, auths: dict[str, str], expected: list[str]) -> None:
+    text = json.dumps({"auths": {key: {"auth": auth} for key, auth in auths.items()}}).encode()
+    assert logins(references.parse(image), [text, text]) == expected
 
 
 @pytest.mark.shell

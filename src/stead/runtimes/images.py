@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from stead.machinery.late import Late
 from stead.machinery.runtime import Mount
-from stead.runtimes import references
+from stead.runtimes import logins, references
 from stead.runtimes.blobs import BadBlob, Blobs
 from stead.runtimes.trees import remove_tree
 
@@ -113,8 +113,11 @@ class ImageStore:
             raise ImageTrouble(f'image "{text}" is not here')
         return found
 
-    def pull(self, text: str, policy: str) -> Resolved:
-        """As `resolve`, but asks the registry before a stand-in. Blocks: call it on a thread. Raises ImageTrouble."""
+    def pull(self, text: str, policy: str, credentials: Iterable[bytes] = ()) -> Resolved:
+        """As `resolve`, but asks the registry before a stand-in, with a pod's `credentials` (Docker's config.json).
+
+        Blocks: call it on a thread. Raises ImageTrouble.
+        """
         if text.startswith("host:"):
             return Resolved(text)
         wanted = _parsed(text)
@@ -128,7 +131,7 @@ class ImageStore:
             message = f'Container image "{text}" is not present with pull policy of Never'
             raise ImageTrouble(message, "ErrImageNeverPull")
         try:
-            return self._from_registry(wanted)
+            return self._from_registry(wanted, logins.logins(wanted, credentials))
         except registry.Unreachable as error:
             if stand_in is not None:
                 return stand_in
@@ -136,11 +139,11 @@ class ImageStore:
         except (registry.PullTrouble, BadBlob, layers.BadLayer, OSError) as error:
             raise ImageTrouble(f'failed to pull image "{text}": {error}') from error
 
-    def _from_registry(self, wanted: references.Reference) -> Resolved:
+    def _from_registry(self, wanted: references.Reference, known: list[str]) -> Resolved:
         if not self._is_pulling:
             raise registry.Unreachable("pulling is turned off")
         with self._adding():
-            digest = registry.pull(wanted, self._blobs, architecture())
+            digest = registry.pull(wanted, self._blobs, architecture(), known)
             self._remember(str(wanted), digest)
             return Resolved(self._image(digest), is_pulled=True)
 

@@ -8,7 +8,7 @@ import re
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from stead.runtimes import archives
@@ -36,15 +36,20 @@ class Unreachable(PullTrouble):
     """The registry cannot be reached."""
 
 
-class _Registry:
-    """One image's home, and the token it asked for."""
+class Denied(PullTrouble):
+    """Not to us, as whom we came."""
 
-    def __init__(self, wanted: Reference):
+
+class _Registry:
+    """One image's home, and what it asked us to show. `login` is `user:password` in base64, "" is nobody."""
+
+    def __init__(self, wanted: Reference, login: str):
+        self._login = login
         host = _DOCKER_HOST if wanted.registry == "docker.io" else wanted.registry
         name = host.partition(":")[0]
         scheme = "http" if name == "localhost" or name.startswith("127.") else "https"
         self._base = f"{scheme}://{host}/v2/{wanted.repository}"
-        self._token = ""
+        self._shown = ""
 
     def get(self, path: str, accept: str = "*/*") -> Any:
         """An open answer; a challenge is met once. Raises PullTrouble."""
@@ -52,18 +57,26 @@ class _Registry:
             return self._open(path, accept)
         except urllib.error.HTTPError as error:
             challenge = error.headers.get("WWW-Authenticate", "")
-            if error.code != 401 or self._token or not challenge.lower().startswith("bearer"):
+            if error.code != 401 or self._shown:
                 raise _refused(error) from error
-            self._token = _token(challenge)
+            self._shown = self._answer(challenge)
+            if not self._shown:
+                raise _refused(error) from error
         try:
             return self._open(path, accept)
         except urllib.error.HTTPError as error:
             raise _refused(error) from error
 
+    def _answer(self, challenge: str) -> str:
+        """What meets a challenge, "" for one that we cannot meet."""
+        if challenge.lower().startswith("bearer"):
+            return f"Bearer {_token(challenge, self._login)}"
+        return f"Basic {self._login}" if self._login and challenge.lower().startswith("basic") else ""
+
     def _open(self, path: str, accept: str) -> Any:
         request = urllib.request.Request(f"{self._base}/{path}", headers={"Accept": accept, "User-Agent": "stead"})
-        if self._token:
-            request.add_unredirected_header("Authorization", f"Bearer {self._token}")
+        if self._shown:
+            request.add_unredirected_header("Authorization", self._shown)
         return _opened(request)
 
 
@@ -82,23 +95,40 @@ def _refused(error: urllib.error.HTTPError) -> PullTrouble:
     if error.code in _GONE:
         return Unreachable(f"{error.url}: {error.code} {error.reason}")
     words = {404: "not found", 401: "pull access denied", 403: "pull access denied"}
-    return PullTrouble(f"{error.url}: {words.get(error.code, f'unexpected status {error.code}')}")
+    kind = Denied if error.code in (401, 403) else PullTrouble
+    return kind(f"{error.url}: {words.get(error.code, f'unexpected status {error.code}')}")
 
 
-def _token(challenge: str) -> str:
+def _token(challenge: str, login: str) -> str:
     fields = dict(_CHALLENGE.findall(challenge))
     query = urllib.parse.urlencode({key: fields[key] for key in ("service", "scope") if key in fields})
     try:
-        with _opened(urllib.request.Request(f"{fields.get('realm', '')}?{query}")) as answer:
+        request = urllib.request.Request(f"{fields.get('realm', '')}?{query}", headers={"User-Agent": "stead"})
+        if login:
+            request.add_unredirected_header("Authorization", f"Basic {login}")
+        with _opened(request) as answer:
             told = json.loads(answer.read(_JSON_BYTES))
     except (urllib.error.HTTPError, ValueError) as error:
-        raise PullTrouble(f"pull access denied: {error}") from error
+        raise Denied(f"pull access denied: {error}") from error
     return str(told.get("token") or told.get("access_token") or "")
 
 
-def pull(wanted: Reference, blobs: Blobs, architecture: str) -> str:
-    """Copy the image into `blobs`; answers its manifest's digest. Raises PullTrouble, Unreachable, BadBlob."""
-    home = _Registry(wanted)
+def pull(wanted: Reference, blobs: Blobs, architecture: str, logins: Iterable[str] = ()) -> str:
+    """Copy the image into `blobs`, as the first of `logins` (then nobody) who may; answers its manifest's digest.
+
+    Raises PullTrouble, Unreachable, BadBlob.
+    """
+    *known, last = (*logins, "")
+    for login in known:
+        try:
+            return _pulled(wanted, blobs, architecture, login)
+        except Denied:
+            continue
+    return _pulled(wanted, blobs, architecture, last)
+
+
+def _pulled(wanted: Reference, blobs: Blobs, architecture: str, login: str) -> str:
+    home = _Registry(wanted, login)
     try:
         digest = _manifest(home, blobs, wanted.digest or wanted.tag, wanted.digest)
         manifest = blobs.json(digest)

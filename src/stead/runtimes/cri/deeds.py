@@ -101,7 +101,7 @@ async def pull_image(node: Node, action: PullImage) -> None:
     identity = (action.pod, action.uid, action.container)
     try:
         begin = time.monotonic()
-        found = await asyncio.to_thread(node.images.pull, action.image, action.policy)
+        found = await asyncio.to_thread(node.images.pull, action.image, action.policy, action.credentials)
         image = real(found.image)
         await node.feed(image)
     except ImageTrouble as error:

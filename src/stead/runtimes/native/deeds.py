@@ -99,7 +99,7 @@ async def pull_image(node: Node, action: PullImage) -> None:
     identity = (action.pod, action.uid, action.container)
     try:
         begin = time.monotonic()
-        found = await asyncio.to_thread(node.images.pull, action.image, action.policy)
+        found = await asyncio.to_thread(node.images.pull, action.image, action.policy, action.credentials)
     except ImageTrouble as error:
         node.report(ImageFailed(*identity, error.reason, str(error)))
         return
