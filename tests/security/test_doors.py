@@ -177,6 +177,7 @@ def test_an_ordinary_account_gets_what_it_was_given_and_no_more(cluster: Cluster
         {"Host": "evil.example"},
         {"Host": "evil.example:6443", "Origin": "https://evil.example:6443"},
         {"Host": "localhost.evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
     ],
 )
 def test_a_browser_that_sends_its_certificate_for_a_foreign_page_is_refused(
@@ -190,6 +191,25 @@ def test_a_browser_that_sends_its_certificate_for_a_foreign_page_is_refused(
     code, _, told = asked(cluster, "/api", headers, method="OPTIONS", has_certificate=True)
     assert code == 401
     assert not [name for name in told if name.lower().startswith("access-control")]
+
+
+@pytest.mark.parametrize("path", ["exec?command=id", "attach", "portforward?ports=80", "log?follow=true"])
+def test_a_foreign_page_opens_no_websocket(cluster: Cluster, path: str) -> None:
+    """Browsers let pages open WebSockets anywhere, and send certificates along: only the Origin tells."""
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    upgrade |= {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol": "v5.channel.k8s.io"}
+    where = f"/api/v1/namespaces/default/pods/nobody/{path}"
+    assert asked(cluster, where, {**upgrade, "Origin": "https://evil.example"}, has_certificate=True)[0] == 401
+    assert asked(cluster, where, upgrade)[0] == 401
+    assert asked(cluster, where, upgrade, has_certificate=True)[0] == 404, "it is the Origin, and nothing else"
+
+
+def test_nobody_speaks_for_others_who_may_not(cluster: Cluster) -> None:
+    path = "/api/v1/namespaces/default/serviceaccounts/default/token"
+    _, answer, _ = asked(cluster, path, bearer(cluster), method="POST", body={"spec": {"expirationSeconds": 600}})
+    given = {"Authorization": f"Bearer {answer['status']['token']}"}
+    for who in ({"Impersonate-User": "kubernetes-admin"}, {"Impersonate-Group": "system:masters"}):
+        assert asked(cluster, "/api/v1/secrets", {**given, **who})[0] in (400, 403)
 
 
 # --- what lies on disk, and what is told

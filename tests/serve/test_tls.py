@@ -160,6 +160,10 @@ def test_bearer_tokens(headers, token):
         ({}, True),
         ({"host": "localhost:6443", "origin": "https://evil.example"}, True),
         ({"host": "localhost:6443", "origin": "null"}, True),
+        ({"host": "localhost:6443", "sec-fetch-site": "none"}, False),  # typed by the user
+        ({"host": "localhost:6443", "sec-fetch-site": "same-origin"}, False),
+        ({"host": "localhost:6443", "sec-fetch-site": "same-site"}, True),  # another port of localhost
+        ({"host": "localhost:6443", "sec-fetch-site": "cross-site"}, True),
     ],
 )
 def test_pages_of_others_are_kept_out(headers, foreign):

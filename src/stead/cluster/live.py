@@ -9,6 +9,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from random import SystemRandom
@@ -73,6 +74,7 @@ class Live:
         """Everything up and listening; raises StartError, StoreInUse or StoreDamaged with nothing left behind."""
         config = self.config
         config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_ours(config.data)
         config.volumes_path.mkdir(mode=0o711, exist_ok=True)  # where the directory was there before, open to others
         _raise_open_files()
         self._store = Store(str(config.store_path), is_durable=config.is_durable)
@@ -313,6 +315,19 @@ class Live:
 
 def _log_broken(key: Key, error: Exception) -> None:
     log.error("the round of %s broke", key, exc_info=error)
+
+
+def _make_ours(data: Path) -> None:
+    """Nobody else may put files into the data directory. Raises StartError where one of them is somebody else's."""
+    for path in (data, *data.iterdir(), *(data / "pki").glob("*")):
+        with suppress(FileNotFoundError):
+            owner = path.lstat().st_uid
+            if owner != os.geteuid():
+                remedy = "choose another with --data, or make it yours with chown"
+                raise StartError(f"{path} belongs to another user (uid {owner}): {remedy}")
+    mode = data.stat().st_mode & 0o7777
+    if mode & 0o022:
+        data.chmod(mode & ~0o022)
 
 
 def _raise_open_files() -> None:

@@ -60,10 +60,15 @@ def everyone_is_admin(headers: Headers, certificate: Certificate | None) -> User
 
 
 def is_foreign(headers: Headers, names: Collection[str]) -> bool:
-    """Is this addressed to a name that is not ours (DNS rebinding), or sent by a page of another origin?"""
+    """Is this addressed to a name that is not ours (DNS rebinding), or sent by a page of another origin?
+
+    Links and pictures have no Origin; of them browsers say where they come from in Sec-Fetch-Site.
+    """
     authority = headers.get("host", "").lower()
     host = _host(authority)
     if host not in names and not _is_address(host):
+        return True
+    if headers.get("sec-fetch-site", "") in ("cross-site", "same-site"):  # the same site has other ports
         return True
     origin = headers.get("origin", "").lower()
     return bool(origin) and origin.partition("://")[2] != authority

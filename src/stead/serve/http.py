@@ -16,6 +16,7 @@ from stead.api.request import Request, Response, Stream, User
 from stead.machinery.errors import ApiError
 from stead.machinery.times import Now
 from stead.serve import message
+from stead.serve.accepting import Doorway
 from stead.serve.connection import Connection
 from stead.serve.conversation import Conversation
 from stead.serve.limits import Limits
@@ -72,23 +73,18 @@ class HttpServer:
         self._is_closed = False  # who still asks is cut off
         self._sweep: asyncio.TimerHandle | None = None
         self._sweep_at = 0.0
-        self._servers: list[asyncio.Server] = []
+        self._doorways: list[Doorway] = []
 
     async def listen(self, tls: ssl.SSLContext | None, host: str, port: int) -> int:
         """Listen on one address; answers the port (the one chosen, for port 0). Raises OSError where it is taken."""
-        return await self._serve(tls, host=host, port=port)
+        return await self.listen_on(tls, socket.create_server((host, port)))
 
     async def listen_on(self, tls: ssl.SSLContext | None, bound: socket.socket) -> int:
         """Listen on a socket that is bound already, wherever it was made; answers its port. It is ours from now on."""
-        return await self._serve(tls, sock=bound)
-
-    async def _serve(self, tls: ssl.SSLContext | None, **where: Any) -> int:
-        patience = 10 if tls else None
-        server = await self._loop.create_server(
-            lambda: Connection(self), ssl=tls, backlog=1024, ssl_handshake_timeout=patience, **where
-        )
-        self._servers.append(server)
-        return int(server.sockets[0].getsockname()[1])
+        doorway = Doorway(bound, tls, lambda: Connection(self), self.limits)
+        doorway.open()
+        self._doorways.append(doorway)
+        return doorway.port
 
     def ring(self) -> None:
         """The log has moved: open watches are asked in this loop turn."""
@@ -100,8 +96,8 @@ class HttpServer:
 
     async def close(self, grace_seconds: float = 2.0) -> None:
         """Take no more; end the watches; let answers leave; after `grace_seconds` cut what is left."""
-        for server in self._servers:
-            server.close()
+        for doorway in self._doorways:
+            doorway.close()
         self.watches.end_all()
         for task in tuple(self._tasks):
             task.cancel()

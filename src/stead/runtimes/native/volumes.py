@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import stat
 import uuid
@@ -11,6 +12,7 @@ from stead.runtimes import inside
 
 _OWN = "volume:"
 _DATA = "..data"
+_FRESH = re.compile(r"\.\.[0-9a-f]{12}")
 _TYPES = {
     "Directory": stat.S_ISDIR,
     "File": stat.S_ISREG,
@@ -56,12 +58,18 @@ def _replace_files(place: str, volume: VolumeFiles) -> None:
             target.write(file.data)
         os.chmod(path, file.mode)
     os.makedirs(os.path.join(place, fresh), exist_ok=True)
-    old = os.readlink(os.path.join(place, _DATA)) if os.path.islink(os.path.join(place, _DATA)) else None
+    old = _told_by_link(os.path.join(place, _DATA))
     os.symlink(fresh, os.path.join(place, "..new"))
     os.replace(os.path.join(place, "..new"), os.path.join(place, _DATA))
     _link_heads(place, {file.path.lstrip("/").partition("/")[0] for file in volume.files})
     if old:
         shutil.rmtree(os.path.join(place, old), ignore_errors=True)
+
+
+def _told_by_link(link: str) -> str:
+    """The directory of ours behind the link, "" where somebody in the pod has put something else in its place."""
+    name = os.readlink(link) if os.path.islink(link) else ""
+    return name if _FRESH.fullmatch(name) else ""
 
 
 def _link_heads(place: str, heads: set[str]) -> None:
@@ -75,17 +83,27 @@ def _link_heads(place: str, heads: set[str]) -> None:
 
 
 def give_to_group(place: str, group: int) -> None:
-    """fsGroup: the group owns what is there and may write; best effort, an ordinary user has only his own groups."""
-    for path, names, files in os.walk(place):
-        for name in ("", *names, *files):
-            entry = os.path.join(path, name)
-            if os.path.islink(entry):
-                continue
+    """fsGroup: the group owns what is there and may write; best effort, an ordinary user has only his own groups.
+
+    Other pods may be at work in there, so nothing is asked twice by name: a link put in the place of a file after the
+    first question would lead us out.
+    """
+    for _, names, files, directory in os.fwalk(place):
+        for name in (".", *names, *files):
             with contextlib.suppress(OSError):
-                os.chown(entry, -1, group)
-                mode = stat.S_IMODE(os.stat(entry).st_mode)
-                is_directory = os.path.isdir(entry)
-                os.chmod(entry, mode | 0o060 | (0o2010 if is_directory else 0))
+                _give(name, directory, group)
+
+
+def _give(name: str, directory: int, group: int) -> None:
+    entry = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=directory)
+    try:
+        mode = os.fstat(entry).st_mode
+        if not stat.S_ISLNK(mode):
+            ours = f"/proc/self/fd/{entry}"
+            os.chown(ours, -1, group)
+            os.chmod(ours, stat.S_IMODE(mode) | 0o060 | (0o2010 if stat.S_ISDIR(mode) else 0))
+    finally:
+        os.close(entry)
 
 
 def give_to_group_once(place: str, group: int) -> None:
