@@ -37,6 +37,8 @@ def order(directory: Path) -> dict:
         "directory_inside": "/",
         "has_tty": False,
         "has_stdin": False,
+        "is_stdin_once": False,
+        "is_static_server": False,
         "memory_bytes": None,
         "cpu_millis": None,
         "seccomp": "",
@@ -115,6 +117,17 @@ def killed_while_its_child_is_born(directory: Path, wish: Callable[[int], None])
     with contextlib.suppress(OSError):
         pause.go_on()  # the wish is said twice
     return child
+
+
+def test_a_shim_that_nobody_kills_starts_its_program(tmp_path: Path) -> None:
+    """Without this the tests below would pass where nothing starts at all."""
+    parent = shim(tmp_path, None, linux.die_with_parent)
+    deadline = time.monotonic() + 10
+    while not (tmp_path / "started").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert (tmp_path / "started").exists()
+    os.kill(parent, signal.SIGKILL)
+    os.waitpid(parent, 0)
 
 
 def test_the_cause_of_the_orphan(tmp_path: Path) -> None:
