@@ -15,6 +15,7 @@ COMMANDS = {
     "status": "what runs, and what it waits for",
     "doctor": "what this machine allows, what that means, and what to do",
     "explain": "why is it not there yet? (sts/web, pod/web-1, pvc/www-web-0)",
+    "plan": "what will happen if these manifests are applied; nothing is written",
     "controller": "the StatefulSet controller alone, against a real cluster",
     "node": "the nodes' machines: list them, stop and start one, cut one off and heal it",
     "image": "images for pods: import an archive, list them, remove them",

@@ -31,8 +31,9 @@ class Config(Struct, frozen=True):
 
     `runtime`: `native` (tier chosen by what the machine allows), a tier by name (`root`, `user`, `plain`),
     `cri` (an engine at `cri_endpoint`, or a containerd of our own), or `simulated`. `profile`: which Kubernetes'
-    behaviour, `v1_36` or `v1_37`. `node` is the first node's name, the others are `stead-2`, `stead-3` and so on;
-    `zones` are given to them in turn. `pod_cidr` is the first node's, the others have the ranges that follow it.
+    behaviour, `v1_36` or `v1_37`. `node` is the first node's name, the others are `stead-2`, `stead-3` and so on, or
+    have the names in `other_nodes`; `zones` are given to them in turn. `pod_cidr` is the first node's, the others have
+    the ranges that follow it.
     """
 
     data: Path = field(default_factory=lambda: Path.home() / ".stead")
@@ -43,6 +44,7 @@ class Config(Struct, frozen=True):
     cri_endpoint: str = ""
     node: str = "stead"
     node_count: int = 1
+    other_nodes: tuple[str, ...] = ()
     zones: tuple[str, ...] = ()
     node_monitor_grace_seconds: float = 50
     not_ready_toleration_seconds: int = 300
@@ -59,7 +61,8 @@ class Config(Struct, frozen=True):
     @property
     def nodes(self) -> tuple[str, ...]:
         """The names of all nodes, the first first."""
-        return (self.node, *(f"{self.node}-{number}" for number in range(2, self.node_count + 1)))
+        numbered = tuple(f"{self.node}-{number}" for number in range(2, self.node_count + 1))
+        return (self.node, *(self.other_nodes or numbered))
 
     @property
     def cluster_cidr(self) -> str:

@@ -5,8 +5,6 @@ the warnings that others have told of them, for their controllers are elsewhere.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any
-from urllib.parse import urlencode
 
 from stead.cluster import afar
 from stead.cluster.explanations import Explanations
@@ -21,13 +19,13 @@ from stead.kinds.pod import PodView
 from stead.kinds.registry import BUILT_IN
 from stead.kube.client import Client, ClientError
 from stead.kube.mirror import Mirror
+from stead.kube.pages import listed
 from stead.machinery import meta, times
 from stead.machinery.keys import Key, key_of
 from stead.machinery.objects import Json, dig
 from stead.machinery.plan import Plan, Waiting
 from stead.machinery.times import Now
 
-PAGE = 500
 FRESH_SECONDS = 900.0  # warnings older than that are no reason any more
 MOST_WARNINGS = 2  # of one object, the latest of each reason
 ALLOWED_TO_BE_HIDDEN = (403, 404)
@@ -72,7 +70,7 @@ class Inspection:
 
     def _fill(self, kind: Kind, namespace: str) -> None:
         mirror = Mirror(kind)
-        for obj in self._listed(path_of(kind, namespace if kind.is_namespaced else "")):
+        for obj in listed(self._client, path_of(kind, namespace if kind.is_namespaced else "")):
             for change in mirror.put(obj):
                 self.engine.feed(change)
 
@@ -101,23 +99,13 @@ class Inspection:
             for change in mirror.put(found) if found else ():
                 self.engine.feed(change)
 
-    def _listed(self, path: str, **asked: str) -> Iterator[dict[str, Any]]:
-        goes_on = ""
-        while True:
-            query = urlencode({**asked, "limit": str(PAGE), **({"continue": goes_on} if goes_on else {})})
-            page = self._client.get(f"{path}?{query}")
-            yield from page.get("items") or ()
-            goes_on = dig(page, "metadata", "continue", default="")
-            if not goes_on:
-                return
-
     # --- what others say
 
     def _warnings(self) -> dict[Key, list[Json]]:
         """The latest warning of each reason about an object, oldest first."""
         path = path_of(event.EVENT, self.namespace)
         try:
-            found = list(self._listed(path, fieldSelector="type=Warning"))
+            found = list(listed(self._client, path, fieldSelector="type=Warning"))
         except ClientError as error:
             if error.code not in ALLOWED_TO_BE_HIDDEN:
                 raise

@@ -20,8 +20,10 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from stead.kinds.pod import PodView
+from stead.machinery import meta, times
 from stead.machinery.keys import Key
-from stead.machinery.objects import Json
+from stead.machinery.objects import Json, dig
 from stead.machinery.runtime import (
     ContainerExited,
     ContainerResized,
@@ -157,6 +159,17 @@ class SimulatedRuntime:
         attempt = pod.containers[container].attempt
         told = f"exit {uid} {container} {attempt} {exit_code}"
         self._at(-inf, lambda now: self._exit(pod, container, now, attempt=attempt, code=exit_code), told)
+
+    def adopt(self, pod: Json, script: Json, now: Now) -> None:
+        """Take over a pod that runs elsewhere, as its status says; told with the next `recover`."""
+        found, key = PodView(pod), Key("Pod", meta.namespace(pod), meta.name(pod))
+        adopted = _Pod(key, found.uid, dig(pod, "status", "podIP", default=self._new_address()), script)
+        for kind in ("initContainerStatuses", "containerStatuses"):
+            for told in dig(pod, "status", kind, default=()):
+                container = _adopted(key, found.uid, told, now)
+                if container is not None:
+                    adopted.containers[told["name"]] = container
+        self._pods[found.uid] = adopted
 
     def set_ready(self, uid: str, container: str, is_ready: bool | None) -> None:
         """What readiness probes answer from now on; None: what the script says."""
@@ -359,6 +372,23 @@ class SimulatedRuntime:
     def _new_address(self) -> str:
         number = next(self._address) % (254 * 254)
         return f"10.{self._net}.{number // 254}.{number % 254 + 1}"
+
+
+def _adopted(pod: Key, uid: str, told: Json, now: Now) -> _Container | None:
+    """A container as its status tells it; None for one that never started."""
+    attempt, name, known = told.get("restartCount", 0), told["name"], told.get("containerID", "")
+    state = told.get("state") or {}
+    if "running" in state:
+        started = times.from_text(state["running"]["startedAt"])
+        word: RuntimeEvent = ContainerStarted(pod, uid, name, attempt, known, told.get("imageID", ""), started)
+        return _Container(attempt, known, Now(started, now.mono - (now.wall - started)), "running", word)
+    ended = state.get("terminated") or dig(told, "lastState", "terminated")
+    if ended is None:
+        return None
+    code, reason = ended.get("exitCode", 0), "Error" if ended.get("exitCode", 0) else "Completed"
+    moments = [times.from_text(ended[at]) if ended.get(at) else now.wall for at in ("startedAt", "finishedAt")]
+    word = ContainerExited(pod, uid, name, attempt, known, code, reason, *moments)  # type: ignore[arg-type]
+    return _Container(attempt, known, now, "exited", word)
 
 
 def _last_word(container: _Container) -> Deed:

@@ -1,6 +1,6 @@
 """The simulation: the same kernel, a clock that jumps, and every choice drawn from one seed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
 
 from msgspec.structs import replace
@@ -11,6 +11,7 @@ from stead.cluster.config import Config
 from stead.cluster.members import Member, State
 from stead.cluster.rubbish import rarely
 from stead.cluster.settled import is_settled
+from stead.controllers.nodes import Facts
 from stead.controllers.statefulset.controller import StatefulSetController
 from stead.controllers.statefulset.profile import PROFILES
 from stead.engine.journal import Round
@@ -73,7 +74,7 @@ class Simulation:
     `seed` decides all that is left to chance. `watchers` see every round as it happens. `refuse` may answer an action
     instead of the API. After `crash()` the store and the running containers are what they were, everything else is
     built again. `is_distant`: the StatefulSet controller is a remote one with a lagging cache. `is_sworn`: it checks
-    its decisions against its promises.
+    its decisions against its promises. `facts`: what nodes are that stand for real ones.
     """
 
     def __init__(
@@ -84,8 +85,10 @@ class Simulation:
         watchers: Iterable[Callable[[Round], None]] = (),
         is_distant: bool = False,
         is_sworn: bool = False,
+        facts: Mapping[str, Facts] | None = None,
     ) -> None:
         self.seed = seed
+        self.around = assembly.Surroundings(facts=facts or {})
         self.chance = Random(seed)
         self.config = config or Config(runtime="simulated")
         self.watchers = list(watchers)
@@ -299,7 +302,7 @@ class Simulation:
             near = tuple(name for name in config.controllers if name != StatefulSetController.name)
             config = replace(config, controllers=near)
         members = [Member(name, runtime, self.state_of(name)) for name, runtime in self.runtimes.items()]
-        self.cluster = assembly.cluster(config, self.store, members, Random(self.chance.random()))
+        self.cluster = assembly.cluster(config, self.store, members, Random(self.chance.random()), around=self.around)
         self.cluster.refuse = self._answer_instead
         for controller in self.cluster.engine.controllers:
             if isinstance(controller, StatefulSetController):
