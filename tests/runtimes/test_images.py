@@ -249,6 +249,35 @@ def registry() -> Iterator[str]:
 
 
 @pytest.mark.shell
+def test_always_asks_what_the_tag_means_now(registry: str, tmp_path: Path) -> None:
+    """The image that had the name stays for those who run on it; without the registry there is no going on."""
+    store, name = ImageStore(tmp_path / "images", NO_ALIASES), f"{registry}/app:1"
+    first = store.pull(name, "Always").image
+    assert store.pull(name, "Always").image == first
+    Registry.layout = Layout([layer({"a": b"2"})], {"Cmd": ["newer"]})
+    assert store.pull(name, "IfNotPresent").image == first
+    second = store.pull(name, "Always")
+    assert isinstance(second.image, Image) and (second.image.command, second.is_pulled) == (("newer",), True)
+    assert store.resolve(name).image == second.image
+    assert isinstance(first, Image) and store.resolve(f"{registry}/app@{first.manifest}").image == first
+    offline = ImageStore(tmp_path / "images", NO_ALIASES, is_pulling=False)
+    with pytest.raises(ImageTrouble, match="failed to pull"):
+        offline.pull(name, "Always")
+    assert offline.pull(name, "IfNotPresent").image == second.image
+
+
+@pytest.mark.shell
+def test_always_does_not_ask_for_what_was_imported(registry: str, tmp_path: Path) -> None:
+    """By hand, over what was pulled too; an offline machine goes on with it."""
+    store, name = ImageStore(tmp_path / "images", NO_ALIASES), f"{registry}/app:1"
+    store.pull(name, "Always")
+    mine = Layout([layer({"a": b"3"})], {"Cmd": ["mine"]}).write(tmp_path / "oci", name)
+    store.import_file(mine)
+    found = store.pull(name, "Always")
+    assert isinstance(found.image, Image) and (found.image.command, found.is_pulled) == (("mine",), False)
+
+
+@pytest.mark.shell
 def test_an_image_is_pulled_once(registry: str, tmp_path: Path) -> None:
     """Token, index, manifest, layers, all checked; the second time it is here."""
     store = ImageStore(tmp_path / "images", NO_ALIASES)

@@ -150,6 +150,13 @@ def test_a_ttl_out_of_bounds_is_told(folder: Path, flag: str) -> None:
     assert (status, f"{flag} -1: a number of seconds from 0 to 3600" in said) == (1, True)
 
 
+def test_thresholds_for_images_that_cannot_be_are_told(folder: Path) -> None:
+    status, said = stead("up", "--image-gc-high-threshold", "70", data=folder / "d")
+    assert (status, "--image-gc-low-threshold 80: has to be below --image-gc-high-threshold 70" in said) == (1, True)
+    status, said = stead("up", "--minimum-image-ttl-duration", "long", data=folder / "d")
+    assert (status, "--minimum-image-ttl-duration long: a number of seconds" in said) == (1, True)
+
+
 def test_a_controller_that_is_not_there_is_told(folder: Path) -> None:
     status, said = stead("up", "--controllers", "statefulset,nope", data=folder / "d")
     assert status == 1
@@ -165,6 +172,10 @@ def test_images_are_imported_listed_and_removed_without_a_running_stead(folder: 
     assert stead("image", "import", str(archive), data=data) == (0, "imported docker.io/me/app:1\n")
     status, said = stead("image", "list", data=data)
     assert (status, said.splitlines()[1].split()[0]) == (0, "docker.io/me/app:1")
+    assert stead("image", "prune", data=data) == (0, "freed 0 B\n")  # imported by hand
+    status, said = stead("image", "prune", "--all", data=data)
+    assert (status, said.splitlines()[0]) == (0, "removed docker.io/me/app:1")
+    assert stead("image", "import", str(archive), data=data)[0] == 0
     assert stead("image", "remove", "me/app:1", data=data) == (0, "removed me/app:1\n")
     assert stead("image", "list", data=data)[1].splitlines()[1:] == []
 

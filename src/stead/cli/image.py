@@ -1,6 +1,7 @@
-"""`stead image import|list|remove`: the image store of a data directory, whether a stead runs on it or not."""
+"""`stead image import|list|remove|prune`: the image store of a data directory, whether a stead runs on it or not."""
 
 import argparse
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,17 +11,21 @@ from stead.runtimes.images import ImageStore, ImageTrouble
 from stead.runtimes.native import sandbox
 
 UNITS = ("B", "kB", "MB", "GB")
+_YOUNG_SECONDS = 120.0  # where pods run: a pod may be about to start on what was just pulled
 SHORT_DIGEST = len("sha256:") + 12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    deeds = parser.add_subparsers(metavar="import|list|remove", required=True)
+    deeds = parser.add_subparsers(metavar="import|list|remove|prune", required=True)
     taking = _deed(deeds, "import", _import, "take in images: an OCI layout (a directory or a tar) or a docker archive")
     taking.add_argument("files", metavar="FILE", nargs="+", type=Path)
     taking.add_argument("--name", metavar="REFERENCE", default="", help="of an image that has no name in its archive")
     _deed(deeds, "list", _list, "the images in the store")
     removing = _deed(deeds, "remove", _remove, "forget images, and free what only they needed")
     removing.add_argument("references", metavar="REFERENCE", nargs="+")
+    told = "remove the pulled images that no pod runs on, and what interrupted pulls left"
+    pruning = _deed(deeds, "prune", _prune, told)
+    pruning.add_argument("-a", "--all", action="store_true", help="images that were imported by hand too")
 
 
 def _deed(
@@ -91,4 +96,21 @@ def _remove(parsed: argparse.Namespace) -> int:
         except (ImageTrouble, BadBlob, OSError) as error:
             return complain(error)
         print(f"removed {reference}")
+    return 0
+
+
+def _prune(parsed: argparse.Namespace) -> int:
+    data = data_directory(parsed)
+    if any(data.glob("cri/pods/*")):
+        return complain("pods of an engine may run on these images; delete them first, or see stead image remove")
+    in_use = {identity for pods in data.glob("node*/pods") for identity in sandbox.images_in_use(pods)}
+    try:
+        gone = _store(parsed).collect(in_use, math.inf, _YOUNG_SECONDS if in_use else 0.0, is_all=parsed.all)
+    except BlockingIOError:
+        return complain("images are being pulled or imported; try again when that is done")
+    except (BadBlob, OSError, ValueError, KeyError) as error:
+        return complain(f"the image store is damaged: {error}")
+    for image in gone:
+        print(f"removed {', '.join(image.references)}")
+    print(f"freed {in_words(sum(image.size_bytes for image in gone))}")
     return 0

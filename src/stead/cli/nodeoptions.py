@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from stead.kinds.syntax import label_value_faults
+from stead.runtimes.imagegc import Limits
 
 MOST_NODES = 200
 SHORTEST_GRACE, LONGEST = 2.0, 86_400
@@ -33,6 +34,33 @@ def add_nodes(parser: argparse.ArgumentParser) -> None:
             default=300,
             help=f"how long pods that say nothing stay on a node that is {trouble} (300)",
         )
+
+
+def add_image_gc(parser: argparse.ArgumentParser) -> None:
+    for name, percent, told in (("high", 85, "above which unused images go"), ("low", 80, "down to which they go")):
+        parser.add_argument(
+            f"--image-gc-{name}-threshold",
+            metavar="PERCENT",
+            type=int,
+            default=percent,
+            help=f"how full the disk of the images may be, {told} ({percent})",
+        )
+    parser.add_argument(
+        "--minimum-image-ttl-duration",
+        metavar="DURATION",
+        default="2m",
+        help="how long an image is kept that nobody uses (2m)",
+    )
+
+
+def image_gc(parsed: argparse.Namespace) -> Limits:
+    """Raises ValueError."""
+    match = DURATION.fullmatch(parsed.minimum_image_ttl_duration)
+    if match is None:
+        told = "a number of seconds, or 300ms, 90s, 2m, 1h"
+        raise ValueError(f"--minimum-image-ttl-duration {parsed.minimum_image_ttl_duration}: {told}")
+    seconds = float(match[1]) * UNITS[match[2]]
+    return Limits(parsed.image_gc_high_threshold, parsed.image_gc_low_threshold, seconds)
 
 
 def asked(parsed: argparse.Namespace, count: int = 1, zones: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -64,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how long DNS remembers that a name is not there (0; 30 is what kubeadm's CoreDNS does)",
     )
     parser.add_argument("--max-pods", metavar="N", type=int, default=110, help="how many pods a node takes (110)")
+    nodeoptions.add_image_gc(parser)
     nodeoptions.add_nodes(parser)
     parser.add_argument("--profile", choices=("v1_36", "v1_37"), default="v1_36", help="whose behaviour (v1_36)")
     parser.add_argument(
@@ -114,6 +115,7 @@ def _config(parsed: argparse.Namespace) -> Config:
         cluster_domain=parsed.cluster_domain,
         dns_ttl_seconds=parsed.dns_ttl,
         dns_denial_seconds=parsed.dns_denial_ttl,
+        image_gc=nodeoptions.image_gc(parsed),
         **nodes,
     )
 

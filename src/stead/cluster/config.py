@@ -5,6 +5,8 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
+from stead.runtimes.imagegc import Limits
+
 ZONE = "topology.kubernetes.io/zone"
 CONTROLLERS = (
     "statefulset",
@@ -57,6 +59,7 @@ class Config(Struct, frozen=True):
     is_durable: bool = True
     dns_ttl_seconds: int = 5
     dns_denial_seconds: int = 0
+    image_gc: Limits = Limits()
 
     @property
     def nodes(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@
 reads a clock and throws no dice of its own; the shells around it do.
 """
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 
@@ -140,6 +141,11 @@ class Cluster:
     def is_behind(self) -> bool:
         """Whether there are changes that the cache has not seen."""
         return self._cursor.revision < self.store.revision
+
+    def tell(self, emit: Emit, now: Now, node: str) -> None:
+        """What a node's machine has to say of an object; where it cannot be written it is lost."""
+        with contextlib.suppress(StoreRefuses), self.store.transaction():
+            self._recorder.tell("kubelet", emit, now, node)
 
     def next_wake(self) -> float | None:
         """Monotonic seconds when `step` will have work: minus infinity is now, None is not before something happens."""

@@ -18,6 +18,7 @@ from stead.api import tokens
 from stead.api.request import ADMIN, Request, Response, Stream, User
 from stead.cluster import assembly, bootstrap, machine, process, rubbish, ways
 from stead.cluster.config import Config
+from stead.cluster.imagecare import ImageCare
 from stead.cluster.kernel import Cluster
 from stead.cluster.machines import BECOMES, AnyRuntime, Machines, StartError
 from stead.cluster.relay import Relay
@@ -33,6 +34,7 @@ from stead.machinery.errors import ApiError
 from stead.machinery.keys import Key, key_of
 from stead.machinery.metrics import Metric, one
 from stead.machinery.objects import Json, decode, dig, encode
+from stead.machinery.plan import Emit
 from stead.machinery.runtime import StopContainer
 from stead.machinery.times import Now
 from stead.runtimes.logs import LogReader, Wanted
@@ -65,6 +67,7 @@ class Live:
         self._server: HttpServer
         self._dns: DnsServer | None = None
         self._relays: list[Relay] = []
+        self._image_care: asyncio.Task[None] | None = None
         self._turn_at: asyncio.TimerHandle | asyncio.Handle | None = None
         self._closing = False
 
@@ -107,6 +110,7 @@ class Live:
             self._relays.append(Relay(routes, runtime, config.host_of(name), SystemRandom(), node=name))
         await self.machines.attend(self.cluster)
         self._serve_orders()
+        self._care_for_images()
         self._write_state()
         rubbish.look_rarely()
         self._turn()
@@ -121,6 +125,8 @@ class Live:
             self._dns.close()
         for relay in self._relays:
             relay.close()
+        if self._image_care is not None:
+            self._image_care.cancel()
         if stops_pods:
             grace = self._ask_all_to_stop()
             await asyncio.gather(*(runtime.stop_all(grace) for runtime in self.machines.real().values()))
@@ -201,6 +207,25 @@ class Live:
                     longest = max(longest, grace)
                     runtime.send(StopContainer(key_of("Pod", pod), meta.uid(pod), status["name"], grace), now())
         return longest
+
+    def _care_for_images(self) -> None:
+        if not self.machines.real():
+            return
+        config, node = self.config, Key("Node", "", self.config.node)
+
+        def complain(reason: str, told: str) -> None:
+            about = self.cluster.cache.get(node)
+            if about is not None:
+                self._tell(Emit(about, "Warning", reason, told), node.name)
+
+        images, pods = config.directory_of(node.name) / "images", lambda: self.cluster.cache.all("Pod")
+        self._image_care = self._loop.create_task(ImageCare(images, config.image_gc, pods, complain).run())
+
+    def _tell(self, emit: Emit, node: str) -> None:
+        """An event of what a node's machine met."""
+        self.cluster.tell(emit, now(), node)
+        self._server.ring()
+        self._bell()
 
     def _bearer(self, token: str) -> User | None:
         """Who carries a service account's token."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import re
 import uuid
@@ -63,8 +64,9 @@ class Blobs:
             raise BadBlob(f"{digest} is no JSON object")
         return value
 
-    def keep_only(self, digests: set[str]) -> None:
+    def keep_only(self, digests: set[str], before: float = math.inf) -> None:
+        """Remove all others that came `before`."""
         names = {digest.partition(":")[2] for digest in digests}
         for path in self._directory.iterdir() if self._directory.is_dir() else ():
-            if path.name not in names:
+            if path.name not in names and path.lstat().st_ctime <= before:
                 path.unlink()

@@ -1,17 +1,18 @@
 """One store of OCI images for every runtime: import, find, unpack, alias. Nothing is written outside its directory.
 
 On disk: `blobs/sha256/<hex>` (checked on the way in), `layers/<hex>` (unpacked, with overlayfs whiteouts) and
-`index.json` (full reference to manifest digest). A reference is resolved by one chain: the store; the table of
-aliases; the registry; and, where the registry cannot be reached, the table of stand-ins. What stood in is always
-told.
+`index.json` (full reference to manifest digest), `pulled.json` (which of them came from a registry). A reference is
+resolved by one chain: the store; the table of aliases; the registry; and, where the registry cannot be reached, the
+table of stand-ins. What stood in is always told.
 """
 
 import fcntl
 import json
+import math
 import os
+import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +22,9 @@ from stead.machinery.late import Late
 from stead.machinery.runtime import Mount
 from stead.runtimes import logins, references
 from stead.runtimes.blobs import BadBlob, Blobs
-from stead.runtimes.trees import remove_tree
+from stead.runtimes.imagegc import Held, chosen
+from stead.runtimes.shelf import Shelf
+from stead.runtimes.trees import disk_usage, remove_tree
 
 archives: Any = Late("stead.runtimes.archives")
 layers: Any = Late("stead.runtimes.layers")
@@ -91,14 +94,22 @@ def _find(table: Mapping[str, str], wanted: references.Reference) -> str:
 
 
 class ImageStore:
-    """`recipes` are the host: images that the runtime beside us can cook."""
+    """Everything lies below `directory`; `clock` tells when images came and were wanted."""
 
-    def __init__(self, directory: Path, aliases: Aliases | None = None, *, is_pulling: bool = True):
+    def __init__(
+        self,
+        directory: Path,
+        aliases: Aliases | None = None,
+        *,
+        is_pulling: bool = True,
+        clock: Callable[[], float] = time.time,
+    ):
         self.layers = directory / "layers"
         self._blobs = Blobs(directory / "blobs" / "sha256")
-        self._index_path = directory / "index.json"
         self._aliases = aliases or Aliases.shipped()
         self._is_pulling = is_pulling
+        self._shelf = Shelf(directory, clock)
+        self._clock = clock
 
     # finding
 
@@ -116,15 +127,20 @@ class ImageStore:
     def pull(self, text: str, policy: str, credentials: Iterable[bytes] = ()) -> Resolved:
         """As `resolve`, but asks the registry before a stand-in, with a pod's `credentials` (Docker's config.json).
 
+        With the policy Always it asks for a tag that was pulled before, too: it may mean another image by now.
         Blocks: call it on a thread. Raises ImageTrouble.
         """
         if text.startswith("host:"):
             return Resolved(text)
         wanted = _parsed(text)
-        found = self._local(wanted) or self._alias(self._aliases.always, wanted)
+        here = self._local(wanted)
+        if here is not None and not (policy == "Always" and self._is_asked_again(wanted)):
+            self._shelf.note_use(str(wanted))
+            return here
+        found = self._alias(self._aliases.always, wanted) if here is None else None
         if found is not None:
             return found
-        stand_in = self._alias(self._aliases.unreachable, wanted)
+        stand_in = self._alias(self._aliases.unreachable, wanted) if here is None else None
         if policy == "Never":
             if stand_in is not None:
                 return stand_in
@@ -142,13 +158,18 @@ class ImageStore:
     def _from_registry(self, wanted: references.Reference, known: list[str]) -> Resolved:
         if not self._is_pulling:
             raise registry.Unreachable("pulling is turned off")
-        with self._adding():
+        with self._shelf.adding():
             digest = registry.pull(wanted, self._blobs, architecture(), known)
-            self._remember(str(wanted), digest)
-            return Resolved(self._image(digest), is_pulled=True)
+            image = self._image(digest)
+            self._shelf.remember(str(wanted), digest, is_pulled=True)
+            return Resolved(image, is_pulled=True)
+
+    def _is_asked_again(self, wanted: references.Reference) -> bool:
+        """Not for what was imported by hand, which no registry need know, nor by digest, which means one image."""
+        return not wanted.digest and str(wanted) in self._shelf.records()
 
     def _local(self, wanted: references.Reference) -> Resolved | None:
-        digest = self._index().get(str(wanted)) or (wanted.digest if self._blobs.has(wanted.digest) else "")
+        digest = self._shelf.index().get(str(wanted)) or (wanted.digest if self._blobs.has(wanted.digest) else "")
         if not digest:
             return None
         try:
@@ -218,40 +239,6 @@ class ImageStore:
         (self.layers / "empty").mkdir(parents=True, exist_ok=True)
         return "empty"
 
-    # the index
-
-    def _index(self) -> dict[str, str]:
-        try:
-            index: dict[str, str] = json.loads(self._index_path.read_text())
-            return index
-        except FileNotFoundError:
-            return {}
-
-    @contextmanager
-    def _changing(self) -> Iterator[dict[str, str]]:
-        """The index to change; one process at a time, and never half written."""
-        with self._locked("lock", fcntl.LOCK_EX):
-            index = self._index()
-            yield index
-            fresh = self._index_path.with_suffix(".new")
-            fresh.write_text(json.dumps(index, indent=1, sort_keys=True))
-            os.replace(fresh, self._index_path)
-
-    @contextmanager
-    def _locked(self, name: str, how: int) -> Iterator[None]:
-        self._index_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with open(self._index_path.with_suffix(f".{name}"), "w") as lock:
-            fcntl.flock(lock, how)
-            yield
-
-    def _adding(self, how: int = fcntl.LOCK_SH) -> AbstractContextManager[None]:
-        """Held, together with others, by who adds blobs and layers; alone by who removes those that nobody lists."""
-        return self._locked("adding", how)
-
-    def _remember(self, reference: str, digest: str) -> None:
-        with self._changing() as index:
-            index[reference] = digest
-
     # for people
 
     def import_file(self, path: Path, name: str = "") -> list[str]:
@@ -262,7 +249,7 @@ class ImageStore:
         if not path.exists():
             raise ImageTrouble(f"cannot import {path}: no such file")
         try:
-            with self._adding():
+            with self._shelf.adding():
                 return self._imported(path, name)
         except (OSError, ValueError, KeyError, TypeError, BadBlob, layers.BadLayer) as error:
             raise ImageTrouble(f"cannot import {path}: {error}") from error
@@ -275,37 +262,87 @@ class ImageStore:
         for _, digest in named:
             self._image(digest)
         for reference, digest in named:
-            self._remember(reference, digest)
+            self._shelf.remember(reference, digest)
         return [reference for reference, _ in named]
 
     def list(self) -> list[Stored]:
         return [
             Stored(reference, digest, sum(layer["size"] for layer in self._blobs.json(digest)["layers"]))
-            for reference, digest in sorted(self._index().items())
+            for reference, digest in sorted(self._shelf.index().items())
         ]
 
     def identity(self, text: str) -> str:
         """The identity of a listed image, "" where it is not listed. Raises ImageTrouble, BadBlob."""
-        digest = self._index().get(str(_parsed(text)))
+        digest = self._shelf.index().get(str(_parsed(text)))
         return str(self._blobs.json(digest)["config"]["digest"]) if digest else ""
 
     def remove(self, text: str) -> bool:
         """Forget a reference and what only it needs; whether it was there. Not for images that containers run on."""
-        with self._adding(fcntl.LOCK_EX), self._changing() as index:
+        with self._shelf.adding(fcntl.LOCK_EX), self._shelf.changing() as index:
             is_known = index.pop(str(_parsed(text)), None) is not None
-            self._collect(set(index.values()))
+            self._shelf.forget(index)
+            self._sweep(set(index.values()))
         return is_known
 
-    def _collect(self, manifests: set[str]) -> None:
+    # making room
+
+    def collect(
+        self, in_use: Collection[str], wanted_bytes: float, minimum_age_seconds: float, *, is_all: bool = False
+    ) -> Sequence[Held]:
+        """Remove what nobody uses until `wanted_bytes` are free, and what interrupted pulls left; answers the images.
+
+        in_use:  manifests' digests or identities of the images that pods have; they stay, whatever is wanted
+        is_all:  images that were imported by hand may go too
+
+        Raises BlockingIOError while somebody pulls or imports, BadBlob or OSError for a store that is damaged.
+        """
+        now = self._clock()
+        with self._shelf.adding(fcntl.LOCK_EX | fcntl.LOCK_NB), self._shelf.changing() as index:
+            held = self._held(index, in_use, now, is_all)
+            going = chosen(held, wanted_bytes, now, minimum_age_seconds)
+            for image in going:
+                for reference in image.references:
+                    del index[reference]
+            self._shelf.forget(index, {name for image in held if image.used == now for name in image.references})
+            self._sweep(set(index.values()), now - minimum_age_seconds)
+        return going
+
+    def _held(self, index: dict[str, str], in_use: Collection[str], now: float, is_all: bool) -> Sequence[Held]:
+        records, found = self._shelf.records(), []
+        for digest in sorted(set(index.values())):
+            names = tuple(sorted(name for name, listed in index.items() if listed == digest))
+            known = [records[name] for name in names if name in records]
+            blobs, layer_names = self._parts(digest)
+            is_used = digest in in_use or self._blobs.json(digest)["config"]["digest"] in in_use
+            held = Held(
+                digest,
+                names,
+                disk_usage(*(str(self.layers / name) for name in layer_names))
+                + sum(self._blobs.path(blob).stat().st_size for blob in blobs if self._blobs.has(blob)),
+                max((record.since for record in known), default=0.0),
+                now if is_used else max((record.used for record in known), default=0.0),
+                is_used or (len(known) < len(names) and not is_all),
+            )
+            found.append(held)
+        return found
+
+    def _parts(self, digest: str) -> tuple[set[str], set[str]]:
+        """The blobs and the unpacked layers of a manifest."""
+        manifest = self._blobs.json(digest)
+        blobs = {digest, manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"])}
+        diff_ids = self._blobs.json(manifest["config"]["digest"])["rootfs"]["diff_ids"]
+        return blobs, {diff_id.partition(":")[2][:_LAYER_NAME] for diff_id in diff_ids}
+
+    def _sweep(self, manifests: set[str], before: float = math.inf) -> None:
+        """Remove the blobs and layers that came `before` and that no manifest needs."""
         blobs, names = set(manifests), {"empty"}
         for digest in sorted(manifests):
-            manifest = self._blobs.json(digest)
-            blobs |= {manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"])}
-            diff_ids = self._blobs.json(manifest["config"]["digest"])["rootfs"]["diff_ids"]
-            names |= {diff_id.partition(":")[2][:_LAYER_NAME] for diff_id in diff_ids}
-        self._blobs.keep_only(blobs)
+            more_blobs, more_names = self._parts(digest)
+            blobs |= more_blobs
+            names |= more_names
+        self._blobs.keep_only(blobs, before)
         for place in self.layers.iterdir() if self.layers.is_dir() else ():
-            if place.name not in names:
+            if place.name not in names and place.lstat().st_ctime <= before:
                 remove_tree(str(place))
 
 
