@@ -14,7 +14,7 @@ from stead.machinery.objects import Json, decode, with_value, without
 from stead.simulation import taking
 from stead.simulation.forecast import Forecast, foresee
 from stead.simulation.foreseen import differences
-from stead.simulation.shell import Simulation
+from stead.simulation.shell import NotSettled, Simulation
 from tests.stories.test_explain import CLASS, SERVICE, in_order, revised, stuck
 from tests.stories.test_explain import a_web as an_annotated_web
 from tests.stories.test_explain import up as up_with
@@ -89,8 +89,15 @@ def test_a_release_is_foretold_as_it_then_happens() -> None:
 def test_nothing_is_written_where_it_looks() -> None:
     there = up()
     before = there.store.revision
-    forecast(there, a_web(replicas=1))
+    first = forecast(there, a_web(replicas=1))
+    assert forecast(there, a_web(replicas=1)) == first
     assert there.store.revision == before
+
+
+def test_where_time_stands_still_it_ends_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stead.simulation.forecast.MOST_AT_ONCE", 3)
+    with pytest.raises(NotSettled, match="no end after 3 steps at one moment"):
+        forecast(None, SERVICE, CLASS, a_web())
 
 
 def test_a_partition_holds_pods_back_and_says_how_they_go_on() -> None:

@@ -25,6 +25,7 @@ from stead.kube.pages import listed
 from stead.machinery.objects import Json, dig, with_value
 from stead.simulation import taking
 from stead.simulation.forecast import Forecast, foresee
+from stead.simulation.shell import NotSettled
 
 NOT_SETTLED = 3
 ALLOWED_TO_BE_HIDDEN = (403, 404)
@@ -63,7 +64,7 @@ def run(parsed: argparse.Namespace) -> int:
         forecast = foresee(simulation, wanted, seconds=parsed.seconds, provisions=is_far)
     except ManifestError as error:
         return complain(str(error).replace("nothing was applied", "the API would refuse this; nothing was written"))
-    except (KubeconfigError, ClientError) as error:
+    except (KubeconfigError, ClientError, NotSettled) as error:
         return complain(error)
     return _print(parsed, forecast, _assumed(seen, unknown, is_empty=client is None, is_far=is_far))
 

@@ -20,6 +20,7 @@ from stead.simulation.shell import NotSettled, Simulation
 
 POD, CLAIM, VOLUME, SET = "Pod", "PersistentVolumeClaim", "PersistentVolume", "StatefulSet"
 REST_SECONDS = 600.0  # what is under way now may take so long to come to rest
+MOST_AT_ONCE = 100_000  # steps in which no time passes: it goes round in a circle
 QUIET_SECONDS = 2.0  # nothing happens for so long: it is over
 ASSUMED = (
     "new containers find their images, start at once and become Ready as soon as their probes may say so; "
@@ -64,7 +65,9 @@ class Forecast(Struct, frozen=True):
 def foresee(
     simulation: Simulation, wanted: Sequence[Manifest], *, seconds: float = 3600, provisions: bool = False
 ) -> Forecast:
-    """Let it come to rest, apply, run until nothing happens any more or `seconds` are over; raises ManifestError.
+    """Let it come to rest, apply, run until nothing happens any more or `seconds` are over.
+
+    Raises ManifestError where the API refuses, NotSettled where time stands still.
 
     `provisions`: volumes are made whoever makes them (see taking.provision).
     """
@@ -100,9 +103,13 @@ class _Watcher:
         self._seen = simulation.store.revision
         self._began = simulation.now.mono
         self._owners: dict[Key, Key] = {}
+        self._stood_at, self._steps = self._began, 0
 
     def watch(self, sets: Sequence[Key], seconds: float) -> bool:
-        """Until all is quiet, or `seconds` are over; answers whether `sets` are then as their specs want them."""
+        """Until all is quiet, or `seconds` are over; answers whether `sets` are then as their specs want them.
+
+        Raises NotSettled where time stands still.
+        """
         simulation, ends = self._simulation, self._began + seconds
         was_done = True
         while simulation.now.mono < ends:
@@ -113,8 +120,7 @@ class _Watcher:
             if is_done and simulation.now.mono >= quiet_at:
                 return True
             if simulation.advance(min(ends, quiet_at) if is_done else ends):
-                simulation.step()
-                self._read()
+                self._step()
         return self._is_done(sets)
 
     def _is_done(self, sets: Sequence[Key]) -> bool:
@@ -123,6 +129,17 @@ class _Watcher:
             meta.is_terminating(row.obj) for kind in (POD, CLAIM) for row in self._simulation.store.rows(kind)
         )
         return not is_going and all(obj is None or is_settled(obj) for obj in found)
+
+    def _step(self) -> None:
+        simulation = self._simulation
+        is_later = simulation.now.mono > self._stood_at
+        self._stood_at, self._steps = simulation.now.mono, 1 if is_later else self._steps + 1
+        if self._steps > MOST_AT_ONCE:
+            raise NotSettled(
+                f"no end after {MOST_AT_ONCE} steps at one moment, {self._at():g} s{simulation.told_waits()}"
+            )
+        simulation.step()
+        self._read()
 
     def _at(self) -> float:
         return round(self._simulation.now.mono - self._began, 3)
