@@ -118,6 +118,28 @@ def test_a_terminal_has_its_size_before_anything_runs_in_it(tier: str, play: Pla
     play(tier, scenario)
 
 
+@pytest.mark.parametrize("tier", ("root", "user"))
+@pytest.mark.parametrize("user", (None, 7))
+def test_a_terminal_has_a_name_in_the_container(tier: str, user: int | None, play: Play) -> None:
+    """Of the container itself, and of what is run in it; each belongs to the user, who may open it again."""
+
+    async def scenario(machine: Machine) -> None:
+        look = "tty; readlink /proc/self/fd/0; echo reopened > $(tty); ls -ln $(tty); echo done; read x"
+        await machine.sandbox("a")
+        await machine.start("a", "sh", "-c", look, has_stdin=True, has_tty=True, run_as_user=user)
+        session = await machine.runtime.exec("uid-a", "c", ["sh", "-c", look], has_tty=True, has_stdin=True)
+        await session.write(b"on\n")
+        told = await drained(session, "stdout")
+        assert told.count("/dev/pts/1") == 3 and "reopened" in told and f" {user or 0} " in told
+        session.close()
+        async with asyncio.timeout(10):
+            while "done" not in (told := Path(machine.log("a")).read_text()):
+                await asyncio.sleep(0.01)
+        assert told.count("/dev/pts/0") == 3 and "reopened" in told
+
+    play(tier, scenario)
+
+
 @pytest.mark.parametrize("tier", TIERS)
 def test_a_container_with_a_terminal(tier: str, play: Play) -> None:
     async def scenario(machine: Machine) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from stead.runtimes.cri import mapping
 from stead.runtimes.cri.node import Node
-from stead.runtimes.native import sessions
+from stead.runtimes.native import sessions, terminals
 from stead.runtimes.native.channel import Refusal
 from stead.runtimes.native.sessions import ExecSession, ProgramTrouble, Size
 
@@ -60,7 +60,7 @@ async def run(
     os.close(trouble)
     command = [runc.program, "--root", runc.root, "--log", trouble_path, "--log-format", "json", "exec"]
     if sized is not None and size is not None:
-        sessions.set_size(ours["stdout"], *size)
+        terminals.set_size(ours["stdout"], *size)
         Path(trouble_path + ".process").write_bytes(sized)
         command += ["--process", trouble_path + ".process", held.id]
     else:
@@ -87,7 +87,7 @@ async def run(
         return code if code >= 0 else 128 - code
 
     async def resize(width: int, height: int) -> None:
-        sessions.set_size(ours["stdout"], width, height)
+        terminals.set_size(ours["stdout"], width, height)
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGWINCH)
 

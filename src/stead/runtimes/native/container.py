@@ -11,7 +11,7 @@ import signal
 import stat
 from typing import Any, NoReturn
 
-from stead.runtimes.native import accounts, linux, rootfs, static_server
+from stead.runtimes.native import accounts, linux, rootfs, static_server, terminals
 
 Spec = dict[str, Any]
 
@@ -142,7 +142,11 @@ def _join_groups(spec: Spec) -> None:
 
 
 def _become(spec: Spec, stdio: tuple[int, int, int]) -> None:
-    _take_stdio(stdio, spec["has_tty"])
+    if spec["has_tty"]:
+        _take_stdio((terminals.made_inside(stdio[0], spec.get("size")),) * 3)
+        linux.take_terminal(0)
+    else:
+        _take_stdio(stdio)
     _take_user(spec)
     if spec["directory_inside"]:
         if spec["has_mounts"]:
@@ -156,13 +160,11 @@ def _become(spec: Spec, stdio: tuple[int, int, int]) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
-def _take_stdio(stdio: tuple[int, int, int], has_tty: bool) -> None:
+def _take_stdio(stdio: tuple[int, int, int]) -> None:
     high = [os.dup(fd) for fd in stdio]
     for place, fd in enumerate(high):
         os.dup2(fd, place)
         os.close(fd)
-    if has_tty:
-        linux.take_terminal(0)
 
 
 def _take_user(spec: Spec) -> None:
@@ -192,7 +194,7 @@ def _filter_calls(spec: Spec) -> None:
 def _give_stdio(account: accounts.Account) -> None:
     """So that a program which is not root may open /dev/stdout."""
     for fd in range(3):
-        if account.uid and not stat.S_ISCHR(os.fstat(fd).st_mode):
+        if account.uid and (os.isatty(fd) or not stat.S_ISCHR(os.fstat(fd).st_mode)):
             os.fchown(fd, account.uid, -1)
 
 

@@ -3,12 +3,13 @@
 import contextlib
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
 
 from stead.runtimes.logs import LogWriter, last_words, read_message
-from stead.runtimes.native import cgroups, container, linux, plain
+from stead.runtimes.native import cgroups, container, linux, plain, terminals
 from stead.runtimes.native.loop import Loop
 from stead.runtimes.native.wire import Message
 
@@ -69,9 +70,13 @@ class Job:
 
     def _fork(self, loop: Loop, beside: int) -> str:
         """Answers "" or, where the child did not come to its exec, `<exit code> <why>`."""
-        theirs, ours = self._terminal() if self.spec["has_tty"] else self._pipes()
-        for fd, stream in ours:
-            self._listen(fd, stream, loop)
+        way, far = socket.socketpair() if self.spec["has_tty"] else (None, None)
+        if far is None:
+            theirs, ours = self._pipes()
+            for fd, stream in ours:
+                self._listen(fd, stream, loop)
+        else:
+            theirs = (far.detach(),) * 3
         trouble, trouble_end = os.pipe()
         shim = os.pidfd_open(os.getpid())
         try:
@@ -85,7 +90,10 @@ class Job:
         finally:
             for fd in {*theirs, trouble_end, shim}:
                 os.close(fd)
-        return _read_all(trouble).decode(errors="replace")
+        words = _read_all(trouble).decode(errors="replace")
+        if way is not None:
+            self._hold_terminal(way, loop)
+        return words
 
     def _companion(self, beside: int, stdio: tuple[int, int, int], trouble: int, shim: int) -> int:
         """Its pid, 0 where it came to nothing."""
@@ -109,11 +117,12 @@ class Job:
             stdin_end = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
         return (stdin_end, out_end, err_end), [(out, b"stdout"), (err, b"stderr")]
 
-    def _terminal(self) -> tuple[tuple[int, int, int], list[tuple[int, bytes]]]:
-        self.terminal, end = os.openpty()
-        self._stdin = self.terminal
-        os.set_blocking(self.terminal, False)
-        return (end, end, end), [(self.terminal, b"stdout")]
+    def _hold_terminal(self, way: socket.socket, loop: Loop) -> None:
+        with way:
+            self.terminal = self._stdin = terminals.taken(way)
+        if self.terminal is not None:
+            os.set_blocking(self.terminal, False)
+            self._listen(self.terminal, b"stdout", loop)
 
     def _not_started(self, words: str, loop: Loop) -> None:
         if self.pid:

@@ -1,14 +1,12 @@
 """Programs run in a container, and attachments to its first process, as byte streams for exec and attach."""
 
 import asyncio
-import fcntl
 import os
-import struct
-import termios
+import socket
 from collections.abc import Awaitable, Callable
 
-from stead.runtimes.native import descriptors
-from stead.runtimes.native.channel import Channel, Refusal
+from stead.runtimes.native import descriptors, terminals
+from stead.runtimes.native.channel import Answer, Channel, Refusal
 from stead.runtimes.native.wire import Message
 
 Size = tuple[int, int]  # columns and rows
@@ -93,8 +91,12 @@ def ends(*, has_tty: bool, has_stdin: bool) -> Ends:
     return _terminal() if has_tty else _pipes(has_stdin)
 
 
-def set_size(terminal: int, width: int, height: int) -> None:
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+async def _handed_out(way: socket.socket) -> dict[str, int]:
+    """Our end of the terminal that a program makes on its way in, {} where it does not come so far."""
+    way.setblocking(False)
+    await descriptors.readable(way.fileno())
+    terminal = terminals.taken(way)
+    return {} if terminal is None else {"stdin": terminal, "stdout": terminal}
 
 
 async def run(
@@ -102,14 +104,14 @@ async def run(
 ) -> ExecSession:
     """Run `spec` beside a container's first process. Raises Refusal where the container is not running."""
     has_tty = spec["has_tty"]
-    ours, theirs = ends(has_tty=has_tty, has_stdin=has_stdin)
-    if has_tty and size is not None:
-        set_size(ours["stdout"], *size)
-    try:
-        number, answer = await channel.post("exec", theirs, container=container, spec=spec)
-    finally:
-        for fd in theirs:
-            os.close(fd)
+    if has_tty:
+        way, far = socket.socketpair()
+        with way:
+            number, answer = await _posted(channel, container, {**spec, "size": size}, (far.detach(),))
+            ours = await _handed_out(way)
+    else:
+        ours, theirs = _pipes(has_stdin)
+        number, answer = await _posted(channel, container, spec, theirs)
 
     async def exit_code() -> int:
         message, _ = await answer
@@ -118,12 +120,23 @@ async def run(
         return int(message["exit_code"])
 
     async def resize(width: int, height: int) -> None:
-        set_size(ours["stdout"], width, height)
+        if ours:
+            terminals.set_size(ours["stdout"], width, height)
 
     def kill() -> None:
         channel.tell("kill", program=number)
 
     return ExecSession(ours, exit_code(), resize if has_tty else None, kill)
+
+
+async def _posted(
+    channel: Channel, container: str, spec: Message, theirs: tuple[int, ...]
+) -> tuple[int, Awaitable[Answer]]:
+    try:
+        return await channel.post("exec", theirs, container=container, spec=spec)
+    finally:
+        for fd in theirs:
+            os.close(fd)
 
 
 async def attach(channel: Channel, container: str, has_stdin: bool, ended: Awaitable[int]) -> ExecSession:

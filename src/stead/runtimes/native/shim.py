@@ -6,16 +6,13 @@ started twice.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import signal
 import socket
-import struct
-import termios
 from collections.abc import Callable
 
-from stead.runtimes.native import container, linux, wire
+from stead.runtimes.native import container, linux, terminals, wire
 from stead.runtimes.native.job import Job, Program
 from stead.runtimes.native.loop import Loop
 from stead.runtimes.native.wire import Message
@@ -179,8 +176,7 @@ class Shim:
     def _resize(self, message: Message, files: list[int], channel: socket.socket) -> Message:
         job = self._running(message["container"])
         if job.terminal is not None:
-            size = struct.pack("HHHH", message["height"], message["width"], 0, 0)
-            fcntl.ioctl(job.terminal, termios.TIOCSWINSZ, size)
+            terminals.set_size(job.terminal, message["width"], message["height"])
         return {}
 
     def _limit(self, message: Message, files: list[int], channel: socket.socket) -> Message:
