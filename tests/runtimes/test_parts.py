@@ -8,7 +8,7 @@ from stead.machinery.keys import Key
 from stead.machinery.runtime import Mount, RunSandbox, StartContainer
 from stead.runtimes import inside, references
 from stead.runtimes.images import Image
-from stead.runtimes.native import files, plain, starting, static_server, volumes
+from stead.runtimes.native import files, plain, probe, starting, static_server, volumes
 from stead.runtimes.native.addresses import Addresses, AddressesExhausted
 from stead.runtimes.native.volumes import VolumeTrouble
 
@@ -170,3 +170,17 @@ def test_no_references(text: str) -> None:
 )
 def test_paths_a_web_server_serves(target: str, path: str) -> None:
     assert static_server.path_of(target) == path
+
+
+@pytest.mark.parametrize(
+    ("tier", "profiles", "told"),
+    [
+        ("root", (), ""),
+        ("root", ("RuntimeDefault",), ""),
+        ("user", ("Localhost/a", "RuntimeDefault"), "no filter of system calls is set for seccompProfile Localhost/a"),
+        ("plain", ("RuntimeDefault",), "no filter of system calls is set for seccompProfile RuntimeDefault"),
+    ],
+)
+def test_filters_of_calls_that_are_not_set_are_told(tier: str, profiles: tuple[str, ...], told: str) -> None:
+    assert probe.note_of(tier, False, profiles).endswith(told)
+    assert tier == "plain" or probe.note_of(tier, False, profiles) == told

@@ -102,6 +102,24 @@ def test_a_port_of_the_host_leads_to_its_pod_and_is_given_once(web: Cluster) -> 
     until(lambda: not _is_answered(port), wish="the port is free again")
 
 
+def test_a_port_that_another_program_holds_is_told_on_the_pod(web: Cluster) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+        containers = [{"name": "c", "image": "host:static", "ports": [{"containerPort": 80, "hostPort": port}]}]
+        context = {"seccompProfile": {"type": "Localhost", "localhostProfile": "mine.json"}}
+        spec = {"containers": containers, "securityContext": context, "terminationGracePeriodSeconds": 0}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "late"}, "spec": spec}
+        web.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
+
+        def told(reason: str) -> str:
+            chosen = f"involvedObject.name=late,reason={reason}"
+            return web.kubectl("get", "events", "--field-selector", chosen, "-o", "jsonpath={.items[*].message}")
+
+        until(lambda: f"port {port} cannot be opened on 127.0.0.1" in told("PortUnavailable"), wish="an event")
+        until(lambda: "seccompProfile Localhost/mine.json" in told("Runtime"), wish="what native does not do")
+    web.kubectl("delete", "pod", "late", "--now")
+
+
 def _is_answered(port: int) -> bool:
     try:
         urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2)

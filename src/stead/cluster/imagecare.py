@@ -42,7 +42,12 @@ class ImageCare:
         """Until cancelled."""
         while True:
             await asyncio.sleep(PASS_SECONDS)
-            await self.look(*await asyncio.to_thread(self._disk))
+            try:
+                capacity, available = await asyncio.to_thread(self._disk)
+            except OSError as error:
+                log.warning("the disk of the images cannot be looked at: %s", error)
+                continue
+            await self.look(capacity, available)
 
     async def look(self, capacity: int, available: int) -> None:
         """One pass over a disk of this capacity, of which so much is available."""

@@ -107,7 +107,9 @@ class Live:
         await self._start_dns()
         routes = self.cluster.cache.index(Routes)
         for name, runtime in self.machines.networked().items():
-            self._relays.append(Relay(routes, runtime, config.host_of(name), SystemRandom(), node=name))
+            told = partial(self._complain, name, "PortUnavailable")
+            relay = Relay(routes, runtime, config.host_of(name), SystemRandom(), node=name, complain=told)
+            self._relays.append(relay)
         await self.machines.attend(self.cluster)
         self._serve_orders()
         self._care_for_images()
@@ -211,21 +213,21 @@ class Live:
     def _care_for_images(self) -> None:
         if not self.machines.real():
             return
-        config, node = self.config, Key("Node", "", self.config.node)
+        config, name = self.config, self.config.node
+        images, pods = config.directory_of(name) / "images", lambda: self.cluster.cache.all("Pod")
 
         def complain(reason: str, told: str) -> None:
-            about = self.cluster.cache.get(node)
-            if about is not None:
-                self._tell(Emit(about, "Warning", reason, told), node.name)
+            self._complain(name, reason, Key("Node", "", name), told)
 
-        images, pods = config.directory_of(node.name) / "images", lambda: self.cluster.cache.all("Pod")
         self._image_care = self._loop.create_task(ImageCare(images, config.image_gc, pods, complain).run())
 
-    def _tell(self, emit: Emit, node: str) -> None:
+    def _complain(self, node: str, reason: str, key: Key, told: str) -> None:
         """An event of what a node's machine met."""
-        self.cluster.tell(emit, now(), node)
-        self._server.ring()
-        self._bell()
+        about = self.cluster.cache.get(key)
+        if about is not None:
+            self.cluster.tell(Emit(about, "Warning", reason, told), now(), node)
+            self._server.ring()
+            self._bell()
 
     def _bearer(self, token: str) -> User | None:
         """Who carries a service account's token."""

@@ -8,9 +8,10 @@ API's own address, or on that which a pod names (`hostIP`).
 
 import asyncio
 import contextlib
+import errno
 import logging
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from random import Random
 
 from stead.cluster.routes import Front, Routes, Target
@@ -26,14 +27,26 @@ Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Relay:
-    """One node's. `look` after every step; `host` is where its ports are opened on this machine."""
+    """One node's. `look` after every step; `host` is where its ports are opened on this machine. `complain` is told
+    which service or pod has a port that cannot be opened, and why.
+    """
 
-    def __init__(self, routes: Routes, runtime: RealRuntime, host: str, chance: Random, *, node: str = "") -> None:
+    def __init__(
+        self,
+        routes: Routes,
+        runtime: RealRuntime,
+        host: str,
+        chance: Random,
+        *,
+        node: str = "",
+        complain: Callable[[Key, str], None] = lambda key, told: None,
+    ) -> None:
         self._routes = routes
         self._runtime = runtime
         self._host = host
         self._node = node
         self._chance = chance
+        self._complain = complain
         self._targets: dict[Front, tuple[Target, ...]] = {}
         self._of: dict[Key, set[Front]] = {}
         self._open: dict[Front, asyncio.Server] = {}
@@ -78,8 +91,14 @@ class Relay:
             except (OSError, Refusal) as error:
                 place = front.address or front.host or self._host
                 log.warning("what should be at %s:%d cannot be reached: %s", place, front.port, error)
+                self._tell(front, f"port {front.port} cannot be opened on {place}: {_why(error)}")
                 return
             self._open[front] = await asyncio.start_server(lambda *ends: self._relay(front, ends), sock=bound)
+
+    def _tell(self, front: Front, told: str) -> None:
+        for key, fronts in sorted(self._of.items()):
+            if front in fronts and not front.address:
+                self._complain(key, told)
 
     async def _bound(self, front: Front) -> socket.socket:
         if front.address:
@@ -111,6 +130,13 @@ class Relay:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     return await asyncio.open_connection(sock=await self._runtime.dial_address(*target))
         return None
+
+
+def _why(error: Exception) -> str:
+    """Of the ports of a host one is taken by a program that people can look for."""
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return "another program of this machine has it (ss -ltnp shows which)"
+    return str(error)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -74,6 +74,7 @@ class RunSandbox(Struct, frozen=True):
     processes: Literal["own", "shared", "host"] = "own"  # whose processes a container of the pod sees
     is_host_ipc: bool = False
     sysctls: tuple[tuple[str, str], ...] = ()
+    seccomp: tuple[str, ...] = ()  # the profiles of its containers, sorted; "" (Unconfined) is none
 
 
 class PullImage(Struct, frozen=True):

@@ -19,9 +19,20 @@ def asked(round_: Round, life: Life) -> dict[str, Any]:
         "capabilities_added": ("ALL",) if own.get("privileged") else tuple(changed.get("add") or ()),
         "capabilities_dropped": tuple(changed.get("drop") or ()),
         "may_gain_privileges": own.get("allowPrivilegeEscalation") is not False,
-        "seccomp": "" if own.get("privileged") else _seccomp(own.get("seccompProfile") or pod.get("seccompProfile")),
+        "seccomp": _profile(pod, own),
         "is_root_read_only": bool(own.get("readOnlyRootFilesystem")),
     }
+
+
+def profiles(round_: Round) -> tuple[str, ...]:
+    """The seccomp profiles that the pod's containers ask for."""
+    pod: Json = dig(round_.pod, "spec", "securityContext", default={})
+    found = {_profile(pod, life.spec.get("securityContext") or {}) for life in round_.lives.all}
+    return tuple(sorted(found - {""}))
+
+
+def _profile(pod: Json, own: Json) -> str:
+    return "" if own.get("privileged") else _seccomp(own.get("seccompProfile") or pod.get("seccompProfile"))
 
 
 def _seccomp(profile: Json | None) -> str:

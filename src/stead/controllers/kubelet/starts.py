@@ -43,6 +43,7 @@ def run_sandbox(round_: Round) -> RunSandbox:
         processes="host" if spec.get("hostPID") else "shared" if spec.get("shareProcessNamespace") else "own",
         is_host_ipc=bool(spec.get("hostIPC")),
         sysctls=sysctls(round_.pod),
+        seccomp=privileges.profiles(round_),
     )
 
 

@@ -61,7 +61,7 @@ async def _make_sandbox(node: Node, action: RunSandbox) -> Sandbox:
     directory = node.pod_directory(action.uid)
     sandbox.kill_leftovers(directory)
     ip = _address(node, action)
-    note = probe.note_of(node.tier, action.is_host_network)
+    note = probe.note_of(node.tier, action.is_host_network, action.seccomp)
     pod = Sandbox(action.pod, action.uid, directory, ip, action.hostname, note, action.fs_group, node.report)
     furnishing.furnish_etc(pod.home, action, node.addresses.gateway)
     furnishing.furnish_volumes(pod.home, action)

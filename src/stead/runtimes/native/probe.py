@@ -144,13 +144,17 @@ def loopback_cidr(pod_cidr: str) -> str:
     return f"127.{address.partition('.')[2]}/{prefix}"
 
 
-def note_of(tier: str, is_host_network: bool) -> str:
-    """What the tier cannot do for a pod, for people; "" where nothing is missing."""
+def note_of(tier: str, is_host_network: bool, seccomp: tuple[str, ...] = ()) -> str:
+    """What the tier cannot do for a pod that asks for this, for people; "" where nothing is missing."""
+    missing = []
     if tier == "plain":
-        return _PLAIN + (_MOVED if trials.lowest_port() > _WEB_PORT else "")
+        missing.append(_PLAIN + (_MOVED if trials.lowest_port() > _WEB_PORT else ""))
     if tier == "user" and is_host_network:
-        return "an ordinary user's pods cannot use the host's network; this one uses the node's"
-    return ""
+        missing.append("an ordinary user's pods cannot use the host's network; this one uses the node's")
+    unset = [name for name in seccomp if tier == "plain" or name.startswith("Localhost/")]
+    if unset:
+        missing.append(f"no filter of system calls is set for seccompProfile {', '.join(unset)}")
+    return "; ".join(missing)
 
 
 def host_address() -> str:
