@@ -16,7 +16,7 @@ from stead.store.compaction import KEPT, MARK_SECONDS, History
 from stead.store.log import Row, Store
 
 EVENT_SECONDS = 3600.0
-EVENTS = 10_000  # the newest; 7 KB of memory each
+EVENTS = 5_000  # the newest; 3.4 KB of memory each, and a process of 60 MB should not be mostly of the past
 EVENTS_A_SLICE = 200
 SLICE_SECONDS = 0.2  # between slices, while there is more to forget
 
