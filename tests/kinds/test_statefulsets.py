@@ -100,6 +100,12 @@ def test_what_may_not_change(change: Json) -> None:
     assert told_of_update(a_set(**change), a_set()) == [f"spec: Forbidden: {FORBIDDEN}"]
 
 
+@pytest.mark.parametrize(("new", "old"), [([], None), (None, []), ([], [])])
+def test_an_empty_list_says_as_much_as_none(new: Json, old: Json) -> None:
+    """U-1: differences are semantic."""
+    assert told_of_update(a_set(volumeClaimTemplates=new), a_set(volumeClaimTemplates=old)) == []
+
+
 def test_a_stored_set_with_faults_of_its_own_may_still_be_scaled() -> None:
     """U-3."""
     bad = {"serviceName": "NOT A NAME", "template": template(dnsPolicy="Mine"), "volumeClaimTemplates": [{"spec": {}}]}

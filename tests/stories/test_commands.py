@@ -67,3 +67,13 @@ def test_a_broken_promise_is_replayed_from_its_file(tmp_path: Path, capsys: Told
     path.write_text("sets: [{name: a-name-that-is-longer-than-what-a-label-can-hold-in-full-x}]")
     assert main(["replay", "--quiet", str(path)]) == 1
     assert "too long for a label" in capsys.readouterr().err
+
+
+def test_two_sets_of_one_name_and_steps_that_miss_are_told(tmp_path: Path, capsys: Told) -> None:
+    path = tmp_path / "twins.yaml"
+    path.write_text("sets:\n- {name: web}\n- {name: web}\n")
+    assert main(["replay", str(path)]) == 1
+    assert "line 3: sets[1].name: there is a set web already" in capsys.readouterr().err
+    path.write_text("sets: [{name: web}]\nsteps:\n- {at: 1, do: scale, set: wbe, replicas: 2}\n")
+    assert main(["replay", "-q", str(path)]) == 0
+    assert 'refused: NotFound: statefulsets.apps "wbe" not found' in capsys.readouterr().out

@@ -28,8 +28,17 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.is_printed:
         return 0
     log = RoundLog(1.0, verbose=parsed.verbose)
-    watchers, on_step = ([], None) if parsed.quiet else ([log], log.step)
-    ending = stories.live(schedule, on_round=watchers, on_step=on_step)
+    refused: list[str] = []
+
+    def on_step(at: float, told: str, answer: str) -> None:
+        if answer:
+            refused.append(f"{told} was refused: {answer}")
+        if not parsed.quiet:
+            log.step(at, told, answer)
+
+    ending = stories.live(schedule, on_round=[] if parsed.quiet else [log], on_step=on_step)
+    if parsed.quiet:
+        print("\n".join(refused))
     told = f"{ending.at:.1f} s of virtual time, {ending.steps} steps, {ending.deaths} deaths, log {ending.digest:08x}"
     if ending.broken:
         return complain(f"{ending.broken}\nafter {told}")

@@ -42,13 +42,14 @@ def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
     spec, before = new["spec"], old["spec"]
     errors = objectmeta.validate_update(new, old)
     errors += _spec_errors(spec, before)
-    if {**spec, **_mutable(before)} != {**before, **_mutable(before)}:
+    if _lasting(spec) != _lasting(before):
         errors.append(fields.forbidden("spec", _FORBIDDEN))
     return errors
 
 
-def _mutable(spec: Json) -> dict[str, Any]:
-    return {member: spec.get(member) for member in _MUTABLE}
+def _lasting(spec: Json) -> dict[str, Any]:
+    """What may not change; an empty list says as much as none."""
+    return {member: value for member, value in spec.items() if member not in _MUTABLE and value not in (None, [], {})}
 
 
 def _spec_errors(spec: Json, before: Json | None = None) -> Errors:

@@ -144,8 +144,15 @@ class _Reader:
         sets, steps = entries.pop("sets", None), entries.pop("steps", None)
         top = self._values(entries, TOP, "", node)
         shapes = tuple(self._set(one, f"sets[{i}]") for i, one in enumerate(self._items(sets, "sets")))
+        self._refuse_twins(shapes, sets)
         told = [self._step(one, f"steps[{i}]") for i, one in enumerate(self._items(steps, "steps"))]
         return Schedule(shapes, tuple(sorted(told, key=lambda step: step.at)), **top)
+
+    def _refuse_twins(self, shapes: tuple[Mapping[str, Any], ...], node: Any) -> None:
+        names = [shape["name"] for shape in shapes]
+        for place, name in enumerate(names):
+            if name in names[:place]:
+                raise self._wrong(node.value[place], f"sets[{place}].name", f"there is a set {name} already")
 
     def _set(self, node: Any, place: str) -> Mapping[str, Any]:
         return self._values(self._entries(node, place), SET, f"{place}.", node)
