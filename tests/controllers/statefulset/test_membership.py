@@ -80,6 +80,16 @@ def test_cl_6_a_released_pod_holds_the_name_until_it_goes() -> None:
     assert meta.is_controlled_by(scene.get("Pod", "web-1"), "web-uid")
 
 
+def test_cl_5_a_revision_that_cannot_be_adopted_ends_the_round() -> None:
+    """Nothing else is done: no pod, no status, and the history keeps even what is beyond its limit."""
+    old = [a_revision(SET, a_template(letter), number) for number, letter in enumerate("defg", 1)]
+    scene = Scene("1 limit=0", "", a_revision(SET, a_template("c"), 7, ownerReferences=[]), *old)
+    is_adoption = lambda action: isinstance(action, Patch) and action.key.kind == "ControllerRevision"  # noqa: E731
+    scene.refuse = lambda action: Refused("Forbidden") if is_adoption(action) else None
+    assert scene.round().is_failed
+    assert [deed for deed in scene.deeds if getattr(deed, "body", None) != {}] == []
+
+
 def test_cl_7_orphan_revisions_are_adopted_first_and_never_by_a_terminating_set() -> None:
     orphan = a_revision(SET, a_template("c"), 7, ownerReferences=[])
     plan = reconcile(picture("0", "", orphan), NOON)

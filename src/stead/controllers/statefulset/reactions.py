@@ -129,6 +129,14 @@ def _revision_written(observed: Observed, action: Action, outcome: Outcome) -> R
     return Reaction(tuple(revisions.truncate_unresolved(observed)), skip=_history(observed) | {observed.key})
 
 
+def _revision_patched(observed: Observed, action: Action, outcome: Outcome) -> Reaction:
+    """Renumbered is written; adopted is not: who cannot take in what is his ends the round (CL-5, CL-7)."""
+    assert isinstance(action, Patch)
+    if "revision" in action.body:
+        return _revision_written(observed, action, outcome)
+    return NO_REACTION if isinstance(outcome, Done) else _aborted(observed)
+
+
 def _revision_deleted(observed: Observed, action: Action, outcome: Outcome) -> Reaction:
     """RV-7: the first refusal keeps the rest."""
     return NO_REACTION if isinstance(outcome, Done) else Reaction(skip=_history(observed))
@@ -166,6 +174,6 @@ _ANSWERS: dict[tuple[type, str], Callable[[Observed, Action, Outcome], Reaction]
     (Patch, claims.KIND): _claim_owned,
     (Patch, "StatefulSet"): _set_patched,
     (Create, revisions.KIND): _revision_written,
-    (Patch, revisions.KIND): _revision_written,
+    (Patch, revisions.KIND): _revision_patched,
     (Delete, revisions.KIND): _revision_deleted,
 }
