@@ -4,12 +4,13 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.runtimes.ocimaking import Layout, layer
-from tests.shells.cluster import EXAMPLE, Cluster, a_cluster
+from tests.shells.cluster import EXAMPLE, Cluster, a_cluster, until
 
 pytestmark = [pytest.mark.shell, pytest.mark.anyone]
 
@@ -142,6 +143,29 @@ def test_a_denial_is_remembered_as_long_as_asked_for(folder: Path, options: tupl
         cluster.wait_ready("web-0", "web-1", "web-2")
         assert ("NXDOMAIN" in cluster.stead("dns", name, check=False)) is not is_found
         assert "NXDOMAIN" not in cluster.stead("dns", name.replace("web-0", "web-1"))
+
+
+def test_who_reads_nothing_holds_nobody_up(folder: Path) -> None:
+    """Its lines go into a pipe that is full: the API answers all the same."""
+    cluster = Cluster(folder / "data", runtime="simulated")
+    (folder / "stead.out").touch()
+    reading, writing = os.pipe()
+    command = [sys.executable, "-m", "stead", "up", "--data", str(cluster.data), "--port", "0"]
+    cluster.process = subprocess.Popen([*command, "--runtime", "simulated"], stdout=writing)
+    try:
+        until(lambda: (cluster.data / "running.json").exists(), wish="it is up")
+        os.set_blocking(writing, False)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(writing, bytes(1024))
+        os.set_blocking(writing, True)
+        cluster.kubectl("apply", "-f", str(EXAMPLE))
+        cluster.wait_ready("web-0", "web-1", "web-2")
+    finally:
+        cluster.process.kill()
+        cluster.process.wait()
+        os.close(reading)
+        os.close(writing)
 
 
 @pytest.mark.parametrize("flag", ["--dns-ttl", "--dns-denial-ttl"])

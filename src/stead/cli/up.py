@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import select
 import signal
 import sys
 import time
@@ -250,6 +251,9 @@ class _Session:
         os.close(self.tell)
 
     def _say(self, who: str, what: str) -> None:
+        """A line for whoever reads. Where nobody does (a stopped terminal, a full pipe) it is lost; nobody waits."""
+        if not select.select([], [sys.stdout], [], 0)[1]:
+            return
         print(f"  {time.monotonic() - self.began:5.1f} s  {who:<12} {what}", flush=True)
 
     def _greeting(self) -> str:
