@@ -35,7 +35,7 @@ def _pods(runtime: str) -> Figures:
 
 async def _answering(name: str) -> Figures:
     async with live(name) as stead:
-        runtime = stead.runtime
+        runtime = stead.machines.first
         assert not isinstance(runtime, SimulatedRuntime)
         image = _imported(stead) if name == "cri" else HOST_IMAGE
         container = {"name": "nginx", "image": image, "ports": [{"containerPort": 80}]}
