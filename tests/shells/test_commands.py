@@ -1,11 +1,15 @@
 """The commands, and what they say when something is wrong: a clear message, exit status not 0, nothing half done."""
 
+import io
 import os
+import signal
 import socket
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -145,27 +149,46 @@ def test_a_denial_is_remembered_as_long_as_asked_for(folder: Path, options: tupl
         assert "NXDOMAIN" not in cluster.stead("dns", name.replace("web-0", "web-1"))
 
 
-def test_who_reads_nothing_holds_nobody_up(folder: Path) -> None:
-    """Its lines go into a pipe that is full: the API answers all the same."""
+@contextmanager
+def told_to(folder: Path, out: int) -> Iterator[IO[bytes]]:
+    """A stead that speaks to `out`; afterwards it has to take the example, and to stop when asked."""
     cluster = Cluster(folder / "data", runtime="simulated")
-    (folder / "stead.out").touch()
-    reading, writing = os.pipe()
     command = [sys.executable, "-m", "stead", "up", "--data", str(cluster.data), "--port", "0"]
-    cluster.process = subprocess.Popen([*command, "--runtime", "simulated"], stdout=writing)
+    (folder / "stead.out").touch()
+    cluster.process = subprocess.Popen([*command, "--runtime", "simulated"], stdout=out, stderr=subprocess.STDOUT)
     try:
         until(lambda: (cluster.data / "running.json").exists(), wish="it is up")
-        os.set_blocking(writing, False)
-        with suppress(BlockingIOError):
-            while True:
-                os.write(writing, bytes(1024))
-        os.set_blocking(writing, True)
+        yield cluster.process.stdout or io.BytesIO()
         cluster.kubectl("apply", "-f", str(EXAMPLE))
         cluster.wait_ready("web-0", "web-1", "web-2")
+        cluster.process.send_signal(signal.SIGINT)
+        assert cluster.process.wait(30) == 0
     finally:
         cluster.process.kill()
         cluster.process.wait()
+
+
+def test_who_reads_nothing_holds_nobody_up(folder: Path) -> None:
+    """All it says goes into a pipe that is full from the start: the API answers, and it stops when asked."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(1024))
+    os.set_blocking(writing, True)
+    try:
+        with told_to(folder, writing):
+            pass
+    finally:
         os.close(reading)
         os.close(writing)
+
+
+def test_who_stops_reading_ends_nothing(folder: Path) -> None:
+    """`stead up | head -1`: the pods go on."""
+    with told_to(folder, subprocess.PIPE) as said:
+        assert b"stead is up at" in said.readline()
+        said.close()
 
 
 @pytest.mark.parametrize("flag", ["--dns-ttl", "--dns-denial-ttl"])

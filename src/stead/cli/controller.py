@@ -6,16 +6,15 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 import time
 
 import uvloop
 
 from stead.cli.options import add_cluster, complain
 from stead.cli.roundlog import RoundLog, in_prospect
+from stead.cli.voice import never_waiting
 from stead.cluster.remote import Contended, Remote, Settings
 from stead.cluster.remotedoor import Door
-from stead.engine.journal import Round
 from stead.kube import finding
 from stead.kube.credentials import Credentials
 from stead.kube.kubeconfig import Access, KubeconfigError
@@ -66,7 +65,8 @@ def run(parsed: argparse.Namespace) -> int:
         complain(
             f'context "{access.context}" has insecure-skip-tls-verify: whoever is in between reads and writes along'
         )
-    return uvloop.run(_Session(access, credentials, settings, where).run())
+    with never_waiting():
+        return uvloop.run(_Session(access, credentials, settings, where).run())
 
 
 def _usable(access: Access) -> Credentials:
@@ -127,7 +127,7 @@ class _Session:
 
     async def run(self) -> int:
         remote = Remote(
-            self.access, self.credentials, self.settings, on_round=self._hear, on_plan=self._foresee, say=self._say
+            self.access, self.credentials, self.settings, on_round=self.log, on_plan=self._foresee, say=self._say
         )
         door = Door(remote)
         try:
@@ -136,7 +136,7 @@ class _Session:
             return complain(f"--listen {self.where}: {error.strerror}")
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, remote.stop)
-        print(self._greeting(port), flush=True)
+        print(self._greeting(port))
         try:
             await remote.run()
         except (Contended, KubeconfigError) as error:
@@ -155,10 +155,6 @@ class _Session:
         asked = f"; health and metrics at http://{self.where[0]}:{port}" if self.where else ""
         return f"stead controller for {self.access.server} ({place}{which}), {how}{asked}"
 
-    def _hear(self, round_: Round) -> None:
-        self.log(round_)
-        sys.stdout.flush()
-
     def _foresee(self, key: Key, plan: Plan) -> None:
         """What it would do, and what it waits for; once, until that changes."""
         deeds, waits = in_prospect(plan), "; ".join(map(str, plan.waiting))
@@ -168,4 +164,4 @@ class _Session:
             self._say(f"{key}: {told or 'as its spec wants it'}")
 
     def _say(self, what: str) -> None:
-        print(f"{time.monotonic() - self.began:9.3f}  {what}", flush=True)
+        print(f"{time.monotonic() - self.began:9.3f}  {what}")

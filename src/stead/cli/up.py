@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import os
-import select
 import signal
 import sys
 import time
@@ -14,6 +13,7 @@ import uvloop
 from stead.cli import nodeoptions
 from stead.cli.narrator import Narrator
 from stead.cli.options import add_data, complain, data_directory
+from stead.cli.voice import never_waiting
 from stead.cluster import applying, live, manifests, roster
 from stead.cluster.config import CONTROLLERS, Config
 from stead.cluster.machines import StartError
@@ -86,7 +86,8 @@ def run(parsed: argparse.Namespace) -> int:
         return complain(f"{told}; use kubectl apply --kubeconfig {config.kubeconfig_path} -f ..., or stead down first")
     if parsed.detach:
         return _detached(config, wanted, parsed.wait)
-    return uvloop.run(_Session(config, wanted).run())
+    with never_waiting():
+        return uvloop.run(_Session(config, wanted).run())
 
 
 def _config(parsed: argparse.Namespace) -> Config:
@@ -140,7 +141,8 @@ def _detached(config: Config, wanted: list[manifests.Manifest], wait_seconds: fl
     if child == 0:
         os.close(told)
         os.setsid()
-        status = uvloop.run(_Session(config, wanted, tell=tell, wait_seconds=wait_seconds).run())
+        with never_waiting():
+            status = uvloop.run(_Session(config, wanted, tell=tell, wait_seconds=wait_seconds).run())
         os._exit(status)
     os.close(tell)
     try:
@@ -185,7 +187,7 @@ class _Session:
         self.cursor = Cursor(self.live.cluster.store, self.live.cluster.store.revision)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
-        print(self._greeting(), flush=True)
+        print(self._greeting())
         try:
             self.applied = applying.apply(self.wanted, self.live.request)
         except manifests.ManifestError as error:
@@ -193,14 +195,14 @@ class _Session:
             await self.live.close(stops_pods=False)
             return 1
         for applied in self.applied:
-            print(f"  {applied}", flush=True)
+            print(f"  {applied}")
         status = await self._until_settled()
         if not self.stop.is_set():
-            print(self._farewell(status), flush=True)
+            print(self._farewell(status))
             if self.tell is not None:
                 self._let_go(status)
             await self.stop.wait()
-        print("stopping pods with their grace; Ctrl-C again to leave at once", flush=True)
+        print("stopping pods with their grace; Ctrl-C again to leave at once")
         await self.live.close(stops_pods=True)
         return 0
 
@@ -251,10 +253,7 @@ class _Session:
         os.close(self.tell)
 
     def _say(self, who: str, what: str) -> None:
-        """A line for whoever reads. Where nobody does (a stopped terminal, a full pipe) it is lost; nobody waits."""
-        if not select.select([], [sys.stdout], [], 0)[1]:
-            return
-        print(f"  {time.monotonic() - self.began:5.1f} s  {who:<12} {what}", flush=True)
+        print(f"  {time.monotonic() - self.began:5.1f} s  {who:<12} {what}")
 
     def _greeting(self) -> str:
         where = f"{self.live.runtime_words}, data in {self.config.data}"
