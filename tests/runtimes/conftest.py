@@ -21,7 +21,10 @@ from stead.machinery.keys import Key
 from stead.machinery.runtime import (
     ContainerExited,
     ContainerStarted,
+    ImageFailed,
+    ImageReady,
     Probed,
+    PullImage,
     RemoveSandbox,
     RunProbe,
     RunSandbox,
@@ -152,6 +155,26 @@ class Machine:
 
     def log(self, name: str, container: str = "c", attempt: int = 0) -> str:
         return self.runtime.log_path(f"uid-{name}", pod(name), container, attempt)
+
+
+async def image_goes_and_comes(machine: Machine, image: str, layout: Path) -> None:
+    """A container of the image ends; its next start finds no image, and runs once that was imported again."""
+
+    async def looked_for(policy: str) -> Any:
+        order = PullImage(pod("web-0"), "uid-web-0", "c", image, policy)
+        return await machine.answer(order, kind=(ImageReady, ImageFailed))  # type: ignore[arg-type]
+
+    await machine.sandbox("web-0")
+    first = await looked_for("IfNotPresent")
+    assert isinstance(await machine.start("web-0", "sleep", "1000", image=image), ContainerStarted)
+    machine.runtime.images.remove(image)
+    assert (await machine.stop("web-0", 0)).reason == "Error"
+    assert (await looked_for("IfNotPresent")).reason == "ErrImagePull"
+    assert (await looked_for("Never")).reason == "ErrImageNeverPull"
+    machine.runtime.images.import_file(layout)
+    assert (await looked_for("Never")) == first
+    again = await machine.start("web-0", "sleep", "1000", image=image, attempt=1)
+    assert isinstance(again, ContainerStarted) and again.image_id == first.image_id
 
 
 async def drained(session: Any, stream: str) -> str:

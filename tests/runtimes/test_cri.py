@@ -35,7 +35,7 @@ from stead.runtimes.cri.runtime import CriRuntime, CriTrouble, Settings
 from stead.runtimes.logs import LogReader
 from stead.runtimes.native import linux
 
-from .conftest import Machine, drained, pod
+from .conftest import Machine, drained, image_goes_and_comes, pod
 from .ocimaking import Layout, host_programs, layer
 
 pytestmark = [
@@ -232,6 +232,13 @@ def test_images_come_from_the_store_and_a_recipe_of_the_host_is_none(play: Play)
         assert (await pulled("host:shell")).reason == "ErrImagePull"
         assert (await pulled("nginx", "Never")).reason == "ErrImageNeverPull"
         assert (await pulled("Not An Image")).reason == "InvalidImageName"
+
+    play(scenario)
+
+
+def test_an_image_may_go_while_its_container_runs_and_come_back(play: Play, shell_image: Path) -> None:
+    async def scenario(machine: CriMachine) -> None:
+        await image_goes_and_comes(machine, IMAGE, shell_image)
 
     play(scenario)
 

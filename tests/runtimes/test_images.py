@@ -17,7 +17,7 @@ from stead.runtimes import layers, references
 from stead.runtimes.images import Aliases, Image, ImageStore, ImageTrouble, architecture
 from stead.runtimes.logins import logins
 
-from .conftest import Machine, Play
+from .conftest import Machine, Play, image_goes_and_comes
 from .ocimaking import File, Layout, docker_archive, host_programs, layer, special
 
 NO_ALIASES = Aliases({}, {})
@@ -363,5 +363,16 @@ def test_a_container_runs_over_its_image(tier: str, play: Play) -> None:
         await machine.start("a", image="small:1", container="second")
         assert (await machine.run("a", "sh", "-c", "echo x > /tmp/mine"))[0] == 0
         assert (await machine.run("a", "ls", "/tmp", container="second"))[1] == ""
+
+    play(tier, scenario)
+
+
+@pytest.mark.shell
+@pytest.mark.parametrize("tier", ("root", "user"))
+def test_an_image_may_go_while_its_container_runs_and_come_back(tier: str, play: Play) -> None:
+    async def scenario(machine: Machine) -> None:
+        layout = Layout([layer(host_programs("sh", "sleep"))]).write(machine.place / "oci", "example.org/shell:1")
+        machine.runtime.images.import_file(layout)
+        await image_goes_and_comes(machine, "example.org/shell:1", layout)
 
     play(tier, scenario)

@@ -1,16 +1,8 @@
 """Containers as scripts in virtual time: a runtime for simulations, plans and tests, that says so wherever it can.
 
-A container starts, is ready, runs until it is stopped and then exits 0. Annotations of its pod change that, for all
-containers or (`simulation.stead.dev/<container>.<word>`) for one:
-
-    start-after: 2s       the start takes so long             ready-after: 3s    readiness and startup say no so long
-    exit-after: 10s       it ends by itself                   unready: "true"    readiness always says no
-    exit-code: "1"        with this code                      sick-after: 30s    liveness says no from then on
-    exit-attempts: "2"    only its first two attempts do      image-missing: "true"   its image cannot be pulled
-    stop-after: 2s        the stop signal takes so long       pull-after: 5s     its image takes so long
+What a script may say stands in `scripts`.
 """
 
-import re
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
@@ -18,7 +10,7 @@ from math import inf
 from random import Random
 from typing import Literal
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from stead.kinds.pod import PodView
 from stead.machinery import meta, times
@@ -50,14 +42,12 @@ from stead.machinery.runtime import (
     VolumeRemoved,
 )
 from stead.machinery.times import Now
+from stead.runtimes.scripts import Container, Pod
 
-PREFIX = "simulation.stead.dev/"
 FIRST_NET = 44
 NOTE = "simulated: containers are scripts in virtual time, no process runs"
 KILLED = 137
 SOMEBODY = "65532"  # no simulated image runs as root
-UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
-DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)$")
 
 
 class Settings(Struct, frozen=True):
@@ -67,33 +57,6 @@ class Settings(Struct, frozen=True):
     stop_seconds: float = 0.0
     pull_seconds: float = 0.0
     spread: float = 0.0
-
-
-class _Container(Struct):
-    attempt: int
-    id: str
-    started: Now
-    state: str = "starting"  # running, exited
-    told: RuntimeEvent | None = None  # the last event about this attempt
-    is_ready: bool | None = None  # what set_ready said
-
-
-class _Pod(Struct):
-    key: Key
-    uid: str
-    ip: str
-    script: Json
-    containers: dict[str, _Container] = field(default_factory=dict)
-
-    def word(self, container: str, name: str) -> str | None:
-        """What the script says under `name` for a container."""
-        own = self.script.get(f"{PREFIX}{container}.{name}")
-        found = own if own is not None else self.script.get(PREFIX + name)
-        return None if found is None else str(found)
-
-    def seconds(self, container: str, name: str, default: float) -> float:
-        match = DURATION.match(self.word(container, name) or "")
-        return float(match[1]) * UNITS[match[2]] if match else default
 
 
 Deed = Callable[[Now], RuntimeEvent | None]
@@ -112,8 +75,9 @@ class SimulatedRuntime:
         self.refuses_resize: tuple[Literal["Infeasible", "Error"], str] | None = None
         self._chance = chance
         self._net = net
-        self._lost: list[_Pod] = []
-        self._pods: dict[str, _Pod] = {}
+        self._lost: list[Pod] = []
+        self._pods: dict[str, Pod] = {}
+        self._images: dict[str, None] = {}  # those that were pulled
         self._future: list[tuple[float, int, Deed, str]] = []
         self._turn = count()
         self._address = count(2)
@@ -163,7 +127,7 @@ class SimulatedRuntime:
     def adopt(self, pod: Json, script: Json, now: Now) -> None:
         """Take over a pod that runs elsewhere, as its status says; told with the next `recover`."""
         found, key = PodView(pod), Key("Pod", meta.namespace(pod), meta.name(pod))
-        adopted = _Pod(key, found.uid, dig(pod, "status", "podIP", default=self._new_address()), script)
+        adopted = Pod(key, found.uid, dig(pod, "status", "podIP", default=self._new_address()), script)
         for kind in ("initContainerStatuses", "containerStatuses"):
             for told in dig(pod, "status", kind, default=()):
                 container = _adopted(key, found.uid, told, now)
@@ -223,18 +187,19 @@ class SimulatedRuntime:
         return [told for _, _, _, told in sorted(self._future, key=lambda one: one[:2])]
 
     def states(self) -> list[str]:
-        """Every container there is, and how it is."""
-        return [
+        """Every container there is, and how it is; every image."""
+        containers = [
             f"{uid} {name} {container.attempt} {container.state} {container.is_ready}"
             for uid, pod in self._pods.items()
             for name, container in pod.containers.items()
         ]
+        return [*containers, *(f"image {image}" for image in self._images)]
 
     # --- actions
 
     def _run_sandbox(self, action: RunSandbox, now: Now) -> None:
         is_new = action.uid not in self._pods
-        pod = self._pods.get(action.uid) or _Pod(action.pod, action.uid, self._new_address(), action.annotations)
+        pod = self._pods.get(action.uid) or Pod(action.pod, action.uid, self._new_address(), action.annotations)
         self._pods[action.uid] = pod
         self._say(SandboxRunning(action.pod, action.uid, (pod.ip,), NOTE, is_new))
 
@@ -249,11 +214,16 @@ class SimulatedRuntime:
         pod, name, image = self._pods.get(action.uid), action.container, action.image
         if pod is None:
             return
-        if pod.word(name, "image-missing") == "true":
-            why = f'failed to resolve reference "{image}": not found'
-            self._say(ImageFailed(action.pod, action.uid, name, "ErrImagePull", why))
+        if pod.is_image_missing(name):
+            reason, why = "ErrImagePull", f'failed to resolve reference "{image}": not found'
+            if action.policy == "Never":
+                reason, why = "ErrImageNeverPull", f'Container image "{image}" is not present with pull policy of Never'
+            self._say(ImageFailed(action.pod, action.uid, name, reason, why))
             return
-        seconds = self._drawn(pod.seconds(name, "pull-after", self.settings.pull_seconds))
+        is_here = action.policy == "Never" or (action.policy == "IfNotPresent" and image in self._images)
+        slow = self._drawn(pod.seconds(name, "pull-after", self.settings.pull_seconds))
+        seconds = 0.0 if is_here else slow
+        self._images[image] = None
         identity = f"simulated://{image}"
         ready = ImageReady(action.pod, action.uid, name, identity, pulled_seconds=seconds or None, user=SOMEBODY)
         self._at(now.mono + seconds, lambda _: None if self._is_gone(pod) else ready, f"image {action.uid} {name}")
@@ -267,7 +237,7 @@ class SimulatedRuntime:
             if known.told is not None:
                 self._say(known.told)
             return
-        pod.containers[name] = _Container(action.attempt, f"simulated://{self._chance.getrandbits(128):032x}", now)
+        pod.containers[name] = Container(action.attempt, f"simulated://{self._chance.getrandbits(128):032x}", now)
         seconds = self._drawn(pod.seconds(name, "start-after", self.settings.start_seconds))
         told = f"start {action.uid} {name} {action.attempt}"
         self._at(now.mono + seconds, lambda then: self._start(pod, action, then), told)
@@ -306,7 +276,7 @@ class SimulatedRuntime:
 
     # --- what happens
 
-    def _start(self, pod: _Pod, action: StartContainer, now: Now) -> RuntimeEvent | None:
+    def _start(self, pod: Pod, action: StartContainer, now: Now) -> RuntimeEvent | None:
         container = pod.containers[action.container]
         if container.attempt != action.attempt or container.state != "starting" or self._is_gone(pod):
             return None
@@ -316,7 +286,7 @@ class SimulatedRuntime:
         container.told = ContainerStarted(pod.key, pod.uid, name, attempt, container.id, image, now.wall)
         return container.told
 
-    def _plan_exit(self, pod: _Pod, name: str, attempt: int, now: Now) -> None:
+    def _plan_exit(self, pod: Pod, name: str, attempt: int, now: Now) -> None:
         """The script's own end of an attempt."""
         seconds = pod.seconds(name, "exit-after", inf)
         if seconds == inf or attempt >= int(pod.word(name, "exit-attempts") or attempt + 1):
@@ -326,7 +296,7 @@ class SimulatedRuntime:
         wake = now.mono + self._drawn(seconds)
         self._at(wake, lambda then: self._exit(pod, name, then, attempt=attempt, code=code), told)
 
-    def _exit(self, pod: _Pod, name: str, now: Now, *, attempt: int, code: int) -> RuntimeEvent | None:
+    def _exit(self, pod: Pod, name: str, now: Now, *, attempt: int, code: int) -> RuntimeEvent | None:
         container = pod.containers[name]
         if container.attempt != attempt or container.state == "exited" or self._is_gone(pod):
             return None
@@ -344,7 +314,7 @@ class SimulatedRuntime:
         )
         return container.told
 
-    def _answer(self, pod: _Pod, action: RunProbe, container: _Container, now: Now) -> bool:
+    def _answer(self, pod: Pod, action: RunProbe, container: Container, now: Now) -> bool:
         """What a probe of a running container finds."""
         name, age = action.container, now.mono - container.started.mono + 1e-6
         if action.probe == "liveness":
@@ -356,7 +326,7 @@ class SimulatedRuntime:
         is_never = action.probe == "readiness" and pod.word(name, "unready") == "true"
         return not is_never and age >= pod.seconds(name, "ready-after", 0.0)
 
-    def _is_gone(self, pod: _Pod) -> bool:
+    def _is_gone(self, pod: Pod) -> bool:
         return self._pods.get(pod.uid) is not pod
 
     def _say(self, event: RuntimeEvent) -> None:
@@ -374,23 +344,23 @@ class SimulatedRuntime:
         return f"10.{self._net}.{number // 254}.{number % 254 + 1}"
 
 
-def _adopted(pod: Key, uid: str, told: Json, now: Now) -> _Container | None:
+def _adopted(pod: Key, uid: str, told: Json, now: Now) -> Container | None:
     """A container as its status tells it; None for one that never started."""
     attempt, name, known = told.get("restartCount", 0), told["name"], told.get("containerID", "")
     state = told.get("state") or {}
     if "running" in state:
         started = times.from_text(state["running"]["startedAt"])
         word: RuntimeEvent = ContainerStarted(pod, uid, name, attempt, known, told.get("imageID", ""), started)
-        return _Container(attempt, known, Now(started, now.mono - (now.wall - started)), "running", word)
+        return Container(attempt, known, Now(started, now.mono - (now.wall - started)), "running", word)
     ended = state.get("terminated") or dig(told, "lastState", "terminated")
     if ended is None:
         return None
     code, reason = ended.get("exitCode", 0), "Error" if ended.get("exitCode", 0) else "Completed"
     moments = [times.from_text(ended[at]) if ended.get(at) else now.wall for at in ("startedAt", "finishedAt")]
     word = ContainerExited(pod, uid, name, attempt, known, code, reason, *moments)  # type: ignore[arg-type]
-    return _Container(attempt, known, now, "exited", word)
+    return Container(attempt, known, now, "exited", word)
 
 
-def _last_word(container: _Container) -> Deed:
+def _last_word(container: Container) -> Deed:
     """What was last told of it, when the time comes to tell it again."""
     return lambda now: container.told

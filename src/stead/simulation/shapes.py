@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stead.machinery.objects import Json, dig
-from stead.runtimes.simulated import PREFIX
+from stead.runtimes.scripts import PREFIX
 
 TROUBLES: dict[str, dict[str, str]] = {
     "none": {},

@@ -15,7 +15,7 @@ from stead.kinds.registry import BUILT_IN
 from stead.machinery import meta
 from stead.machinery.keys import key_of
 from stead.machinery.objects import Json, dig, with_value
-from stead.runtimes.simulated import PREFIX
+from stead.runtimes.scripts import PREFIX
 from stead.simulation.shell import START, Simulation
 
 NAMESPACED = (

@@ -91,7 +91,7 @@ def test_an_image_that_is_missing():
     assert world.shown[-1] == "Pending 0/1 ErrImagePull"
     world.run(2)
     assert world.shown[-1] == "Pending 0/1 ImagePullBackOff"
-    assert world.reasons() == ["Runtime", "Failed", "Failed", "BackOff", "Failed"]
+    assert world.reasons() == ["Runtime", "Pulling", "Failed", "Failed", "BackOff", "Failed"]
     world.run(160)
     assert len(world.sent_of(PullImage)) == 5, "at 0, 10, 30, 70 and 150 seconds"
 
@@ -108,14 +108,51 @@ def test_a_missing_config_map_is_waited_for():
     assert world.sent_of(StartContainer)[0].environment == (("COLOR", "blue"),)
 
 
-def test_policy_always_looks_for_the_image_before_every_start():
-    script = {"exit-after": "1s", "exit-attempts": "1"}
-    world = World(a_pod(a_container(imagePullPolicy="Always"), annotations=script))
-    world.run(5)
-    assert len(world.sent_of(PullImage)) == 2
-    world = World(a_pod(a_container(imagePullPolicy="IfNotPresent"), annotations=script))
-    world.run(5)
-    assert len(world.sent_of(PullImage)) == 1
+@pytest.mark.parametrize("policy, pulls", [("Always", 2), ("IfNotPresent", 1), ("Never", 0)])
+def test_every_start_asks_for_the_image(policy, pulls):
+    script = {"exit-after": "1s", "exit-attempts": "2", "pull-after": "2s"}
+    world = World(a_pod(a_container(imagePullPolicy=policy), annotations=script))
+    world.run(20)
+    assert [action.policy for action in world.sent_of(PullImage)] == [policy] * 3, "the first start and two more"
+    pulled = [message for _, reason, message in world.told if reason == "Pulled"]
+    is_pull = ["present on machine" not in message for message in pulled]
+    assert is_pull == [n < pulls or policy == "Always" for n in range(3)]
+
+
+def test_an_image_that_went_while_its_container_ran():
+    script = {"exit-after": "1s", "exit-code": "1", "image-attempts": "1"}
+    world = World(a_pod(annotations=script))
+    world.run(2)
+    assert phases(world)[-2:] == ["Running 0/1 Error", "Running 0/1 ErrImagePull"]
+    assert world.status()["lastState"]["terminated"]["exitCode"] == 1
+    world.run(2)
+    assert world.shown[-1] == "Running 0/1 ImagePullBackOff" and world.status()["restartCount"] == 0
+    told = world.reasons()[world.reasons().index("Started") + 1 :]
+    assert told == ["Pulling", "Failed", "Failed", "BackOff", "Failed"]
+    world.run(160)
+    assert len(world.sent_of(PullImage)) == 1 + 5, "after the end at once, 10, 30, 70 and 150 seconds later"
+    pod = world.get()
+    world.put({**pod, "spec": {**pod["spec"], "containers": [a_container(image="nginx:2")]}})
+    world.run()
+    assert len(world.sent_of(PullImage)) == 7, "another image does not wait for the first"
+
+
+def test_the_image_of_an_init_container_is_asked_for_with_every_start():
+    script = {"one.exit-after": "1s", "one.exit-code": "1", "one.exit-attempts": "1", "one.pull-after": "1s"}
+    world = World(a_pod(initContainers=[a_container("one", imagePullPolicy="Always")], annotations=script))
+    world.run(10)
+    assert [action.container for action in world.sent_of(PullImage)] == ["one", "one"]
+
+
+def test_an_image_that_is_never_pulled_is_looked_for_every_ten_seconds():
+    world = World(a_pod(a_container(imagePullPolicy="Never"), annotations={"image-missing": "true"}))
+    world.run(35)
+    assert world.shown[-1] == "Pending 0/1 ErrImageNeverPull" and len(world.sent_of(PullImage)) == 4
+    missing = 'Container image "nginx:1" is not present with pull policy of Never'
+    assert world.told[-2:] == [
+        ("Warning", "ErrImageNeverPull", missing),
+        ("Warning", "Failed", "Error: ErrImageNeverPull"),
+    ]
 
 
 def test_every_change_of_a_crashing_pod():
@@ -128,7 +165,6 @@ def test_every_change_of_a_crashing_pod():
         "Running 0/1 Error",
         "Running 1/1 running",
         "Running 0/1 CrashLoopBackOff",
-        "Running 0/1 Error",
         "Running 1/1 running",
     ]
 

@@ -1,6 +1,6 @@
 """The container state machine, as a table: from what a container is doing to the next thing to do about it.
 
-(never started)   have its image, then start attempt 0
+(never started)   have its image, then start attempt 0; every later start asks for the image again
 unknown           the same attempt again: the runtime says what became of it
 exited            after the back-off the next attempt, where the restart policy wants one
 starting, running, stopping   nothing: an event will come
@@ -94,12 +94,18 @@ def _image(round_: Round, life: Life) -> Steps:
     image, mono = life.image, round_.now.mono
     if image.get("state") == "pulling":
         return held_up(life, _pull_trouble(life, 0.0)) if image.get("failures") else Steps()
-    if not image or image.get("image") != life.spec.get("image", ""):
+    if image.get("state") != "failed" or image.get("image") != life.spec.get("image", ""):
         return Steps(Plan((starts.pull_image(round_, life),)))
-    if left := backoff.seconds_left(image["at"] + backoff.after_failures(image["failures"]), mono):
+    if left := backoff.seconds_left(image["at"] + _pause(image), mono):
         fresh = backoff.seconds_left(image["at"] + FRESH_SECONDS, mono)
         return held_up(life, _pull_trouble(life, fresh), min(fresh or left, left))
     return Steps(Plan((starts.pull_image(round_, life),)), {life.name: _pull_trouble(life, 0.0)})
+
+
+def _pause(image: Json) -> float:
+    """What no registry was asked for is looked for again soon: somebody may have imported it."""
+    is_final = image["reason"] in FINAL_IMAGE_REASONS
+    return backoff.FIRST_SECONDS if is_final else backoff.after_failures(image["failures"])
 
 
 def _pull_trouble(life: Life, fresh: float) -> Trouble:

@@ -82,6 +82,8 @@ def _of_waiting(round_: Round, life: Life, waiting: Json) -> Iterator[Emit]:
         "CreateContainerConfigError": f"Error: {message}",
     }
     type_, event = WAITING[reason]
+    if reason == "ErrImagePull":
+        yield round_.event("Normal", "Pulling", f'Pulling image "{image}"')
     yield round_.event(type_, event, texts.get(reason) or message)
     if reason in ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"):
         yield round_.event("Warning", "Failed", f"Error: {reason}")

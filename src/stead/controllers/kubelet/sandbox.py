@@ -11,8 +11,9 @@ back-off and probe times are arithmetic over a value.
      "ips": [...], "note", "message", "is_new",
      "volumes": {name: digest of its files},
      "storage": {"at", "is_in_flight", "volumes" and "containers": {name: bytes}}, where it was measured,
-     "images": {container: {"state": pulling | ready | failed, "policy", "image", "id", "alias", "pulled_seconds",
-                            "size_bytes", "reason", "message", "failures", "at"}},
+     "images": {container: {"state": pulling | ready | failed | used (a container was made of it; the next one asks
+                            again), "policy", "image", "id", "alias", "pulled_seconds", "size_bytes",
+                            "reason", "message", "failures", "at"}},
      "containers": {container: {
          "state": starting | running | stopping | exited, "attempt", "era", "image", "id", "image_id",
          "started": wall, "began": mono of the start, "is_adopted": found alive, not started in this life of stead,
@@ -140,7 +141,7 @@ def _failed(record: Record | None, what: SandboxFailed, now: Now) -> Record:
         return record
     containers = {name: _lose(entry, now) for name, entry in record["containers"].items()}
     failures = record["failures"] + 1
-    images = {name: image for name, image in record["images"].items() if image["state"] != "pulling"}
+    images = {name: _used(image) for name, image in record["images"].items() if image["state"] != "pulling"}
     changes = {"message": what.message, "failures": failures, "ips": [], "containers": containers, "images": images}
     changes["era"] = record["era"] + 1
     return {**record, "state": "failed", "at": now.mono, **changes}
@@ -254,7 +255,8 @@ def _exited(record: Record | None, what: ContainerExited, now: Now) -> Record:
         "at": now.mono - max(0.0, now.wall - what.finished),
     }
     record = _with_entry(record, what.container, {**known, "state": "exited", **end})
-    return _image_to_check_again(record, what.container)
+    image = image_of(record, what.container)
+    return _with_image(record, what.container, _used(image)) if image else record
 
 
 def _stop(record: Record | None, what: StopContainer, now: Now) -> Record | None:
@@ -336,11 +338,9 @@ def _is_stale(entry: Json, attempt: int) -> bool:
     return bool(entry) and int(entry["attempt"]) > attempt
 
 
-def _image_to_check_again(record: Record, container: str) -> Record:
-    """Policy Always looks at the registry before every start."""
-    if image_of(record, container).get("policy") != "Always":
-        return record
-    return {**record, "images": {name: image for name, image in record["images"].items() if name != container}}
+def _used(image: Json) -> Json:
+    """Every start looks for its image: it may have been removed meanwhile, or (policy Always) its tag moved."""
+    return {**image, "state": "used"} if image["state"] == "ready" else image
 
 
 def _with_image(record: Record, container: str, changes: Json) -> Record:

@@ -145,7 +145,11 @@ def _states(round_: Round, life: Life, trouble: Trouble | None) -> tuple[Json, J
     last = {"terminated": end} if end else {}
     if life.state == "exited":
         ended = {"terminated": _terminated(life.entry)}
-        return (_waiting(trouble), ended) if trouble and not round_.is_terminating else (ended, last)
+        if round_.is_terminating:
+            return ended, last
+        if trouble:
+            return _waiting(trouble), ended
+        return (_told_waiting(life), ended) if _is_told_to_wait(life, ended) else (ended, last)
     if life.state == "unknown":
         return life.told.get("state") or {}, life.told.get("lastState") or {}
     if _is_shown_running(round_, life):
@@ -153,7 +157,7 @@ def _states(round_: Round, life: Life, trouble: Trouble | None) -> tuple[Json, J
     if trouble:
         return _waiting(trouble), last
     if end and life.state == "starting":
-        return {"terminated": end}, {}
+        return (_told_waiting(life), last) if _is_told_to_wait(life, last) else ({"terminated": end}, {})
     return _waiting(_first_trouble(round_, life)), last
 
 
@@ -167,6 +171,16 @@ def _is_shown_running(round_: Round, life: Life) -> bool:
 def _first_trouble(round_: Round, life: Life) -> Trouble:
     is_initialising = bool(round_.lives.inits) and not round_.lives.has_begun
     return Trouble("PodInitializing" if is_initialising else "ContainerCreating")
+
+
+def _is_told_to_wait(life: Life, last: Json) -> bool:
+    """Why a container waited for its next start is told until it runs: while its image is looked for, and it starts."""
+    ended = dig(life.told, "lastState", "terminated", "containerID")
+    return bool(dig(life.told, "state", "waiting")) and ended == last["terminated"].get("containerID")
+
+
+def _told_waiting(life: Life) -> Json:
+    return {"waiting": life.told["state"]["waiting"]}
 
 
 def _waiting(trouble: Trouble) -> Json:
