@@ -21,6 +21,7 @@ from stead.cluster.config import Config
 from stead.cluster.imagecare import ImageCare
 from stead.cluster.kernel import Cluster
 from stead.cluster.machines import BECOMES, AnyRuntime, Machines, StartError
+from stead.cluster.onlookers import Onlookers
 from stead.cluster.relay import Relay
 from stead.cluster.routes import Routes
 from stead.dns import answer
@@ -98,6 +99,8 @@ class Live:
         )
         self.cluster = assembly.cluster(config, self._store, self.machines.members(), SystemRandom(), around=around)
         self.cluster.engine.on_broken = _log_broken
+        self._onlookers = Onlookers(self.cluster.api.get, now)
+        self.cluster.refuse = self._onlookers.refuse
         bootstrap.install(self.cluster, config, now())
         users = authentication.Authenticator({token: ADMIN}, lambda given: self.cluster.api.bearer(given, now()), names)
         self._server = HttpServer(self._handle, users, self._side_door(), now)
@@ -162,6 +165,8 @@ class Live:
     def _handle(self, requests: list[Request]) -> list[Response | Stream]:
         before = self._store.revision
         answers = self.cluster.handle(requests, now())
+        for request, answered in zip(requests, answers, strict=True):
+            self._onlookers.note(request, answered)
         if self._store.revision != before:
             self._server.ring()
             self._bell()
