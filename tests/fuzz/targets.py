@@ -182,6 +182,11 @@ def run_kubeconfig(data: bytes) -> None:
 # --- the wire
 
 
+def _is_broken(answer: Response) -> bool:
+    """An error of ours; upstream's own 500s have no reason."""
+    return answer.code == 500 and b'"reason"' in answer.body
+
+
 class _Receiver:
     def identify(self, headers: Any) -> Any:
         return ADMIN
@@ -191,12 +196,12 @@ class _Receiver:
     def takes(self, turn: Any) -> None:
         if isinstance(turn.item, Request):
             answer = _API.handle(turn.item, NOW)
-            assert not isinstance(answer, Response) or answer.code != 500, answer
+            assert not isinstance(answer, Response) or not _is_broken(answer), answer
         else:
-            assert turn.item.code != 500, turn.item
+            assert not _is_broken(turn.item), turn.item
 
     def gives_up(self, response: Response) -> None:
-        assert response.code != 500, response
+        assert not _is_broken(response), response
 
 
 def run_http(data: bytes) -> None:
@@ -211,7 +216,7 @@ def run_target(data: bytes) -> None:
     with contextlib.suppress(ApiError):
         path, query = message.split_target(data)
         answer = _API.handle(Request("GET", path, query, {}), NOW)
-        assert not isinstance(answer, Response) or answer.code != 500, answer
+        assert not isinstance(answer, Response) or not _is_broken(answer), answer
 
 
 def run_spdy(data: bytes) -> None:

@@ -47,7 +47,7 @@ def container_of(pod: dict[str, Any]) -> Any:
             {"name": "c", "resources": {"limits": {"cpu": "500m", "memory": "1024", "x": "0"}}},
         ),
         (
-            {"name": "c", "ports": [{"containerPort": 80.0}, None]},
+            {"name": "c", "ports": [{"containerPort": 80}, None]},
             {"name": "c", "ports": [{"containerPort": 80}, {"containerPort": 0}], "resources": {}},
         ),
     ],

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from stead.machinery.apply import LAST_APPLIED, Conflicts, apply, merge
-from stead.machinery.errors import BadRequest
+from stead.machinery.errors import Nameless
 from stead.machinery.managedfields import managed_after_scale, managed_after_update
 from stead.machinery.objects import encode
 from stead.machinery.shapes import ANYTHING, Shape
@@ -251,6 +251,6 @@ def test_kubectl_takes_over_what_its_older_apply_set() -> None:
     ],
 )
 def test_what_does_not_fit_the_kind_is_refused(spec: dict[str, Any], message: str) -> None:
-    with pytest.raises(BadRequest) as raised:
+    with pytest.raises(Nameless) as raised:
         applied(None, "one", **spec)
     assert str(raised.value) == f"failed to create typed patch object (/t; /v1, Kind=Thing): {message}"

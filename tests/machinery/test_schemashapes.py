@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stead.machinery.apply import apply, merge
-from stead.machinery.errors import BadRequest
+from stead.machinery.errors import Nameless
 from stead.machinery.managedfields import managed_after_update
 from stead.machinery.schemashapes import shape_of_schema
 
@@ -79,5 +79,5 @@ def test_unknown_fields_are_refused_only_where_the_schema_knows_them_all() -> No
     ways: dict[str, Any] = {"manager": "m", "force": False, "api_version": "g/v1", "time": "T", "shape": SHAPE}
     thing = {"apiVersion": "g/v1", "kind": "Thing", "metadata": {"name": "t"}}
     apply(None, {**thing, "spec": {"free": {"anything": [1, "x"]}}}, **ways)
-    with pytest.raises(BadRequest, match=r"\(/t; g/v1, Kind=Thing\): .spec.nope: field not declared in schema"):
+    with pytest.raises(Nameless, match=r"\(/t; g/v1, Kind=Thing\): .spec.nope: field not declared in schema"):
         apply(None, {**thing, "spec": {"nope": 1}}, **ways)

@@ -8,18 +8,19 @@ import msgspec
 from stead.api import oldversions, yamltext
 from stead.api.core import Call, Core
 from stead.api.request import Request
-from stead.kinds import decoding, protobuf, strictness, types
+from stead.kinds import conversion, decoding, protobuf, strictness, types
 from stead.kinds.decoding import DecodingError
 from stead.kinds.kind import Kind
 from stead.machinery import gojson
 from stead.machinery.errors import BadRequest, UnsupportedMediaType
-from stead.machinery.objects import Json, encode
+from stead.machinery.objects import Json, decode_literally, encode
 
 JSON, YAML, PROTOBUF = "application/json", "application/yaml", protobuf.MEDIA
 MEDIA = (JSON, YAML, PROTOBUF)
 SHOWN_BYTES = 30
 TYPE_META = r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
 NO_TYPE = "couldn't get version/kind"
+FIRST_IN_EXPONENTS = 1e21
 SCHEME = "pkg/api/legacyscheme/scheme.go:30"
 
 
@@ -57,8 +58,8 @@ def _given(request: Request, wanted: str) -> tuple[Json, bytes]:
 def _from_yaml(body: bytes, wanted: str) -> tuple[Json, bytes]:
     try:
         text = encode(yamltext.parse(body))
-    except ValueError as wrong:
-        raise unrecognized(wanted, str(wrong), body) from None
+    except yamltext.NotYaml as wrong:
+        raise unrecognized(wanted, wrong.as_go, body) from None
     return _parsed(text, wanted), text
 
 
@@ -110,9 +111,30 @@ def strictly(kind: Kind, call: Call, body: bytes, before: Sequence[str] = ()) ->
 
 def whole(kind: Kind, obj: Json) -> Json:
     """`obj` in the form it is stored: typed as Go has it, with defaults, its kind first. Raises DecodingError."""
-    if kind.type:
-        obj = decoding.canonical(kind.type, obj)
+    obj = decoding.canonical(kind.type, obj) if kind.type else as_go_counts(obj)
     return named(kind, kind.default(named(kind, obj)))
+
+
+def whole_of_map(kind: Kind, obj: Json) -> Json:
+    """The same of what was no text but a map, whose numbers are cut to fit. Raises DecodingError."""
+    try:
+        return whole(kind, obj)
+    except DecodingError:
+        if not kind.type:
+            raise
+        return whole(kind, conversion.cut_to_fit(kind.type, obj))
+
+
+def as_go_counts(value: Any) -> Any:
+    """Plain values as Go prints them: a whole number has no point, however it was written."""
+    match value:
+        case dict():
+            return {name: as_go_counts(item) for name, item in value.items()}
+        case list():
+            return [as_go_counts(item) for item in value]
+        case float():
+            return int(value) if value.is_integer() and abs(value) < FIRST_IN_EXPONENTS else float(value)
+    return value
 
 
 def named(kind: Kind, obj: Json) -> Json:
@@ -127,13 +149,13 @@ def named(kind: Kind, obj: Json) -> Json:
 def parse_json(data: bytes) -> Any:
     """JSON to plain values; raises ValueError in Go's words."""
     try:
-        return msgspec.json.decode(data)
+        return decode_literally(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         wrong = gojson.fault(data)
     if wrong:
         raise ValueError(wrong)
     try:  # only its bytes are wrong: Go reads what is not UTF-8 as the replacement character
-        return msgspec.json.decode(data.decode("utf-8", "replace").encode())
+        return decode_literally(data.decode("utf-8", "replace"))
     except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(str(error)) from None
 

@@ -13,10 +13,10 @@ from stead.api.core import Call
 from stead.kinds import decoding, types
 from stead.kinds.decoding import DecodingError
 from stead.kinds.kind import Kind
-from stead.machinery import apply, meta
-from stead.machinery.errors import BadRequest
+from stead.machinery import apply, typed
+from stead.machinery.errors import Nameless
 from stead.machinery.managedfields import SPEC_PATHS, STATUS_PATHS, Paths, with_managed
-from stead.machinery.objects import Json
+from stead.machinery.objects import Json, is_alike
 from stead.machinery.shapes import ANYTHING, Shape
 
 SUBRESOURCE_RESETS: Mapping[str, Paths] = {
@@ -75,23 +75,24 @@ def applied(call: Call, kind: Kind, given: Json, *, subresource: str, live: Json
         zero=zero_of(kind),
     )
     try:
-        return bodies.whole(kind, made)
+        return bodies.whole_of_map(kind, made)
     except DecodingError as wrong:
-        raise not_typed(kind, given, str(wrong)) from None
+        of_kind = f"{kind.group}/{kind.version}, Kind={kind.name}"
+        why = f"unable to convert unstructured object to {of_kind}: {wrong.of_map}"
+        told = f"failed to convert new object ({typed.name_of(given)}) to proper version: {why}"
+        raise Nameless(told) from None
 
 
-def not_typed(kind: Kind, given: Json, why: str) -> BadRequest:
+def not_typed(given: Json, why: str) -> Nameless:
     """What was applied is not what its kind can hold."""
-    place = f"{meta.namespace(given)}/{meta.name(given)}"
-    told = f"{kind.group}/{kind.version}, Kind={kind.name}"
-    return BadRequest(f"failed to create typed patch object ({place}; {told}): {why}")
+    return Nameless(f"failed to create typed patch object ({typed.name_of(given)}): {why}")
 
 
 def is_same(new: Json, old: Json) -> bool:
     """Whether nothing but times of managed fields differs."""
     if new == old:
-        return True
-    if new.keys() != old.keys() or any(new[part] != old[part] for part in new if part != "metadata"):
+        return is_alike(new, old)
+    if new.keys() != old.keys() or any(not is_alike(new[part], old[part]) for part in new if part != "metadata"):
         return False
     return _without_times(new["metadata"]) == _without_times(old["metadata"])
 

@@ -4,7 +4,6 @@ A JSON or merge patch is decoded from text and told with the text; a strategic o
 with the patch as Go prints maps.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,10 +12,6 @@ from stead.machinery.errors import Invalid
 from stead.machinery.goprint import printed
 from stead.machinery.objects import Json, encode
 
-_MISMATCH = re.compile(r"json: cannot unmarshal (?P<found>\w+).* of type (?P<wanted>\S+)$")
-_KINDS = {"string": "string", "bool": "bool", "array": "slice", "object": "map", "number": "int64"}
-_NUMBERS = ("int32", "int64", "float64")
-
 
 def of_text(made: Any, old: Json, why: str) -> Invalid:
     """The result of a JSON or merge patch does not fit."""
@@ -24,8 +19,8 @@ def of_text(made: Any, old: Json, why: str) -> Invalid:
 
 
 def of_map(given: Json, why: str) -> Invalid:
-    """The result of a strategic merge patch does not fit."""
-    return _refusal(printed(given), _converted(why))
+    """The result of a strategic merge patch does not fit: `why` is what was said of a map."""
+    return _refusal(printed(given), why)
 
 
 def _refusal(shown: str, why: str) -> Invalid:
@@ -47,21 +42,3 @@ def _as_patched(made: Any, old: Any) -> Any:
         return made
     before = old if isinstance(old, Mapping) else {}
     return {name: _as_patched(made[name], before.get(name)) for name in sorted(made)}
-
-
-def _converted(why: str) -> str:
-    """A mismatch of types as the conversion from a map tells it; other reasons as they are."""
-    match = _MISMATCH.match(why)
-    if match is None:
-        return why
-    found, wanted = _KINDS.get(match["found"], match["found"]), match["wanted"]
-    if wanted.startswith("[]"):
-        return f"cannot restore slice from {found}"
-    if wanted.startswith("map["):
-        return f"cannot restore map from {found}"
-    if "." in wanted:
-        return f"cannot restore struct from: {found}"
-    is_number = match["found"] == "number"
-    if is_number and (wanted == "string" or wanted in _NUMBERS):
-        return f"cannot convert {'int64' if wanted == 'string' else 'float64'} to {wanted}"
-    return f"unrecognized type: {wanted}"

@@ -86,10 +86,11 @@ def patched(core: Core, call: Call, place: Place, patch: tuple[str, Any, list[st
     made = _plain(place, media, given, old)
     why = "" if media == STRATEGIC else bodies.other_kind(core, place.kind, made)
     try:
-        whole = old if why else bodies.whole(place.kind, made)
+        whole_of = bodies.whole_of_map if media == STRATEGIC else bodies.whole
+        whole = old if why else whole_of(place.kind, made)
         why = why or bodies.strictly(place.kind, call, encode(made), unread)
     except DecodingError as wrong:
-        why = str(wrong)
+        why = wrong.of_map if media == STRATEGIC else str(wrong)
     if why:
         raise misfits.of_map(given, why) if media == STRATEGIC else _misfit(place, made, old, why)
     return verbs.check_name(place.name, place.key.namespace, whole)
@@ -112,7 +113,7 @@ def _plain(place: Place, media: str, given: Any, old: Json) -> Json:
             made = strategic_merge(old, given, types.shape_of(place.kind.type))
     except PatchError as wrong:
         raise _refusal(media, wrong) from None
-    if not isinstance(made, dict) or not isinstance(made.get("metadata") or {}, dict):
+    if not isinstance(made, dict):
         raise refusals.BadPatch()
     return made if made.get("metadata") else {**made, "metadata": {}}
 
@@ -129,8 +130,8 @@ def read_applied(body: bytes) -> Json:
     """The configuration in an apply's body: YAML, of which JSON is a part."""
     try:
         given = _as_json(body) or yamltext.parse(body)
-    except ValueError as wrong:
-        raise BadRequest(f"error decoding YAML: error converting YAML to JSON: {wrong}") from None
+    except yamltext.NotYaml as wrong:
+        raise BadRequest(f"error decoding YAML: error converting YAML to JSON: {wrong.as_go}") from None
     if given is None:
         return {}
     if not isinstance(given, dict):
@@ -166,19 +167,17 @@ def apply(core: Core, call: Call, place: Place, wanted: tuple[Json, bool]) -> Wr
     kind = place.kind
     check_applied(kind, given)
     given = {**given, "metadata": given.get("metadata") or {}}
-    is_new = core.store.get(place.key) is None
-    if is_new or meta.name(given):
-        given = verbs.check_name(place.name, place.key.namespace, given)
     call = replace(call, is_applied=True)
-    if is_new and not place.subresource:
+    if core.store.get(place.key) is None and not place.subresource:
+        made = managed.applied(call, kind, given, subresource="", live=None, is_forced=is_forced)
         if meta.uid(given):
             why = f"uid mismatch: the provided object specified uid {meta.uid(given)}, and no existing object was found"
             raise refusals.conflict(kind, place.name, why)
-        made = managed.applied(call, kind, given, subresource="", live=None, is_forced=is_forced)
-        return verbs.create(core, call, kind, made)
+        return verbs.create(core, call, kind, verbs.check_name(place.name, place.key.namespace, made))
 
     def change(old: Json) -> Json:
-        return managed.applied(call, kind, given, subresource=place.subresource, live=old, is_forced=is_forced)
+        made = managed.applied(call, kind, given, subresource=place.subresource, live=old, is_forced=is_forced)
+        return verbs.check_name(place.name, place.key.namespace, made)
 
     return verbs.update(core, call, place, change)
 
@@ -192,6 +191,6 @@ def check_applied(kind: Kind, given: Json) -> None:
         raise BadRequest(f"invalid object type: {shown}")
     metadata = given.get("metadata") or {}
     if not isinstance(metadata, dict):
-        raise managed.not_typed(kind, {"metadata": {}}, ".metadata: expected map")
+        raise managed.not_typed({**given, "metadata": {}}, ".metadata: expected map")
     if metadata.get("managedFields"):
         raise BadRequest("metadata.managedFields must be nil")

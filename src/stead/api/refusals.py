@@ -92,15 +92,6 @@ class BadPatch(Invalid):
         return {**super().status(), "details": {}}
 
 
-class Nameless(ApiError):
-    """Errors that upstream tells without a reason."""
-
-    reason = ""
-
-    def status(self) -> Json:
-        return {name: value for name, value in super().status().items() if name != "reason"}
-
-
 def invalid(kind: Kind, name: str, wrong: Sequence[FieldError]) -> None:
     """Raise Invalid with all of `wrong`, if anything is."""
     if wrong:

@@ -13,10 +13,10 @@ from stead.api import admission, bodies, chance, definitions, limits, managed, q
 from stead.api.core import Call, Core, Written, key_in, not_written, written
 from stead.kinds.kind import Kind, Subresource
 from stead.machinery import errors, meta
-from stead.machinery.errors import AlreadyExists, BadRequest
+from stead.machinery.errors import AlreadyExists, BadRequest, Nameless
 from stead.machinery.fields import FieldError, invalid
 from stead.machinery.keys import Key
-from stead.machinery.objects import Json
+from stead.machinery.objects import Json, is_alike
 
 GENERATED_NAME_TRIES = 8
 NOT_GIVEN = ("deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion", "selfLink", "namespace")
@@ -39,7 +39,7 @@ def create(core: Core, call: Call, kind: Kind, obj: Json) -> Written:
 
 def _create_once(core: Core, call: Call, kind: Kind, obj: Json) -> Written:
     if meta.resource_version(obj) not in ("", "0"):
-        raise refusals.Nameless("resourceVersion should not be set on objects to be created")
+        raise Nameless("resourceVersion should not be set on objects to be created")
     if kind.schema is not None:
         definitions.refuse_when_terminating(core, kind)
     obj = managed.created(call, kind, obj)
@@ -230,7 +230,7 @@ def _with_kept_metadata(new: Json, old: Json) -> Json:
 
 def _with_generation(place: Place, new: Json, old: Json) -> Json:
     """One more where what is wanted has changed; a status is not wanted but found."""
-    if not place.kind.has_generation or place.subresource == "status" or _wanted(new) == _wanted(old):
+    if not place.kind.has_generation or place.subresource == "status" or is_alike(_wanted(new), _wanted(old)):
         return new
     generation = old["metadata"].get("generation", 0) + 1
     return {**new, "metadata": {**new["metadata"], "generation": generation}}

@@ -81,7 +81,7 @@ def _integer(loader: Loader, node: yaml.ScalarNode) -> int | float:
     text = node.value.replace("_", "")
     sign, digits = (-1, text[1:]) if text[0] == "-" else (1, text.lstrip("+"))
     number = sign * _magnitude(digits)
-    return number if -(2**63) <= number < 2**64 else float(number)
+    return number if -(2**63) <= number < 2**64 or abs(number) >= 1e21 else int(float(number))
 
 
 def _magnitude(digits: str) -> int:
@@ -97,7 +97,7 @@ def _number(loader: Loader, node: yaml.ScalarNode) -> float | int:
     if "inf" in node.value.lower() or "nan" in node.value.lower():
         raise yaml.YAMLError(f"{node.value} is not a number that JSON knows")
     number = float(node.value.replace("_", ""))
-    return int(number) if number.is_integer() and abs(number) < 2**53 else number
+    return int(number) if number.is_integer() and abs(number) < 1e21 else number
 
 
 def _binary(loader: Loader, node: yaml.ScalarNode) -> str:

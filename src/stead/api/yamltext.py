@@ -14,11 +14,16 @@ scalars: Any = Late("stead.api.yamlscalars")
 
 
 class NotYaml(ValueError):
-    """The text is no YAML. `line` and `column` count from 1 and are 0 where unknown; `index` counts characters."""
+    """The text is no YAML. `line` and `column` count from 1 and are 0 where unknown; `index` counts characters.
 
-    def __init__(self, problem: str, line: int = 0, column: int = 0, index: int = 0) -> None:
+    `as_go` is what the API server says: there the parser counts lines from 0, and nobody speaks of the first one.
+    """
+
+    def __init__(self, problem: str, line: int = 0, column: int = 0, index: int = 0, *, is_scanned: bool = True):
         super().__init__(f"yaml: line {line}: {problem}" if line else f"yaml: {problem}")
         self.problem, self.line, self.column, self.index = problem, line, column, index
+        counted = line if is_scanned and line > 1 else line - 1
+        self.as_go = f"yaml: line {counted}: {problem}" if counted > 0 else f"yaml: {problem}"
 
 
 def parse(text: str | bytes) -> Any:
@@ -33,7 +38,8 @@ def documents(text: str | bytes) -> Iterator[Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = (mark.line + 1, mark.column + 1, mark.index) if mark else (0, 0, 0)
-        raise NotYaml(str(error.problem or error.context), *place) from error
+        is_scanned = isinstance(error, yaml.scanner.ScannerError)
+        raise NotYaml(str(error.problem or error.context), *place, is_scanned=is_scanned) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise NotYaml(str(error)) from error
 

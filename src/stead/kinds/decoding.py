@@ -6,8 +6,7 @@ One reader a type, made from the facts when the type is first met; a StatefulSet
 it must be put in order.
 
 Where a value does not fit, the words are those of the real server: the innermost struct, the path from the root without
-indexes, the Go type. As there, names count letter by letter. Unlike there, the first misfit in the document is told
-even if a bad quantity or time comes later.
+indexes, the Go type. As there, names count letter by letter, and a bad quantity or time is told before all else.
 """
 
 from collections.abc import Mapping
@@ -33,10 +32,37 @@ def canonical(type_name: str, obj: Json) -> dict[str, Any]:
     try:
         read: dict[str, Any] = _struct(type_name).read(obj)
         return read
-    except Mismatch as wrong:
-        raise DecodingError(wrong.told()) from None
+    except (Mismatch, DecodingError) as wrong:
+        raise _told_first(type_name, obj, wrong) from None
     except RecursionError:
         raise DecodingError(TOO_DEEP) from None
+
+
+def _told_first(type_name: str, obj: Json, wrong: Mismatch | DecodingError) -> DecodingError:
+    """Go reads on past a value of the wrong sort, to tell of it in the end; types that read themselves end it all."""
+    try:
+        _struct(type_name).read(_fitting(type_name, obj))
+    except (Mismatch, DecodingError) as later:
+        wrong = later
+    return wrong.error() if isinstance(wrong, Mismatch) else wrong
+
+
+def _fitting(go_type: str, value: Any) -> Any:
+    """A value with null for whatever Go only makes a note of."""
+    mark, element = types.element_of(types.unwrapped(go_type))
+    if mark == "list":
+        return [_fitting(element, item) for item in value] if isinstance(value, list) else None
+    if mark == "map":
+        return {key: _fitting(element, item) for key, item in value.items()} if isinstance(value, Mapping) else None
+    if types.is_struct(go_type):
+        fields, members = types.fields_of(go_type), value.items() if isinstance(value, Mapping) else ()
+        return {key: _fitting(fields[key].go_type, item) for key, item in members if key in fields}
+    if go_type not in scalars.NOTED or value is None:
+        return value
+    try:
+        return scalars.READERS[go_type](value)
+    except (Mismatch, DecodingError):
+        return None
 
 
 def decode(type_name: str, data: bytes) -> dict[str, Any]:

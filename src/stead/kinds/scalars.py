@@ -8,10 +8,12 @@ import base64
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 from stead.kinds import gotime
 from stead.machinery import quantity
+from stead.machinery.objects import Literal
 
 Reader = Callable[[Any], Any]
 
@@ -22,16 +24,27 @@ _GO_TYPE = re.compile(r"((?:\[\]|map\[string\])*)((?:\w+\.)*)(\w+)")
 
 
 class DecodingError(ValueError):
-    """A body that is not what it says it is; the text is the real server's, as far as it depends on the body."""
+    """A body that is not what it says it is; the text is the real server's, as far as it depends on the body.
+
+    `of_map` is what is said where the same was no text but a map (a strategic patch, an apply).
+    """
+
+    def __init__(self, told: str, of_map: str = "") -> None:
+        super().__init__(told)
+        self.of_map = of_map or told
 
 
 class Mismatch(Exception):
-    """A value of the wrong sort. `go_type` is the type expected, with packages in full."""
+    """A value of the wrong sort. `go_type` is the type expected, with packages in full.
 
-    def __init__(self, value: Any, go_type: str) -> None:
+    `reads_itself`: a type with a reader of its own, which a map's value comes to as text.
+    """
+
+    def __init__(self, value: Any, go_type: str, *, reads_itself: bool = False) -> None:
         super().__init__()
         self._value = value
         self._go_type = go_type
+        self._reads_itself = reads_itself
         self._struct = ""
         self._path: list[str] = []
 
@@ -40,10 +53,26 @@ class Mismatch(Exception):
         self._struct = self._struct or struct
         self._path.append(field)
 
-    def told(self) -> str:
+    def error(self) -> DecodingError:
         place = f"struct field {self._struct}.{'.'.join(reversed(self._path))}" if self._path else "value"
+        return DecodingError(self._told_of(place), self._told_of_map())
+
+    def _told_of(self, place: str) -> str:
         word = _word(self._value, self._go_type)
         return f"json: cannot unmarshal {word} into Go {place} of type {_printed(self._go_type)}"
+
+    def _told_of_map(self) -> str:
+        """What the conversion from a map says: it knows no places."""
+        if self._reads_itself:
+            return self._told_of("value")
+        found, wanted = _sort(self._value), self._go_type
+        mark = wanted.partition("]")[0]
+        if mark in ("[", "map[string"):
+            return f"cannot restore {'slice' if mark == '[' else 'map'} from {found}"
+        if wanted not in READERS:
+            return f"cannot restore struct from: {found}"
+        is_rune, is_broken = wanted == "string" and found == "int64", wanted in _NUMBERS and found == "float64"
+        return f"cannot convert {found} to {wanted}" if is_rune or is_broken else f"unrecognized type: {wanted}"
 
 
 def _word(value: Any, go_type: str) -> str:
@@ -52,12 +81,26 @@ def _word(value: Any, go_type: str) -> str:
         case bool():
             return "bool"
         case int() | float():
-            return f"number {value}" if go_type in _NUMBERS else "number"
+            return f"number {value!s}" if go_type in _NUMBERS else "number"
         case str():
             return "string"
         case Mapping():
             return "object"
     return "array"
+
+
+def _sort(value: Any) -> str:
+    """What Go calls the sort of a value in a map."""
+    match value:
+        case bool():
+            return "bool"
+        case int():
+            return "int64"
+        case float():
+            return "float64"
+        case str():
+            return "string"
+    return "map" if isinstance(value, Mapping) else "slice"
 
 
 def _printed(go_type: str) -> str:
@@ -83,13 +126,12 @@ def truth(value: Any) -> bool:
 
 
 def whole_number(go_type: str, bits: int) -> Reader:
-    """Also takes `1.0`, as conversions from patches do; refuses fractions and what does not fit into so many bits."""
+    """Refuses what is written with a point or an exponent, and what does not fit into so many bits."""
     limit = 1 << (bits - 1)
 
     def read(value: Any) -> int:
-        number = int(value) if type(value) is float and value.is_integer() else value
-        if type(number) is int and -limit <= number < limit:
-            return number
+        if type(value) is int and -limit <= value < limit:
+            return value
         raise Mismatch(value, go_type)
 
     return read
@@ -97,31 +139,40 @@ def whole_number(go_type: str, bits: int) -> Reader:
 
 def number(value: Any) -> int | float:
     """A float64; a whole one is printed without a point."""
-    if type(value) is float:
-        return int(value) if value.is_integer() else value
+    if isinstance(value, float) and isfinite(value):
+        return int(value) if value.is_integer() else float(value)
     if type(value) is int:
         return value
     raise Mismatch(value, "float64")
 
 
 def int_or_text(value: Any) -> Any:
-    return value if type(value) is str else integer32(value)
+    if type(value) is str or (type(value) is int and -(1 << 31) <= value < 1 << 31):
+        return value
+    raise Mismatch(value, "int32", reads_itself=True)
 
 
 def amount(value: Any) -> str:
     """A quantity: text or number."""
-    canonical = _in_words(_amount if type(value) is str else quantity.canonical, value)
+    written = value.text if isinstance(value, Literal) else value
+    canonical = _in_words(_amount if type(written) is str else quantity.canonical, written)
     assert canonical
     return canonical
 
 
 def time(value: Any) -> str | None:
     """metav1.Time, printed in whole seconds of UTC; the zero time is printed as null."""
-    return _in_words(gotime.read_time, text(value))
+    return _in_words(gotime.read_time, _text_of_time(value))
 
 
 def micro_time(value: Any) -> str | None:
-    return _in_words(gotime.read_micro_time, text(value))
+    return _in_words(gotime.read_micro_time, _text_of_time(value))
+
+
+def _text_of_time(value: Any) -> str:
+    if type(value) is str:
+        return value
+    raise Mismatch(value, "string", reads_itself=True)
 
 
 def octets(value: Any) -> str:
@@ -132,7 +183,8 @@ def octets(value: Any) -> str:
     try:
         return base64.b64encode(base64.b64decode(written, validate=True)).decode()
     except ValueError:
-        raise DecodingError(f"illegal base64 data at input byte {_end_of_base64(value)}") from None
+        told = f"illegal base64 data at input byte {_end_of_base64(value)}"
+        raise DecodingError(told, f"error decoding from json: {told}") from None
 
 
 def _in_words(read: Callable[[Any], str | None], value: Any) -> str | None:
@@ -156,6 +208,9 @@ def _end_of_base64(value: str) -> int:
 integer32 = whole_number("int32", 32)
 integer64 = whole_number("int64", 64)
 _amount = lru_cache(_REMEMBERED)(quantity.canonical)
+
+NOTED = frozenset({"string", "types.UID", "bool", "int32", "int64", "float64", "[]byte"})
+"""What does not fit here does not end the reading of a body: the first such misfit is told when all has been read."""
 
 READERS: Mapping[str, Reader] = {
     "string": text,

@@ -40,6 +40,15 @@ class ApiError(Exception):
         return body
 
 
+class Nameless(ApiError):
+    """Errors that upstream tells without a reason, with code 500 although they are the client's."""
+
+    reason = ""
+
+    def status(self) -> Json:
+        return {name: value for name, value in super().status().items() if name != "reason"}
+
+
 class BadRequest(ApiError):
     code, reason = 400, "BadRequest"
 

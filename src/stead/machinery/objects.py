@@ -10,8 +10,30 @@ import msgspec
 
 Json = Mapping[str, Any]
 
-_encoder = msgspec.json.Encoder()
-_sorted_encoder = msgspec.json.Encoder(order="sorted")
+
+class Literal(float):
+    """A number with a point or an exponent, which knows how it was written: Go reads no integer out of `1.0`."""
+
+    text = ""
+
+    def __new__(cls, text: str) -> "Literal":
+        made = super().__new__(cls, text)
+        made.text = text
+        return made
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _as_written(value: Any) -> msgspec.Raw:
+    if isinstance(value, Literal):
+        return msgspec.Raw(value.text.encode())
+    raise NotImplementedError(type(value).__name__)
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_as_written)
+_sorted_encoder = msgspec.json.Encoder(order="sorted", enc_hook=_as_written)
+_literal_decoder = msgspec.json.Decoder(float_hook=Literal)
 
 
 def dig(obj: Any, *path: str, default: Any = None) -> Any:
@@ -57,6 +79,16 @@ def canonical(obj: Any) -> bytes:
     return _sorted_encoder.encode(obj)
 
 
+def is_alike(new: Any, old: Any) -> bool:
+    """Whether two values are the same in JSON, where `true` is not `1`."""
+    return bool(new == old) and (new is old or canonical(new) == canonical(old))
+
+
 def decode(data: bytes | str) -> Any:
     """JSON to plain dicts and lists; raises `msgspec.DecodeError`."""
     return msgspec.json.decode(data)
+
+
+def decode_literally(data: bytes | str) -> Any:
+    """The same of what somebody sent: numbers with a point or an exponent remember how they were written."""
+    return _literal_decoder.decode(data)

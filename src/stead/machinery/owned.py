@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from stead.machinery.fieldsets import EMPTY, LEAF, SELF, FieldSet, in_order, item_step, value_step
-from stead.machinery.objects import Json
+from stead.machinery.objects import Json, is_alike
 from stead.machinery.shapes import ANYTHING, Shape
 
 _Items = dict[str, Any]  # by step, in the order of the list
@@ -67,7 +67,7 @@ def whole(value: Any, shape: Shape) -> FieldSet:
 
 def compare(old: Json, new: Json, shape: Shape) -> Differences:
     """What a writer who makes `new` of `old` takes and removes."""
-    if old == new:
+    if is_alike(new, old):
         return Differences(EMPTY, EMPTY)
     taken, removed = _compare(old, new, shape)
     return Differences(taken or EMPTY, removed or EMPTY)
@@ -105,7 +105,7 @@ def _compare_members(old: Json, new: Json, shape: Shape) -> _Pair:
     for name, item in new.items():
         if name not in old:
             taken[f"f:{name}"] = whole(item, shape.at(name))
-        elif item is not old[name] and item != old[name]:
+        elif item is not old[name] and (item != old[name] or type(item) is not type(old[name])):
             _put(taken, removed, f"f:{name}", _compare(old[name], item, shape.at(name)))
     for name in old.keys() - new.keys():
         removed[f"f:{name}"] = whole(old[name], shape.at(name))

@@ -6,7 +6,7 @@ Apply must know before it merges, for an unknown field could not be owned. The w
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from stead.machinery.errors import BadRequest
+from stead.machinery.errors import Nameless
 from stead.machinery.fieldsets import step_text
 from stead.machinery.goprint import printed, quoted
 from stead.machinery.objects import Json, dig
@@ -18,15 +18,19 @@ _NUMBERS = frozenset({"int32", "int64", "float64"})
 
 
 def require_typed(applied: Json, shape: Shape) -> None:
-    """Raises BadRequest that names every field of `applied` that does not fit."""
+    """Raises an error that names every field of `applied` that does not fit; upstream's has no reason and code 500."""
     wrong = list(problems(applied, shape))
     if wrong:
-        metadata = dig(applied, "metadata", default={})
-        name = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
-        version = applied.get("apiVersion", "")
-        kind = f"{version if '/' in version else '/' + version}, Kind={applied.get('kind', '')}"
         told = wrong[0] if len(wrong) == 1 else "\n  ".join(["errors:", *wrong])
-        raise BadRequest(f"failed to create typed patch object ({name}; {kind}): {told}")
+        raise Nameless(f"failed to create typed patch object ({name_of(applied)}): {told}")
+
+
+def name_of(applied: Json) -> str:
+    """What was applied, as messages name it: its namespace where it says one, its name, its kind."""
+    metadata = dig(applied, "metadata", default={})
+    version = applied.get("apiVersion", "")
+    kind = f"{version if '/' in version else '/' + version}, Kind={applied.get('kind', '')}"
+    return f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {kind}"
 
 
 def problems(value: Any, shape: Shape, path: str = "") -> Iterator[str]:
