@@ -81,7 +81,7 @@ def _integer(loader: Loader, node: yaml.ScalarNode) -> int | float:
     text = node.value.replace("_", "")
     sign, digits = (-1, text[1:]) if text[0] == "-" else (1, text.lstrip("+"))
     number = sign * _magnitude(digits)
-    return number if -(2**63) <= number < 2**64 or abs(number) >= 1e21 else int(float(number))
+    return number if -(2**63) <= number < 2**64 else _as_json(float(number))
 
 
 def _magnitude(digits: str) -> int:
@@ -96,7 +96,11 @@ def _magnitude(digits: str) -> int:
 def _number(loader: Loader, node: yaml.ScalarNode) -> float | int:
     if "inf" in node.value.lower() or "nan" in node.value.lower():
         raise yaml.YAMLError(f"{node.value} is not a number that JSON knows")
-    number = float(node.value.replace("_", ""))
+    return _as_json(float(node.value.replace("_", "")))
+
+
+def _as_json(number: float) -> float | int:
+    """As Go prints it on the way to JSON: a whole number has no point until it needs an exponent."""
     return int(number) if number.is_integer() and abs(number) < 1e21 else number
 
 
