@@ -1,5 +1,6 @@
 """One stead that is killed and started again on the same data, and a plain client that bears its absence."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -82,16 +83,22 @@ class Stead:
     def data(self) -> Path:
         return self.folder / "data"
 
+    @property
+    def inside(self) -> Path:
+        """The data directory as stead itself calls it."""
+        return self.data
+
     def new_client(self) -> Client:
-        return Client(self.folder / "data", self.port)
+        return Client(self.data, self.port)
 
     def start(self) -> None:
         """Start; does not wait."""
         words = ["up", "--data", str(self.data), "--port", str(self.port), "--runtime", self.runtime]
+        self.begin([sys.executable, "-m", "stead", *words])
+
+    def begin(self, command: list[str]) -> None:
         with (self.folder / "stead.out").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "stead", *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self._began = time.monotonic()
 
     def await_up(self) -> None:
@@ -118,6 +125,15 @@ class Stead:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(timeout=120)
 
+    def end(self) -> None:
+        """Leave nothing of ours behind, whatever happened."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for pid in (*self.containers(), *(pid for pids in self.servants().values() for pid in pids)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def output(self) -> str:
         return (self.folder / "stead.out").read_text(errors="replace")
 
@@ -136,7 +152,7 @@ class Stead:
     def servants(self) -> dict[str, list[int]]:
         """Keeper and shims of this data directory, by the name they go by."""
         found: dict[str, list[int]] = {}
-        node = f'"{self.data}/node'.encode()
+        node = f'"{self.inside}/node'.encode()
         for pid in _pids():
             if node in _bytes(pid, "cmdline"):
                 found.setdefault(_bytes(pid, "comm").decode().strip(), []).append(pid)
@@ -180,6 +196,11 @@ def _free_port() -> int:
 
 def _pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def command_line(pid: int) -> bytes:
+    """Of a process, b"" where it has gone."""
+    return _bytes(pid, "cmdline")
 
 
 def _bytes(pid: int, what: str) -> bytes:

@@ -71,9 +71,9 @@ def run(
             if len(report.broken) > 10 or time.monotonic() - began > seconds:
                 break
         load.finish(report)
-        report.broken += _take_down(stead)
+        report.broken += take_down(stead)
     finally:
-        _end(stead)
+        stead.end()
     report.kills, report.seconds = stead.kills, time.monotonic() - began
     report.start_median = sorted(stead.starts_seconds)[len(stead.starts_seconds) // 2]
     return report
@@ -174,7 +174,7 @@ def _catch_up(stead: Stead, watchers: list[Watcher]) -> None:
     _until(lambda: watchers[2].present == uids, 10)
 
 
-def _take_down(stead: Stead) -> list[str]:
+def take_down(stead: Stead) -> list[str]:
     """Delete the set and its claims: nothing may be left over."""
     stead.client.ask("DELETE", f"{SETS}/c")
     broken: list[str] = []
@@ -191,18 +191,6 @@ def _take_down(stead: Stead) -> list[str]:
     if not _until(lambda: not stead.containers() and not stead.servants(), 10):
         broken.append(f"processes stay: {stead.containers()} {stead.servants()}")
     return broken
-
-
-def _end(stead: Stead) -> None:
-    """Leave nothing of ours behind, whatever happened."""
-    if stead.process is not None and stead.process.poll() is None:
-        stead.process.kill()
-        stead.process.wait()
-    for pid in (*stead.containers(), *(pid for pids in stead.servants().values() for pid in pids)):
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
 
 
 def _items(stead: Stead, path: str) -> list[Any]:

@@ -22,7 +22,7 @@ from stead.machinery.objects import decode, encode
 from stead.machinery.times import Now
 from stead.runtimes.simulated import SimulatedRuntime
 from stead.simulation.shell import Simulation
-from stead.store import copies
+from stead.store import copies, wal
 from stead.store.log import Store, StoreDamaged, StoreInUse, StoreRefuses
 
 NOON = Now(1_790_000_000.0, 0.0)
@@ -227,6 +227,20 @@ def test_an_undamaged_log_after_a_crash_is_whole(tmp_path: Path) -> None:
         again = Store(str(path), is_durable=False)
         assert (again.revision, present(again)) == (store.revision, present(store))
         again.close()
+    store.close()
+
+
+def test_what_sqlite_reads_of_a_log_is_what_we_reckon(tmp_path: Path) -> None:
+    """Where the disk is full we count whole frames ourselves: at every cut and after every damage the same."""
+    store = grown(tmp_path / "store.db", commits=12)
+    log, chance = Path(f"{tmp_path / 'store.db'}-wal").read_bytes(), Random(1)
+    for number in range(30):
+        path = copied(tmp_path / "store.db", tmp_path / f"cut{number}")
+        data = bytearray(log[: chance.randrange(len(log))] if number % 2 else log)
+        if number % 3 and data:
+            data[chance.randrange(len(data))] ^= 0xFF
+        Path(f"{path}-wal").write_bytes(bytes(data))
+        assert wal._whole_frames(bytes(data)) == wal._last_frame(str(path)), number
     store.close()
 
 

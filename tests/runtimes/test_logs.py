@@ -46,6 +46,21 @@ def test_a_line_without_end_takes_twice_the_limit_at_most(tmp_path: Path) -> Non
     assert sorted(file.name for file in tmp_path.iterdir()) == ["0.log", "0.log.1"]
 
 
+def test_a_full_log_goes_on_in_place_while_no_new_one_can_be_made(tmp_path: Path) -> None:
+    """Its directory is gone, as good as a disk without room for a file: lines are lost, no descriptor is."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    writer = LogWriter(str(folder / "0.log"), limit_bytes=100)
+    writer.write(b"stdout", b"x" * 90 + b"\n")
+    folder.rename(tmp_path / "away")
+    for _ in range(3):
+        writer.write(b"stdout", b"lost\n")
+    (tmp_path / "away").rename(folder)
+    writer.write(b"stdout", b"again\n")
+    writer.close()
+    assert LogReader(str(folder / "0.log")).read() == b"x" * 90 + b"\nagain\n"
+
+
 def test_a_reader_follows_over_a_turn_and_misses_nothing(tmp_path: Path) -> None:
     path = str(tmp_path / "0.log")
     writer = LogWriter(path, limit_bytes=300)

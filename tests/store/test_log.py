@@ -1,6 +1,7 @@
 """The store: revisions, the past, transactions, and what a restart finds."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -118,7 +119,7 @@ def test_a_lost_state_is_damage(tmp_path: Path) -> None:
     store = Store(path)
     store.put(key("a"), thing("a"))
     store.close()
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("DELETE FROM log")
     assert "lost their state" in copies.examine(path)
     with pytest.raises(StoreDamaged, match="ConfigMap default/a at revision 1 is missing"):

@@ -1,8 +1,10 @@
 """`stead doctor`: what this machine allows, what that means, and what to do."""
 
 import argparse
+import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -11,6 +13,9 @@ from stead.cli.options import add_data, data_directory
 from stead.cluster import live, roster
 from stead.runtimes.native import probe, recipes
 from stead.store import copies
+from stead.store.log import WAL_BYTES
+
+LITTLE_ROOM, FEW_FILES = 2 * WAL_BYTES, 100  # what the store alone may want soon
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +44,7 @@ def _own(parsed: argparse.Namespace) -> Iterator[tuple[str, bool, str, str]]:
     told = copies.examine(str(data / "store.db")) if not is_running else ""
     remedy = "put a copy back with stead restore FILE, or start anew with --data DIR; the damaged file is kept"
     yield f"store in {data}", not told, told or "whole", remedy
+    yield _room(data)
     kept = roster.read(data)
     for name, state in kept.states.items():
         remedy = f"stead node {'heal' if state == 'cut' else 'start'} {name}, while stead runs"
@@ -46,6 +52,22 @@ def _own(parsed: argparse.Namespace) -> Iterator[tuple[str, bool, str, str]]:
     if kept.count > 1:
         meaning = f"{kept.count} nodes" + (f" in zones {', '.join(kept.zones)}" if kept.zones else "")
         yield f"nodes in {data}", True, f"{meaning}; stead node list says how they are", ""
+
+
+def _room(data: Path) -> tuple[str, bool, str, str]:
+    """Of the disk that the data directory is on, or will be."""
+    place = next(path for path in (data, *data.absolute().parents) if path.is_dir())
+    found = os.statvfs(place)
+    room = found.f_bavail * found.f_frsize
+    files = found.f_favail if found.f_files else LITTLE_ROOM  # some file systems do not count them
+    meaning = f"{room / 1e6:,.0f} MB left" + (f", and {files} files" if files < FEW_FILES else "")
+    has_room = room >= LITTLE_ROOM and files >= FEW_FILES
+    if not has_room:
+        meaning += ": when it is full, writes are refused (503), reads and pods go on"
+    remedy = (
+        "delete what fills it: files in volumes, stead image prune, old *.before-restore-*; then all goes on by itself"
+    )
+    return f"disk of {data}", has_room, meaning, remedy
 
 
 def _is_free(port: int) -> bool:

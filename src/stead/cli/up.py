@@ -14,7 +14,7 @@ from stead.cli import nodeoptions
 from stead.cli.narrator import Narrator
 from stead.cli.options import add_data, complain, data_directory
 from stead.cli.voice import never_waiting
-from stead.cluster import applying, live, manifests, roster
+from stead.cluster import applying, live, manifests, notes, roster
 from stead.cluster.config import CONTROLLERS, Config
 from stead.cluster.machines import StartError
 from stead.cluster.settled import is_settled
@@ -182,7 +182,9 @@ class _Session:
         except StoreDamaged as error:
             remedy = "stead restore FILE puts a copy back, --data DIR starts anew"
             return complain(f"{error}\nthe store was left as it is; {remedy}")
-        except (StartError, StoreRefuses, OSError) as error:
+        except OSError as error:
+            return complain(f"{error}{_of_disk(error, self.config.data)}")
+        except (StartError, StoreRefuses) as error:
             return complain(error)
         self.cursor = Cursor(self.live.cluster.store, self.live.cluster.store.revision)
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -277,6 +279,12 @@ class _Session:
     def _first_pod(self) -> str:
         names = sorted(pod["metadata"]["name"] for pod in self.live.cluster.cache.all("Pod", "default"))
         return names[0] if names else ""
+
+
+def _of_disk(error: OSError, data: Path) -> str:
+    return f": the disk of {data} is full; make room there, or choose another with --data" * (
+        error.errno in notes.NO_ROOM
+    )
 
 
 def _age_seconds() -> float:

@@ -194,7 +194,7 @@ class Cluster:
     def _complain(self, trouble: StoreRefuses) -> None:
         """Once for each time of trouble."""
         if not self._is_refused:
-            log.error("%s; nothing changes until it can (is the disk full?)", trouble)
+            log.error("%s; nothing changes until it can", trouble)
         self._is_refused = True
 
     def _take_in(self, now: Now) -> None:

@@ -16,7 +16,7 @@ from random import SystemRandom
 
 from stead.api import tokens
 from stead.api.request import ADMIN, Request, Response, Stream, User
-from stead.cluster import assembly, bootstrap, machine, process, rubbish, ways
+from stead.cluster import assembly, bootstrap, machine, notes, process, rubbish, ways
 from stead.cluster.config import Config
 from stead.cluster.imagecare import ImageCare
 from stead.cluster.kernel import Cluster
@@ -48,6 +48,8 @@ from stead.serve.udp import DnsServer, host_resolvers, sockets
 from stead.store.log import Store
 
 log = logging.getLogger(__name__)
+
+NOTE_SECONDS = 5.0  # between two tries to write a note that found no room
 
 
 def now() -> Now:
@@ -310,7 +312,7 @@ class Live:
             client_key=certificates.admin_key.read_bytes(),
             token=token,
         )
-        kubeconfig.write(self.config.kubeconfig_path, access)
+        notes.write(self.config.kubeconfig_path, kubeconfig.text(access).encode())
 
     async def _start_dns(self) -> None:
         """Cluster DNS: for pods on the node's own address, for people on a loopback port."""
@@ -333,7 +335,9 @@ class Live:
                 log.warning("pods have no cluster DNS: port 53 of %s: %s", runtime.dns_address, error)
 
     def _write_state(self) -> None:
-        """Who runs here, for the other commands."""
+        """Who runs here, for the other commands. Where it cannot be written, we serve without it, and try again."""
+        if self._closing:
+            return
         state = {
             "pid": os.getpid(),
             "started": _started(os.getpid()),
@@ -342,7 +346,11 @@ class Live:
             "url": self.url,
             "runtime": self.runtime_words,
         }
-        self.config.state_path.write_bytes(encode(state))
+        try:
+            notes.write(self.config.state_path, encode(state))
+        except OSError as error:
+            log.warning("stead status, down and backup do not find this stead: running.json: %s", error.strerror)
+            self._loop.call_later(NOTE_SECONDS, self._write_state)
 
 
 def _log_broken(key: Key, error: Exception) -> None:

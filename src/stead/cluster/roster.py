@@ -5,6 +5,7 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
+from stead.cluster import notes
 from stead.cluster.members import State
 from stead.machinery.objects import decode, encode
 
@@ -31,9 +32,7 @@ def read(data: Path) -> Roster:
 
 
 def write(data: Path, roster: Roster) -> None:
-    """Whole or not at all."""
-    if roster == read(data):
-        return
-    fresh = data / f".{FILE}"
-    fresh.write_bytes(encode({"count": roster.count, "zones": list(roster.zones), "states": dict(roster.states)}))
-    fresh.replace(data / FILE)
+    """Whole or not at all. Raises OSError."""
+    if roster != read(data):
+        kept = {"count": roster.count, "zones": list(roster.zones), "states": dict(roster.states)}
+        notes.write(data / FILE, encode(kept))

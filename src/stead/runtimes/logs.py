@@ -5,6 +5,7 @@ file moves to `<path>.1` and a new one begins, so a container owns at most twice
 shims import this.
 """
 
+import contextlib
 import os
 import time
 from collections import deque
@@ -46,6 +47,7 @@ class LogWriter:
         self._path = path
         self._limit = limit_bytes
         self._open_ends = {b"stdout": b"", b"stderr": b""}
+        self._torn = b""  # a newline, where the last line was cut short: the next one is none of its
         self._open()
 
     def _open(self) -> None:
@@ -67,19 +69,21 @@ class LogWriter:
             return
         moment = stamp(time.time_ns())
         block = b"".join(b"%s %s %s %s\n" % (moment, stream, tag, text) for tag, text in entries)
-        try:
+        with contextlib.suppress(OSError):
             if self._size and self._size + len(block) > self._limit:
                 self._turn_over()
-            self._size += os.write(self._file, block)
-        except OSError:
-            return
+            written = os.write(self._file, self._torn + block)
+            self._size += written
+            self._torn = b"\n" if written < len(self._torn + block) else b""
 
     def _turn_over(self) -> None:
-        os.close(self._file)
-        try:
+        """Raises OSError, and goes on with the full file, where no new one can be made."""
+        full = self._file
+        with contextlib.suppress(FileNotFoundError):  # moved already, when there was no room for the next
             os.replace(self._path, self._path + ".1")
-        finally:
-            self._open()
+        self._open()
+        self._torn = b""
+        os.close(full)
 
 
 LAST_WORDS_BYTES, LAST_WORDS_LINES = 2048, 80  # as the kubelet has them

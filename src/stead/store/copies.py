@@ -19,7 +19,7 @@ def examine(path: str) -> str:
         lost = wal.lost_commits(path)
         if lost:
             return f"its write-ahead log is damaged: {lost} commits are lost"
-        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        db = sqlite3.connect(wal.uri(path, "mode=ro&vfs=unix-excl"), uri=True)  # no index of the log on the disk
         try:
             return "; ".join(_troubles(db))
         finally:
@@ -50,7 +50,7 @@ def take(path: str) -> bytes:
     if told:
         raise StoreDamaged(f"{path}: {told}")
     with hold(path):
-        db = sqlite3.connect(path)
+        db = sqlite3.connect(wal.uri(path, "vfs=unix-excl"), uri=True)
         try:
             return wal.without_log(db.serialize())
         finally:
@@ -70,14 +70,18 @@ def put_back(copy: Path, path: str) -> str:
         raise StoreDamaged(f"{copy}: {told}")
     with hold(path):
         fresh = f"{path}.restoring"
-        _write(fresh, copy)
+        try:
+            _write(fresh, copy)
+        except BaseException:
+            Path(fresh).unlink(missing_ok=True)
+            raise
         aside = _move_aside(path)
         os.replace(fresh, path)
     return aside
 
 
 def _write(fresh: str, copy: Path) -> None:
-    source, target = sqlite3.connect(f"file:{copy}?mode=ro", uri=True), sqlite3.connect(fresh)
+    source, target = sqlite3.connect(wal.uri(str(copy), "mode=ro"), uri=True), sqlite3.connect(fresh)
     try:
         source.backup(target)
         target.execute("PRAGMA journal_mode=DELETE")

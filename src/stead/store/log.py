@@ -20,12 +20,11 @@ from msgspec import DecodeError
 from stead.machinery.errors import Expired
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, decode, encode
-from stead.machinery.watch import EventType, WatchEvent
+from stead.machinery.watch import WatchEvent
 from stead.store import wal
-from stead.store.recent import Change, Recent
+from stead.store.recent import TYPES, Change, Recent, from_log
 
 ADDED, MODIFIED, DELETED = 0, 1, 2
-TYPES: tuple[EventType, ...] = ("ADDED", "MODIFIED", "DELETED")
 CHECKPOINT_ROWS = 500
 WAL_BYTES = 16 * 1024 * 1024  # what the write-ahead log may keep of the disk between checkpoints
 SLICE = 1000  # revisions read or forgotten in one go
@@ -72,6 +71,7 @@ class Store:
 
     def __init__(self, path: str = ":memory:", *, is_durable: bool = True) -> None:
         self._lock = None if path == ":memory:" else hold(path)
+        self._db = sqlite3.connect(":memory:")  # until it is opened
         self._heads: dict[str, dict[tuple[str, str], Row]] = {}
         self._order: dict[str, list[tuple[str, str]]] = {}  # by namespace and name
         self._sorted: dict[str, dict[str | None, list[Row]]] = {}  # by kind and namespace, until the next write
@@ -86,6 +86,7 @@ class Store:
         except BaseException:
             if self._lock is not None:
                 self._lock.close()
+            self._db.close()
             raise
 
     def _open(self, path: str, is_durable: bool) -> None:
@@ -99,7 +100,7 @@ class Store:
             self._prepare(is_durable)
             self._load()
         except (sqlite3.OperationalError, OSError) as error:
-            raise StoreRefuses(f"{path}: {error}") from error
+            raise StoreRefuses(f"{path}: {error}{_what_helps(error)}") from error
         except (sqlite3.DatabaseError, DecodeError) as error:
             raise StoreDamaged(f"{path}: {error}") from error
 
@@ -222,7 +223,8 @@ class Store:
         return wal.without_log(self._db.serialize())
 
     def close(self) -> None:
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with suppress(sqlite3.OperationalError):  # no room for it: what is in the write-ahead log is as durable there
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._db.close()
         if self._lock:
             self._lock.close()
@@ -231,6 +233,8 @@ class Store:
 
     def _prepare(self, is_durable: bool) -> None:
         self._db.execute("PRAGMA page_size=8192")
+        # One connection needs no index of its log in a shared file, which ends the process where the disk is full.
+        self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute(f"PRAGMA synchronous={'FULL' if is_durable else 'NORMAL'}")
         self._db.execute("PRAGMA wal_autocheckpoint=0")
@@ -311,7 +315,7 @@ class Store:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             if isinstance(error, sqlite3.OperationalError):
-                raise StoreRefuses(f"the store cannot be written: {error}") from error
+                raise StoreRefuses(f"the store cannot be written: {error}{_what_helps(error)}") from error
             raise
 
     def _checkpoint(self) -> None:
@@ -347,30 +351,19 @@ class Store:
                    ORDER BY log.revision"""
         span = (after, until, kind) if kind else (after, until)
         try:
-            return [_change(*row) for row in self._db.execute(past, span)]
+            return [from_log(*row) for row in self._db.execute(past, span)]
         except (sqlite3.DatabaseError, ValueError) as error:
             raise Expired(f"too old resource version: {after} (what came after it cannot be read: {error})") from error
-
-
-def _change(
-    revision: int,
-    type_: int,
-    kind: str,
-    namespace: str,
-    name: str,
-    body: bytes,
-    sum_: int,
-    before: bytes | None,
-    then: int,
-) -> Change:
-    if zlib.crc32(body) != sum_ or (before is not None and zlib.crc32(before) != then):
-        raise ValueError(f"revision {revision} or the state before it is not as it was written")
-    return Change(TYPES[type_], Key(kind, namespace, name), revision, body, before)
 
 
 def _row(key: Key, body: bytes) -> Row:
     obj = decode(body)
     return Row(key, obj, body, int(obj["metadata"]["resourceVersion"]))
+
+
+def _what_helps(error: Exception) -> str:
+    is_full = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
+    return "; make room on the disk of the data directory (stead doctor says how much there is)" if is_full else ""
 
 
 def _keep_private(path: Path) -> None:

@@ -4,12 +4,15 @@ The very newest changes are kept as objects, for controllers and watches read th
 their JSON stays, a fifth of the memory; whoever comes late and wants objects has them made anew.
 """
 
+import zlib
+
 from msgspec import Struct
 
 from stead.machinery.keys import Key
 from stead.machinery.objects import decode
 from stead.machinery.watch import EventType, WatchEvent
 
+TYPES: tuple[EventType, ...] = ("ADDED", "MODIFIED", "DELETED")  # by their numbers in the log
 CHANGES = 10_000  # kept at least, unless they are large; a quarter more at most
 BYTES = 16 * 1024 * 1024  # of their JSON
 WARM_CHANGES = 1_000  # of them kept as objects, too, which take four to five times as much
@@ -33,6 +36,23 @@ class Change(Struct, eq=False):
             return self.warm
         old = decode(self.before) if self.before is not None else None
         return WatchEvent(self.type, self.key, decode(self.body), old, self.revision)
+
+
+def from_log(
+    revision: int,
+    type_: int,
+    kind: str,
+    namespace: str,
+    name: str,
+    body: bytes,
+    sum_: int,
+    before: bytes | None,
+    then: int,
+) -> Change:
+    """A row of the log with the state before it, and both their sums; raises ValueError where one is not right."""
+    if zlib.crc32(body) != sum_ or (before is not None and zlib.crc32(before) != then):
+        raise ValueError(f"revision {revision} or the state before it is not as it was written")
+    return Change(TYPES[type_], Key(kind, namespace, name), revision, body, before)
 
 
 class Recent:

@@ -68,6 +68,10 @@ class Job:
         if words:
             self._not_started(words, loop)
 
+    def give_up(self) -> None:
+        """It is not to be started after all: nothing of it stays open."""
+        self._log.close()
+
     def _fork(self, loop: Loop, beside: int) -> str:
         """Answers "" or, where the child did not come to its exec, `<exit code> <why>`."""
         way, far = socket.socketpair() if self.spec["has_tty"] else (None, None)

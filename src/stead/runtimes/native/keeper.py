@@ -65,7 +65,8 @@ class Keeper:
         self._is_cut = False
         if settings["tier"] != "plain":
             self._enter_node()
-        with open(f"{self._directory}/keeper.json", "w") as file:
+        # a full disk costs the record, never the node
+        with contextlib.suppress(OSError), open(f"{self._directory}/keeper.json", "w") as file:
             json.dump({"pid": os.getpid(), "start": linux.start_time(os.getpid())}, file)
         self._listener = wire.listen(f"{self._directory}/keeper.sock")
         self._channels: dict[int, socket.socket] = {}

@@ -117,7 +117,11 @@ class Shim:
         message["spec"] |= {"processes": self._pod["processes"], "is_host_ipc": self._pod["is_host_ipc"]}
         beside = self._companion(message)
         job = Job(message)
-        self._record(job)  # where this cannot be written, nothing is started
+        try:
+            self._record(job)  # where this cannot be written, nothing is started
+        except OSError:
+            job.give_up()
+            raise
         self._jobs[name] = job
         job.on_drained = lambda: self._finish(job)
         job.start(self._loop, beside)
