@@ -2,7 +2,9 @@
 
 import itertools
 import json
+import os
 import re
+import signal
 import urllib.request
 from typing import Any
 
@@ -57,6 +59,15 @@ def places(cluster: Cluster, pod: str) -> list[str]:
         if known["pod"][2] == pod and recorded_shim(str(file.parent)) is not None:
             found.append(file.parts[-4])
     return found
+
+
+def server(cluster: Cluster, pod: str) -> int:
+    """The pid of the web server of a pod that runs, 0 where none does: what its shim has recorded."""
+    for file in cluster.data.glob("node*/pods/*/sandbox.json"):
+        if json.loads(file.read_text())["pod"][2] == pod:
+            state: Any = json.loads((file.parent / "state.json").read_text())
+            return next((int(one["pid"]) for one in state["containers"] if one.get("is_running")), 0)
+    return 0
 
 
 def fetch(cluster: Cluster, pod: str, url: str) -> str:
@@ -123,6 +134,11 @@ def test_a_node_that_is_cut_off_keeps_its_pod_and_its_pods_name(three: Cluster) 
     three.crash()
     three.up(options=QUICK)
     assert "cut off" in three.stead("node", "list")
+    assert (uid(three, "web-2"), places(three, "web-2")) == (before, ["node-3"])
+    assert fetch(three, "web-0", "http://web-2.nginx") != "mine"
+    was = server(three, "web-2")
+    os.kill(was, signal.SIGKILL)  # what dies there is started again, though this stead has never told it anything
+    until(lambda: server(three, "web-2") not in (0, was), seconds=20, wish="the server of web-2 to be started again")
     assert (uid(three, "web-2"), places(three, "web-2")) == (before, ["node-3"])
     assert "back on the network" in three.stead("node", "heal", "stead-3")
     three.wait_ready(*WEB)

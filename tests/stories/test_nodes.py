@@ -1,5 +1,7 @@
 """Three nodes in virtual time: one falls silent or stops, and what a StatefulSet does (3.6 in around.md)."""
 
+import itertools
+
 import pytest
 
 from stead.cluster import standing
@@ -134,6 +136,51 @@ def test_a_machine_that_is_off_runs_nothing_and_nobody_says_so(tale: Tale) -> No
     tale.run(30)
     assert (str(tale), running(tale), pod(tale).node) == ("0Ra 1Ra 2Ra", 1, "stead-2")
     assert dig(pod(tale).obj, "status", "containerStatuses")[0]["restartCount"] == 1
+
+
+def test_cut_off_it_keeps_its_pods_alive_through_a_restart_of_stead(tale: Tale) -> None:
+    """Its kubelet is another machine's: nobody has restarted that."""
+    tale.do("lose-node", node="stead-2")
+    tale.simulation.crash()
+    tale.do("crash-container", pod="web-1", code=1)
+    tale.run(20)
+    assert running(tale) == 1
+    tale.run(400)
+    tale.simulation.crash()
+    tale.do("crash-container", pod="web-1", code=1)
+    tale.run(60)
+    assert (str(tale), running(tale)) == ("0Ra 1Ta 2Ra", 1)
+    tale.do("return-node", node="stead-2")
+    tale.run(60)
+    assert (str(tale), running(tale)) == ("0Ra 1Ra 2Ra", 1)
+
+
+DEATHS = ("between", "before commit", "before runtime")
+
+
+@pytest.mark.parametrize("way", range(len(DEATHS)), ids=DEATHS)
+def test_stead_may_die_at_any_action_while_a_node_is_cut(way: int) -> None:
+    """At each action in one of three ways. Never two of a name; given up all the same, and whole when it is heard."""
+    how = DEATHS[way]
+    for actions in itertools.count(way, len(DEATHS)):
+        tale = begun(POLICIES[actions % 2])
+        uid = pod(tale).uid
+        tale.do("lose-node", node="stead-2")
+        tale.do("crash-container", pod="web-1", code=1)
+        tale.do("die", after=actions, how=how)
+        tale.until("0Ra 1Ta 2Ra")
+        for _ in range(10):
+            tale.run(10)
+            assert (str(tale), pod(tale).uid, running(tale)) == ("0Ra 1Ta 2Ra", uid, 1)
+        tale.do("return-node", node="stead-2")
+        for _ in range(40):
+            tale.run(0.5)
+            assert running(tale) <= 1
+        tale.run(60)
+        assert (str(tale), running(tale), ready(tale)) == ("0Ra 1Ra 2Ra", 1, "True")
+        if not tale.simulation.deaths:
+            assert actions > 100, "it had many chances"
+            break
 
 
 @pytest.mark.parametrize("verb", ["lose-node", "stop-node"])

@@ -6,14 +6,15 @@ reads a clock and throws no dice of its own; the shells around it do.
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from stead.api.request import Request, Response, Stream
 from stead.api.server import Api, refused
 from stead.cluster.events import Recorder
 from stead.cluster.explanations import Explanations
 from stead.cluster.housekeeping import Housekeeping
-from stead.cluster.members import Aboard, Member, Memory
+from stead.cluster.members import Aboard, Member
+from stead.cluster.memory import Memory, heard, pods_in
 from stead.cluster.metrics import Page
 from stead.controllers.kubelet import sandbox
 from stead.engine.journal import Journal, Round
@@ -79,6 +80,9 @@ class Cluster:
         for controller in controllers:
             for key in getattr(controller, "starts", ()):
                 self.engine.wake(controller.name, key)
+        for member in members:
+            if member.state == "cut":
+                self._remember(member)
 
     @property
     def cache(self) -> Cache:
@@ -160,12 +164,13 @@ class Cluster:
         """The node is cut off: from now on nothing of the cluster reaches it, and nobody hears it."""
         member = self.members[name]
         if member.state == "on":
-            member.state, member.memory = "cut", Memory(self.cache)
+            member.state, member.told = "cut", heard(self.cache, name)
+            member.memory = Memory(self.cache, member.told)
 
     def power_off(self, name: str) -> None:
         """The node's machine is off. Whoever calls this stops its containers."""
         member = self.members[name]
-        member.state, member.memory = "off", None
+        member.state, member.memory, member.told = "off", None, ()
         for record in [one for one in self.cache.all(sandbox.KIND) if one["node"] == name]:
             key = Key(sandbox.KIND, "", sandbox.uid_of(record))
             self.engine.feed(WatchEvent("DELETED", key, record, record, 0))
@@ -173,11 +178,20 @@ class Cluster:
     def power_on(self, name: str) -> None:
         """The node is there again, after `cut` or `power_off`: it learns what it has missed, and is heard."""
         member = self.members[name]
-        member.state, member.memory = "on", None
-        pods = [*self.cache.index(Placed).on(name), *map(sandbox.pod_of, self.cache.all(sandbox.KIND))]
+        member.state, member.memory, member.told = "on", None, ()
+        self._wake(member, [*self.cache.index(Placed).on(name), *map(sandbox.pod_of, self.cache.all(sandbox.KIND))])
+
+    def _remember(self, member: Member) -> None:
+        """It was cut off before this life of stead, and goes on with what it had heard."""
+        member.memory = Memory(self.cache, member.told)
+        self._wake(member, pods_in(member.told))
+
+    def _wake(self, member: Member, pods: Iterable[Key]) -> None:
+        """Everything on a node has its turn."""
+        pods = tuple(pods)
         for controller in self.engine.controllers:
             if isinstance(controller, Aboard) and controller.member is member:
-                for key in (*controller.starts, *(pods if not controller.starts else ())):
+                for key in controller.starts or pods:
                     self.engine.wake(controller.name, key)
 
     def _anybody(self) -> Member:

@@ -115,7 +115,7 @@ class Live:
             told = partial(self._complain, name, "PortUnavailable")
             relay = Relay(routes, runtime, config.host_of(name), SystemRandom(), node=name, complain=told)
             self._relays.append(relay)
-        await self.machines.attend(self.cluster)
+        self.machines.attend(self.cluster)
         self._serve_orders()
         self._care_for_images()
         self._write_state()

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from random import SystemRandom
 from typing import Any, TypeAlias, cast
 
-from stead.cluster import roster
+from stead.cluster import memory, roster
 from stead.cluster.config import Config
 from stead.cluster.kernel import Cluster
 from stead.cluster.members import Member, State
 from stead.cluster.roster import Roster
-from stead.machinery.errors import BadRequest
+from stead.machinery.errors import BadRequest, ServiceUnavailable
 from stead.machinery.late import Late
 from stead.machinery.objects import Json
 from stead.runtimes.native import node
@@ -65,18 +65,26 @@ class Machines:
             for runtime in self.runtimes.values() if others else ():
                 if isinstance(runtime, NativeRuntime):
                     await runtime.join(cast(NativeRuntime, self.first))
+            await self._cut_again()
         except (OSError, Refusal, KeeperTrouble) as error:
             raise StartError(f"the nodes cannot be joined to one network: {error}; see stead doctor") from error
         self._keep()
 
     def members(self) -> list[Member]:
-        return [Member(name, runtime, self.state_of(name)) for name, runtime in self.runtimes.items()]
+        return [self._member(name) for name in self.runtimes]
 
-    async def attend(self, kernel: Cluster) -> None:
-        """From now on orders go to `kernel` too. Nodes that were cut off are so again."""
+    def _member(self, name: str) -> Member:
+        told = memory.kept(self.config.directory_of(name)) if self.state_of(name) == "cut" else None
+        return Member(name, self.runtimes[name], self.state_of(name), told or ())
+
+    def attend(self, kernel: Cluster) -> None:
+        """From now on orders go to `kernel` too."""
         self._kernel = kernel
+
+    async def _cut_again(self) -> None:
+        """Nodes that were cut off are so before anything is served to them."""
         for name, runtime in self.runtimes.items():
-            if self.state_of(name) == "cut" and isinstance(runtime, NativeRuntime):
+            if self.state_of(name) == "cut" and not isinstance(runtime, SimulatedRuntime):
                 await runtime.cut()
 
     @property
@@ -104,13 +112,16 @@ class Machines:
         if state not in NEEDS[verb]:
             raise BadRequest(f"node {name} is {TOLD[state]}: {REMEDY[state].format(name)} comes first")
         if state != BECOMES[verb]:
-            self._states[name] = BECOMES[verb]
-            self._troubles.pop(name, None)
-            self._keep()
             if verb == "cut":
+                self._keep_memory(name)
                 self._kernel.cut(name)
             elif verb == "stop":
                 self._kernel.power_off(name)
+            self._states[name] = BECOMES[verb]
+            self._troubles.pop(name, None)
+            self._keep()
+            if verb != "cut":
+                memory.forget(self.config.directory_of(name))
             task = asyncio.get_running_loop().create_task(self._carry_out(name, verb))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -137,6 +148,13 @@ class Machines:
             if BECOMES[verb] == "on" and self.state_of(name) == "on":
                 self._kernel.power_on(name)
         self._bell()
+
+    def _keep_memory(self, name: str) -> None:
+        """What the node has heard, for the next life of stead. Raises ServiceUnavailable."""
+        try:
+            memory.keep(self.config.directory_of(name), memory.heard(self._kernel.cache, name))
+        except OSError as error:
+            raise ServiceUnavailable(f"what node {name} has heard cannot be kept: {error}") from error
 
     def _keep(self) -> None:
         config = self.config

@@ -7,10 +7,10 @@ of changes nor is heard. One whose machine is `off` does nothing. Nobody tells t
 from collections.abc import Collection, Iterable
 from typing import Any, Literal
 
+from stead.cluster.memory import Heard, Memory
 from stead.controllers.kubelet import sandbox
-from stead.machinery.cache import Cache, IndexT
+from stead.machinery.cache import Cache
 from stead.machinery.keys import Key
-from stead.machinery.objects import Json
 from stead.machinery.plan import Action, AnyController, Lost, Outcome, Plan, Reaction
 from stead.machinery.runtime import PodAction, Runtime
 from stead.machinery.times import Now
@@ -21,12 +21,16 @@ UNHEARD = Lost("the node is cut off")
 
 
 class Member:
-    """One node. `memory` is what its kubelet last heard, while it is cut off; None where it has heard nothing."""
+    """One node. `memory` is what its kubelet last heard, while it is cut off; None where it has heard nothing.
 
-    def __init__(self, name: str, runtime: Runtime, state: State = "on") -> None:
+    `told`: what it had heard when it was cut off in an earlier life of stead.
+    """
+
+    def __init__(self, name: str, runtime: Runtime, state: State = "on", told: Heard = ()) -> None:
         self.name = name
         self.runtime = runtime
         self.state: State = state
+        self.told = told
         self.memory: Memory | None = None
 
     def hears(self, key: Key) -> bool:
@@ -40,21 +44,6 @@ class Member:
     def answers_instead(self, action: Action) -> Outcome | None:
         """What becomes of an action of its controllers that cannot reach the API; None: it can, or need not."""
         return UNHEARD if self.state != "on" and not isinstance(action, PodAction) else None
-
-
-class Memory(Cache):
-    """A cache as it was, but for what the node notes of its own containers."""
-
-    def __init__(self, cache: Cache) -> None:
-        super().__init__()
-        self._live = cache
-        cache.copy_into(self)
-
-    def get(self, key: Key) -> Json | None:
-        return self._live.get(key) if key.kind == sandbox.KIND else super().get(key)
-
-    def index(self, kind: type[IndexT]) -> IndexT:
-        return self._live.index(kind)
 
 
 class Aboard:

@@ -72,13 +72,6 @@ class Cache:
     def kinds(self) -> list[str]:
         return list(self._kinds)
 
-    def copy_into(self, other: "Cache") -> None:
-        """Give `other`, which has no indexes, every object that is here now."""
-        other._kinds = {
-            kind: {name: dict(space) for name, space in spaces.items()} for kind, spaces in self._kinds.items()
-        }
-        other.revision = self.revision
-
     def owned_by(self, uid: str) -> Mapping[Key, Json]:
         """Every object with an owner reference to `uid`."""
         return self._owned.get(uid, {})

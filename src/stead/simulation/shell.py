@@ -6,7 +6,7 @@ from random import Random
 from msgspec.structs import replace
 
 from stead.api.request import Request, Response
-from stead.cluster import assembly, bootstrap
+from stead.cluster import assembly, bootstrap, memory
 from stead.cluster.config import Config
 from stead.cluster.members import Member, State
 from stead.cluster.rubbish import rarely
@@ -104,6 +104,7 @@ class Simulation:
         self._is_distant = is_distant
         self._is_sworn = is_sworn
         self._states: dict[str, State] = {}
+        self._told: dict[str, bytes] = {}  # what nodes had heard when they were cut off, as it is kept in files
         self._last_deed: tuple[int, str] | None = None
         self._elapsed = 0.0
         self._skew = 0.0
@@ -262,8 +263,10 @@ class Simulation:
     def lose_node(self, name: str = "") -> None:
         """The node is cut off: its kubelet keeps what it knows alive, hears no news and is not heard."""
         if self.state_of(name) == "on":
-            self._states[name or self.config.node] = "cut"
-            self.cluster.cut(name or self.config.node)
+            name = name or self.config.node
+            self.cluster.cut(name)
+            self._told[name] = memory.written(self.cluster.members[name].told)
+            self._states[name] = "cut"
 
     def stop_node(self, name: str = "") -> None:
         """The node's machine is switched off: nothing runs there any more, and nobody says so."""
@@ -301,7 +304,7 @@ class Simulation:
         if self._is_distant:
             near = tuple(name for name in config.controllers if name != StatefulSetController.name)
             config = replace(config, controllers=near)
-        members = [Member(name, runtime, self.state_of(name)) for name, runtime in self.runtimes.items()]
+        members = [self._member(name) for name in self.runtimes]
         self.cluster = assembly.cluster(config, self.store, members, Random(self.chance.random()), around=self.around)
         self.cluster.refuse = self._answer_instead
         for controller in self.cluster.engine.controllers:
@@ -312,6 +315,10 @@ class Simulation:
             controller = StatefulSetController(PROFILES[config.profile], is_sworn=self._is_sworn)
             self.distant = Distant(controller, self.store, self._distant_door, Random(self.chance.random()))
             self.distant.lag_seconds = lag
+
+    def _member(self, name: str) -> Member:
+        told = memory.read(self._told[name]) if self.state_of(name) == "cut" else ()
+        return Member(name, self.runtimes[name], self.state_of(name), told)
 
     def _distant_door(self, controller: AnyController, action: Action, now: Now) -> Outcome:
         outcome = self._answer_instead(controller, action)

@@ -105,7 +105,7 @@ def observe(cache: Cache, key: Key, node_name: str) -> Observed | None:
         cache.get(sandbox.key_for(uid)),
         strays,
         cache.get(Key("Node", "", node_name)),
-        dict(_found(cache, residents.things(key))),
+        dict(found(cache, residents.things(key))),
         tuple(_services(cache, key)),
         _ports_taken(cache, pod, key, node_name),
     )
@@ -161,7 +161,8 @@ def _services(cache: Cache, key: Key) -> Iterator[Json]:
     yield from cache.all("Service", key.namespace)
 
 
-def _found(cache: Cache, keys: Iterable[Key]) -> Iterator[tuple[Key, Json]]:
+def found(cache: Cache, keys: Iterable[Key]) -> Iterator[tuple[Key, Json]]:
+    """Those of the named things that are there, and the volumes that claims are bound to."""
     for key in keys:
         thing = cache.get(key)
         if thing is None:
