@@ -210,6 +210,23 @@ def test_a_living_cluster_grows(cluster: Cluster) -> None:
     assert "on" in cluster.stead("node", "list")
 
 
+def test_a_keeper_that_dies_takes_no_network_with_it(cluster: Cluster) -> None:
+    """Also where no pod holds it: nodes stay joined, and DNS, services and the API are where they were."""
+    cluster.up(options=("--nodes", "2", *QUICK))
+    cluster.stead("node", "cut", "stead-2")
+    for file in cluster.data.glob("node*/keeper.json"):
+        os.kill(json.loads(file.read_text())["pid"], signal.SIGKILL)
+    cluster.stead("node", "heal", "stead-2")
+    until(lambda: ready_word(cluster, "stead-2") == "True", wish="stead-2 Ready")
+    cluster.kubectl("apply", "-f", str(EXAMPLE))
+    cluster.wait_ready(*WEB)
+    assert set(homes(cluster).values()) == {"stead", "stead-2"}
+    for name in WEB:
+        cluster.write_page(name, f"I am {name}")
+    for one, other in itertools.permutations(WEB, 2):
+        assert fetch(cluster, one, f"http://{other}.nginx") == f"I am {other}"
+
+
 def test_orders_that_make_no_sense(cluster: Cluster) -> None:
     cluster.up(options=("--nodes", "2"))
     assert "there is no node nobody; there is stead, stead-2" in cluster.stead("node", "stop", "nobody", check=False)

@@ -1,8 +1,8 @@
 """The keeper: a small fork server that lives in the node's network and makes a shim for each pod.
 
 Runs as `python3 -I -S`, single-threaded, standard library only: it starts in a few milliseconds, and a fork of it is
-all that a pod costs. It outlives stead; when it dies itself, pods go on, and the next keeper finds the node's network
-through any living shim.
+all that a pod costs. It outlives stead; when it dies itself, pods go on, and the next keeper is given the node's
+network by stead, or finds it through any living shim.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ _IP_FREEBIND = 15
 
 def main(text: str) -> None:
     """`text` is JSON: directory, tier, address and prefix of the bridge, directories of the machine's other nodes
-    (`siblings`), and `ready`, a descriptor to say so on.
+    (`siblings`), `ready`, a descriptor to say so on, and `held`, a user namespace and a network to enter, or nothing.
     """
     settings = json.loads(text)
     if os.fork():
@@ -78,7 +78,10 @@ class Keeper:
         is_user = self._settings["tier"] == "user"
         if not is_user:
             self._host_network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        if not self._join_living_node(is_user):
+        is_found = self._join_held(is_user) or self._join_living_node(is_user)
+        if is_found:
+            self._is_cut = not uplink.has_address(self._settings["address"])
+        else:
             if is_user and not self._join_siblings():
                 linux.become_root_of_new_user_namespace(linux.NEW_NET)
             else:
@@ -90,6 +93,19 @@ class Keeper:
         if trouble:
             raise OSError(trouble)
         self._node_network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+    def _join_held(self, is_user: bool) -> bool:
+        """Enter what stead has kept open of the keeper before."""
+        held = self._settings.get("held")
+        if not held:
+            return False
+        user, node = held
+        if is_user:
+            linux.join(user, linux.NEW_USER)
+        linux.join(node, linux.NEW_NET)
+        for descriptor in held:
+            os.close(descriptor)
+        return True
 
     def _join_living_node(self, is_user: bool) -> bool:
         for shim, descriptor in _living_shims(self._directory):

@@ -22,11 +22,14 @@ class KeeperTrouble(Exception):
     """No keeper could be reached or started; the message says why."""
 
 
-async def reach(settings: Message, on_end: Callable[[], None]) -> Channel:
-    """A conversation with this directory's keeper, started where none lives. Raises KeeperTrouble."""
+async def reach(settings: Message, on_end: Callable[[], None], held: tuple[int, ...] = ()) -> Channel:
+    """A conversation with this directory's keeper, started where none lives. Raises KeeperTrouble.
+
+    `held` are open namespaces that a new keeper enters (`namespaces_of` the one before).
+    """
     found = await _find(settings, on_end)
     if found is None:
-        await _start(settings)
+        await _start(settings, held)
         found = await _find(settings, on_end)
     if found is None:
         raise KeeperTrouble("the keeper was started and does not answer")
@@ -52,16 +55,30 @@ async def _find(settings: Message, on_end: Callable[[], None]) -> Channel | None
     return None
 
 
-async def _start(settings: Message) -> None:
+async def namespaces_of(channel: Channel) -> tuple[int, ...]:
+    """A living keeper's user namespace and network, opened: while they are, they outlive it. () where it has gone."""
+    opened: list[int] = []
+    try:
+        pid = (await channel.ask("hello"))["pid"]
+        for name in ("user", "net"):
+            opened.append(os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC))
+    except (OSError, Refusal):
+        for descriptor in opened:
+            os.close(descriptor)
+        return ()
+    return tuple(opened)
+
+
+async def _start(settings: Message, held: tuple[int, ...]) -> None:
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     source = str(Path(keeper.__file__).parents[3])
-    argument = json.dumps({**settings, "ready": writer})
+    argument = json.dumps({**settings, "ready": writer, "held": held})
     log = os.open(f"{settings['directory']}/keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         child = subprocess.Popen(
             [interpreter(), "-I", "-S", "-c", _BOOT, source, argument],
-            pass_fds=(writer,),
+            pass_fds=(writer, *held),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -53,6 +53,7 @@ class Node:
         self._locks: dict[str, asyncio.Lock] = {}
         self._keeper: Channel | None = None
         self._keeper_lock = asyncio.Lock()
+        self._held: tuple[int, ...] = ()  # the node's namespaces: with its keeper, its network would go
 
     def _use(self, tier: str) -> None:
         self.tier = tier
@@ -79,7 +80,9 @@ class Node:
         """The conversation with the keeper, taken up again where it broke. Raises KeeperTrouble."""
         async with self._keeper_lock:
             if self._keeper is None or not self._keeper.is_open:
-                self._keeper = await keeping.reach(self._keeper_settings(), lambda: None)
+                self._keeper = await keeping.reach(self._keeper_settings(), lambda: None, self._held)
+                if self.tier != "plain" and not self._held:
+                    self._held = await keeping.namespaces_of(self._keeper)
             return self._keeper
 
     def _keeper_settings(self) -> wire.Message:
@@ -104,6 +107,9 @@ class Node:
                 pod.channel.close()
         if self._keeper is not None:
             self._keeper.close()
+        for descriptor in self._held:
+            os.close(descriptor)
+        self._held = ()
 
     # pods
 

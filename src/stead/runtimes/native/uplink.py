@@ -6,6 +6,7 @@ for they stand for what is elsewhere.
 """
 
 import contextlib
+import socket
 from collections.abc import Iterable
 
 from stead.runtimes.native import network
@@ -62,6 +63,18 @@ def forget(port: str) -> None:
     with contextlib.suppress(OSError):
         wires.remove(port)
     wires.close()
+
+
+def has_address(address: str) -> bool:
+    """Whether the network we are in has this address: a node that is cut off has not its own."""
+    trial = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        trial.bind((address, 0))
+    except OSError:
+        return False
+    finally:
+        trial.close()
+    return True
 
 
 def pull(addresses: Iterable[str], own: str, prefix: int) -> None:
