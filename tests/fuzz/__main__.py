@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--atheris", metavar="TARGET", default="")
     parsed, rest = parser.parse_known_args()
     if parsed.atheris:
-        return _guided(parsed.atheris, rest)
+        return _guided(parsed.atheris, rest, parsed.keep)
     names = [name for name in parsed.only.split(",") if name] or [*TARGETS, REQUESTS]
     seconds = parsed.seconds / len(names)
     broken = [_asked(seconds, parsed) if name == REQUESTS else _seeded(name, seconds, parsed) for name in names]
@@ -92,11 +92,16 @@ def _tried(target: Any, data: bytes) -> str:
     return f"slow: {took:.0f} s" if took > MOST_SECONDS else ""
 
 
-def _guided(name: str, options: list[str]) -> int:
+def _guided(name: str, options: list[str], keep: Path) -> int:
+    """From the target's samples on, and from what earlier runs have added to them: `--keep`/NAME."""
     atheris = importlib.import_module("atheris")
+    corpus = keep / name
+    corpus.mkdir(parents=True, exist_ok=True)
+    for data in TARGETS[name].samples:
+        (corpus / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
     for function in _functions_of_ours():
         atheris.instrument_func(function)
-    atheris.Setup([sys.argv[0], "-timeout=10", *options], TARGETS[name].run)
+    atheris.Setup([sys.argv[0], "-timeout=10", *options, str(corpus)], TARGETS[name].run)
     atheris.Fuzz()
     return 0
 

@@ -12,4 +12,17 @@ FINDINGS: list[tuple[str, bytes]] = [
     # a compressed archive cut short, and an index whose manifests are no objects
     ("image", IMAGES[3][:80]),
     ("image", IMAGES[2]),
+    # a definition whose rule has half an escape, or a number of 5,000 digits, was a 500
+    ("rule", b"'\\u00' == ''"),
+    ("rule", b"'\\ud800' == b'\\xff\\u00e9'"),
+    ("rule", b"self.n == " + b"9" * 5000),
+    # notes, credentials and schedules that are no objects ended commands in tracebacks
+    ("notes", b"0"),
+    ("credential", b"[]"),
+    ("credential", b'{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":1}'),
+    ("schedule", b"\x00"),
+    # a watch of another server ended for ever where the server (a proxy, say) answered nonsense
+    ("frames", b'{"type":"\xff","object":{}}\n'),
+    ("frames", b'{"type":"ADDED","object":{"metadata":7}}\n'),
+    ("logins", b'{"auths":{"\xff":{}}}'),
 ]

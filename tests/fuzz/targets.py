@@ -11,6 +11,7 @@ import tarfile
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -44,7 +45,7 @@ from stead.serve.incoming import Incoming
 from stead.serve.limits import Limits
 from stead.serve.websocket import WebSocket
 from stead.store.log import Store
-from tests.fuzz import samples
+from tests.fuzz import further, samples
 
 NOW = Now(1_790_000_000.0, 0.0)
 
@@ -362,4 +363,7 @@ TARGETS: dict[str, Target] = {
     "layer": Target(run_layer, samples.LAYERS),
     "image": Target(run_image, [*samples.LAYERS, *samples.IMAGES]),
     "log": Target(run_log, samples.LOGS),
+    "answers": Target(further.run_answers, [*samples.JSON, *samples.PROTOBUF]),
+    **{name: Target(*of) for name, of in further.FURTHER.items()},
+    **{name: Target(partial(run, Path(_scratch())), some) for name, (run, some) in further.IN_FOLDERS.items()},
 }

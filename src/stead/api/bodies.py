@@ -170,11 +170,19 @@ def _parsed(body: bytes, wanted: str) -> Json:
     if not isinstance(value, Mapping):
         told = f"{NO_TYPE}; json parse error: json: cannot unmarshal {word(value)} into Go value of type {TYPE_META}"
         raise unrecognized(wanted, told, body)
+    told = _not_named(value)
+    if told:
+        raise unrecognized(wanted, told, body)
+    return value
+
+
+def _not_named(value: Json) -> str:
+    """Why it cannot be said of what kind an object is, "" where it can."""
     for field in ("apiVersion", "kind"):
         if value.get(field) is not None and not isinstance(value[field], str):
             told = f"json: cannot unmarshal {word(value[field])} into Go struct field .{field} of type string"
-            raise unrecognized(wanted, f"{NO_TYPE}; json parse error: {told}", body)
-    return value
+            return f"{NO_TYPE}; json parse error: {told}"
+    return ""
 
 
 def unrecognized(wanted: str, why: str, body: bytes) -> BadRequest:
@@ -214,6 +222,9 @@ def _said_of_kind(kind: Kind, obj: Json) -> tuple[str, str]:
 
 def other_kind(core: Core, kind: Kind, obj: Json) -> str:
     """Why an object is not of `kind`, "" where it is or does not say."""
+    told = _not_named(obj)
+    if told:
+        return told
     name, api_version = _said_of_kind(kind, obj)
     if (name, api_version) == (kind.name, kind.api_version):
         return ""

@@ -381,7 +381,7 @@ def read_state(data: Path) -> Json | None:
     try:
         state: Json = decode((data / "running.json").read_bytes())
         is_running = _started(int(state["pid"])) == state["started"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     return state if is_running else None
 

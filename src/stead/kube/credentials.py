@@ -129,9 +129,15 @@ def _credential(plugin: Plugin, printed: bytes) -> Credential:
         found = decode(printed)
     except (DecodeError, UnicodeDecodeError) as error:
         raise KubeconfigError(f"{where} printed no JSON: {error}") from error
-    if dig(found, "kind") != "ExecCredential" or dig(found, "apiVersion") != plugin.version:
+    if (
+        not isinstance(found, dict)
+        or dig(found, "kind") != "ExecCredential"
+        or dig(found, "apiVersion") != plugin.version
+    ):
         raise KubeconfigError(f"{where}: an ExecCredential of {plugin.version} is wanted")
-    status = dig(found, "status", default={})
+    status = found.get("status") or {}
+    if not isinstance(status, dict):
+        raise KubeconfigError(f"{where}: its status is no object")
     token, certificate = str(status.get("token") or ""), str(status.get("clientCertificateData") or "")
     if not token and not certificate:
         raise KubeconfigError(f"{where}: its status has neither token nor clientCertificateData")

@@ -30,6 +30,8 @@ SHORT_SECONDS = 1.0  # a watch that ends sooner is a failure
 FIRST_SECONDS = 20.0  # nothing heard for so long in a first look: the server does not know how to give it
 INITIAL_END = "k8s.io/initial-events-end"
 GONE = 410
+# What a list or a watch raises that says no JSON, or no objects: a proxy's, say.
+NO_ANSWER = (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError)
 
 
 class Scope(Struct, frozen=True):
@@ -103,8 +105,10 @@ class Reflector:
                 await self._told(told)
             except Refusal as refusal:
                 await self._told(_told(refusal.reply))
-            except (Unreachable, KubeconfigError, msgspec.DecodeError, KeyError) as error:
+            except (Unreachable, KubeconfigError) as error:
                 await self._rest(str(error) or type(error).__name__)
+            except NO_ANSWER as error:
+                await self._rest(f"the server's answer is none: {error!r}")
 
     async def _look(self) -> None:
         if self._version:

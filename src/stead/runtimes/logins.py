@@ -36,7 +36,7 @@ def _fitting(wanted: Reference, texts: Iterable[bytes]) -> Iterator[tuple[str, s
     for text in texts:
         try:
             config = msgspec.json.decode(text, type=_Config)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             continue
         for key, login in config.auths.items():
             place = _place(key)

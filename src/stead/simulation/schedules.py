@@ -118,8 +118,8 @@ def read(path: str) -> Schedule:
 
 def parse(text: str, source: str = "schedule") -> Schedule:
     """A schedule from YAML or JSON; raises ScheduleError with the line and field of the first mistake."""
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         return _Reader(source, loader).schedule(node)
     except yaml.MarkedYAMLError as error:

@@ -59,6 +59,8 @@ class Macro(Node, frozen=True):
     bodies: tuple[Node, ...]
 
 
+MOST_DIGITS = 25  # of a number that is too large in any case
+
 _TOKEN = re.compile(
     r"""(?P<blank>[ \t\r\n\f]+|//[^\n]*)
       | (?P<text>(?:[bB][rR]?|[rR][bB]?)?(?:\"\"\"|'''|"|'))
@@ -128,7 +130,9 @@ class _Lexer:
         if match["float"]:
             return Token("float", text, at, float(text))
         if match["int"]:
-            number = int(match["int"], 0) if match["int"][:2] in ("0x", "0X") else int(match["int"])
+            digits = match["int"].lstrip("0") or "0"
+            is_hex = digits[0] in "xX"
+            number = int(digits[1:] if is_hex else digits[:MOST_DIGITS], 16 if is_hex else 10)
             if number >= 2**64 or (number > 2**63 and not match["unsigned"]):
                 raise Unreadable(self.source, [Fault(at, "invalid int literal")])
             return Token("uint", text, at, Unsigned(number)) if match["unsigned"] else Token("int", text, at, number)
@@ -145,13 +149,13 @@ class _Lexer:
                 raise self.fault(at, f"token recognition error at: '{self.source[at:end]}'")
             end += 2 if self.source[end] == "\\" and not is_raw else 1
         body = self.source[start:end]
-        value = body if is_raw else self._unescaped(body, start, is_bytes)
+        value = body if is_raw else self._unescaped(body, start)
         done = end + len(marks)
         token = self.source[at:done]
         has_escapes = "\\" in body and not is_raw
         return Token("text", token, at, _as_bytes(value, has_escapes) if is_bytes else value), done
 
-    def _unescaped(self, body: str, at: int, is_bytes: bool) -> str:
+    def _unescaped(self, body: str, at: int) -> str:
         def octal(word: str, start: int) -> int:
             if len(word) != 3:
                 raise self.fault(at + start, f"token recognition error at: '\\{word}'")
@@ -161,11 +165,9 @@ class _Lexer:
             word = match[0][1:]
             if word in _SHORT:
                 return _SHORT[word]
-            if word[0] in "xX" or (word[0].isdigit() and is_bytes):
-                return chr(int(word[1:], 16) if word[0] in "xX" else octal(word, match.start()))
-            if word[0] in "uU":
-                return chr(int(word[1:], 16))
-            if word[0].isdigit():
+            if word[0] in "xXuU" and len(word) > 1 and not _is_surrogate(number := int(word[1:], 16)):
+                return chr(number)
+            if word[0] in "0123456789":
                 return chr(octal(word, match.start()))
             raise self.fault(at + match.start(), f"token recognition error at: '{match[0]}'")
 
@@ -174,6 +176,11 @@ class _Lexer:
 
 _SHORT = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"} | {s: s for s in "\\?\"'`"}
 _ESCAPE = re.compile(r"\\(?:[xX][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U000[0-9a-fA-F]{5}|U0010[0-9a-fA-F]{4}|[0-3][0-7]{2}|.)")
+
+
+def _is_surrogate(number: int) -> bool:
+    """Half a character of UTF-16, which no text has alone."""
+    return 0xD800 <= number < 0xE000
 
 
 def _as_bytes(text: str, has_escapes: bool) -> bytes:
