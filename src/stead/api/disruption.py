@@ -7,23 +7,30 @@ from stead.api.core import Call, Core, key_in
 from stead.api.options import DeleteOptions
 from stead.api.verbs import Place
 from stead.kinds.pod import PodView
-from stead.machinery import meta, selectors
-from stead.machinery.errors import ApiError, Forbidden, TooManyRequests
+from stead.machinery import errors, meta, selectors
+from stead.machinery.errors import Forbidden, Nameless, TooManyRequests
 from stead.machinery.objects import Json, dig
 
 REFUSED = "Cannot evict pod as it would violate the pod's disruption budget."
 MOST_DISRUPTED = 2000
 RETRY_SECONDS = 10
+TOO_MANY = Nameless("This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.")
 
 
-def evict(core: Core, call: Call, place: Place, options: DeleteOptions) -> None:
-    """Delete the pod if its budget lets it; raises NotFound, TooManyRequests, Forbidden."""
+def evict(core: Core, call: Call, place: Place, options: DeleteOptions) -> Json | None:
+    """Delete the pod if its budget lets it; raises NotFound, TooManyRequests, Forbidden.
+
+    Answers the Status that refuses a pod with several budgets: upstream sends it as if all were well.
+    """
     row = core.store.get(place.key)
     if row is not None and not _needs_no_budget(PodView(row.obj)):
-        budget = _budget(core, row.obj)
-        if budget is not None and not _may_ignore(budget, PodView(row.obj)):
-            _spend(core, call, budget, place.name)
+        budgets = _budgets(core, row.obj)
+        if len(budgets) > 1:
+            return TOO_MANY.status()
+        if budgets and not _may_ignore(budgets[0], PodView(row.obj)):
+            _spend(core, call, budgets[0], place.name)
     deletion.delete(core, call, place, options)
+    return None
 
 
 def _needs_no_budget(pod: PodView) -> bool:
@@ -31,17 +38,12 @@ def _needs_no_budget(pod: PodView) -> bool:
     return pod.is_terminal or pod.is_terminating or pod.phase == "Pending"
 
 
-def _budget(core: Core, pod: Json) -> Json | None:
-    found = [
+def _budgets(core: Core, pod: Json) -> list[Json]:
+    return [
         row.obj
         for row in core.store.rows("PodDisruptionBudget", meta.namespace(pod))
         if selectors.from_object(dig(row.obj, "spec", "selector")).matches(meta.labels(pod))
     ]
-    if len(found) > 1:
-        raise ApiError(
-            "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
-        )
-    return found[0] if found else None
 
 
 def _may_ignore(budget: Json, pod: PodView) -> bool:
@@ -67,12 +69,9 @@ def _spend(core: Core, call: Call, budget: Json, pod: str) -> None:
         told = f"The disruption budget {name} is still being processed by the server."
         raise _refusal(told, RETRY_SECONDS)
     if allowed < 0:
-        raise Forbidden(f'poddisruptionbudgets.policy "{name}" is forbidden: pdb disruptions allowed is negative')
+        raise _forbidden(name, "pdb disruptions allowed is negative")
     if len(status.get("disruptedPods") or {}) > MOST_DISRUPTED:
-        raise Forbidden(
-            f'poddisruptionbudgets.policy "{name}" is forbidden: '
-            "DisruptedPods map too big - too many evictions not confirmed by PDB controller"
-        )
+        raise _forbidden(name, "DisruptedPods map too big - too many evictions not confirmed by PDB controller")
     if allowed == 0:
         healthy, wanted = _counts(budget)
         raise _refusal(f"The disruption budget {name} needs {wanted} healthy pods and has {healthy} currently", None)
@@ -104,6 +103,12 @@ def _nothing_left(status: Json, call: Call) -> Json:
         "reason": "InsufficientPods",
         "message": "",
     }
+
+
+def _forbidden(name: str, why: str) -> Forbidden:
+    resource = errors.qualified("poddisruptionbudget", "policy")  # in the singular, for once
+    details = errors.named("poddisruptionbudget", "policy", name)
+    return Forbidden(f'{resource} "{name}" is forbidden: {why}', details=details)
 
 
 def _refusal(told: str, retry_after_seconds: int | None) -> TooManyRequests:

@@ -27,11 +27,11 @@ SUBRESOURCE_RESETS: Mapping[str, Paths] = {
 SPEC_PARTS = {"ephemeralcontainers": ("ephemeralContainers",), "resize": ("containers", "initContainers")}
 
 
-def created(call: Call, kind: Kind, obj: Json) -> Json:
+def created(call: Call, kind: Kind, obj: Json, *, subresource: str = "") -> Json:
     """A new object with its writer's fields."""
     if not call.manager or call.is_applied:
         return obj
-    return _after(call, kind, "", (None, obj))
+    return _after(call, kind, subresource, (None, obj))
 
 
 def updated(call: Call, kind: Kind, subresource: str, *, new: Json, old: Json) -> Json:

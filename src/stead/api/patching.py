@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from stead.api import bodies, managed, misfits, oldversions, options, refusals, verbs, yamltext
+from stead.api import bodies, managed, misfits, oldversions, options, ownerreferences, refusals, verbs, yamltext
 from stead.api.core import Call, Core, Written
 from stead.api.request import Request
 from stead.api.verbs import Place
@@ -93,7 +93,8 @@ def patched(core: Core, call: Call, place: Place, patch: tuple[str, Any, list[st
         why = wrong.of_map if media == STRATEGIC else str(wrong)
     if why:
         raise misfits.of_map(given, why) if media == STRATEGIC else _misfit(place, made, old, why)
-    return verbs.check_name(place.name, place.key.namespace, whole)
+    made = verbs.check_name(place.name, place.key.namespace, whole)
+    return ownerreferences.once_each(call, made, is_patched=True)
 
 
 def _misfit(place: Place, made: Any, old: Json, why: str) -> Invalid:

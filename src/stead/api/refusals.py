@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from stead.kinds.kind import Kind
 from stead.machinery import errors
-from stead.machinery.errors import ApiError, Conflict, Invalid, MethodNotAllowed, NotFound
+from stead.machinery.errors import AlreadyExists, Conflict, Invalid, MethodNotAllowed, Nameless, NotFound
 from stead.machinery.fields import FieldError
+from stead.machinery.goprint import quoted
 from stead.machinery.objects import Json
 
 
@@ -113,8 +114,27 @@ def not_found(kind: Kind, name: str) -> NotFound:
     return errors.not_found(kind.plural, _group(kind), name)
 
 
-def already_exists(kind: Kind, name: str) -> ApiError:
-    return errors.already_exists(kind.plural, _group(kind), name)
+def already_exists(kind: Kind, name: str, *, is_going: bool = False) -> AlreadyExists:
+    """`is_going`: who has the name is on its way out."""
+    found = errors.already_exists(kind.plural, _group(kind), name)
+    return AlreadyExists(f"object is being deleted: {found}", details=found.details) if is_going else found
+
+
+def no_name_left(kind: Kind, taken: AlreadyExists) -> AlreadyExists:
+    """The same where the object has a generateName: another try may find a free name."""
+    told = f"{taken}, the server was not able to generate a unique name for the object"
+    return AlreadyExists(told, details=taken.details, retry_after_seconds=1)
+
+
+def revision_in(text: str) -> int:
+    """A resourceVersion in an object as a number, 0 for none; what is none is upstream's 500."""
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit()):
+        raise Nameless(f"strconv.ParseUint: parsing {quoted(text)}: invalid syntax")
+    if int(text) >= 1 << 64:
+        raise Nameless(f"strconv.ParseUint: parsing {quoted(text)}: value out of range")
+    return int(text)
 
 
 def modified(kind: Kind, name: str) -> Conflict:

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from stead.api import authorization, tokens
+from stead.api import authorization, managed, tokens
 from stead.api.authorization import Authorize, Deed
 from stead.api.core import Call, Core, Written, not_written
 from stead.api.request import User
@@ -53,7 +53,7 @@ def answer(core: Core, call: Call, kind: Kind, asked: tuple[Json, Authorize]) ->
     if wrong:
         raise errors.invalid("", kind.group, "", wrong)  # upstream forgets which kind it was
     status = ANSWERS[kind.id](core, call, obj, authorize)
-    return not_written({**obj, "status": status}, is_created=True)
+    return not_written({**managed.created(call, kind, obj), "status": status}, is_created=True)
 
 
 def _missing(kind: Kind, spec: Json) -> str:

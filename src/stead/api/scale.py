@@ -8,7 +8,7 @@ from stead.api.request import Request
 from stead.api.verbs import Place
 from stead.kinds.columns import AGE, NAME, at
 from stead.kinds.kind import Column, Kind
-from stead.machinery import fields, meta, selectors
+from stead.machinery import errors, fields, meta, selectors
 from stead.machinery.objects import Json, dig, with_value
 
 SCALE = Kind(
@@ -82,7 +82,11 @@ def patch(core: Core, call: Call, place: Place, request: Request) -> Written:
         raise bodies.refuse_media(patching.MEDIA)
     if media == patching.APPLY:
         return _apply(core, call, place, request)
-    made = patching.patched(core, call, of_scale, (media, patching.parsed(request.body, media), []), read(core, place))
+    now = read(core, place)
+    made = patching.patched(core, call, of_scale, (media, patching.parsed(request.body, media), []), now)
+    if meta.uid(made) not in ("", meta.uid(now)):
+        told = f"Precondition failed: UID in precondition: {meta.uid(made)}, UID in object meta: {meta.uid(now)}"
+        raise errors.conflict(f"{place.kind.plural}/scale", place.kind.group, place.name, told)
     return _write(core, call, place, made)
 
 

@@ -22,6 +22,7 @@ from stead.api import (
     oldversions,
     openapi,
     options,
+    ownerreferences,
     patching,
     refusals,
     reviews,
@@ -43,7 +44,7 @@ from stead.kinds.paths import Target, target_of
 from stead.kinds.registry import Registry
 from stead.machinery import meta
 from stead.machinery.errors import ApiError
-from stead.machinery.objects import Json, encode
+from stead.machinery.objects import Json, encode, without
 from stead.machinery.times import Now
 from stead.store.log import Store
 
@@ -278,8 +279,8 @@ def _create(core: Core, call: Call, target: Target, request: Request) -> Written
     special = subresources.ANSWERS.get(("POST", target.subresource))
     if special:
         return special(core, call, place_of(target), request)
-    obj = bodies.read(core, call, target.kind, request)
-    return verbs.create(core, call, target.kind, verbs.in_namespace(target.namespace, obj))
+    obj = verbs.in_namespace(target.namespace, bodies.read(core, call, target.kind, request))
+    return verbs.create(core, call, target.kind, ownerreferences.once_each(call, obj))
 
 
 def _update(core: Core, call: Call, target: Target, request: Request) -> Written:
@@ -288,8 +289,10 @@ def _update(core: Core, call: Call, target: Target, request: Request) -> Written
     if special:
         return special(core, call, place, request)
     obj = verbs.check_name(target.name, target.namespace, bodies.read(core, call, target.kind, request))
-    if target.kind.allows_create_on_update and core.store.get(place.key) is None:
-        return verbs.create(core, call, target.kind, obj)
+    obj = ownerreferences.once_each(call, obj)
+    if target.kind.allows_create_on_update and core.store.get(place.key) is None and not target.subresource:
+        verbs.refuse_other_uid(place, meta.uid(obj), "")
+        return verbs.create(core, call, target.kind, without(obj, "metadata", "resourceVersion"))
     return verbs.update(core, call, place, verbs.replaced(place, obj))
 
 

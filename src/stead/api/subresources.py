@@ -1,17 +1,19 @@
 """The parts of an object that have a door of their own: binding, eviction, finalize (3.7 in wire.md)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from msgspec.structs import replace
 
-from stead.api import bodies, disruption, options, refusals, scale, tokens, verbs
+from stead.api import bodies, disruption, managed, options, refusals, scale, tokens, verbs
 from stead.api.core import Call, Core, Written, key_in, not_written
 from stead.api.request import Request
 from stead.api.verbs import Place
+from stead.kinds import namespace
 from stead.kinds.kind import Kind
 from stead.machinery import errors, fields, meta, times
-from stead.machinery.errors import BadRequest, Conflict
+from stead.machinery.errors import BadRequest, Conflict, Nameless
+from stead.machinery.goprint import quoted
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
 
@@ -19,6 +21,13 @@ BINDING = Kind(id="Binding", name="Binding", plural="bindings", version="v1", ty
 EVICTION = Kind(
     id="Eviction", name="Eviction", plural="evictions", version="v1", group="policy", type="policy.v1.Eviction"
 )
+
+
+def _with_seconds(obj: Json) -> Json:
+    spec = obj.get("spec") or {}
+    return {**obj, "spec": {**spec, "expirationSeconds": spec.get("expirationSeconds", tokens.DEFAULT_SECONDS)}}
+
+
 TOKEN_REQUEST = Kind(
     id="TokenRequest",
     name="TokenRequest",
@@ -26,6 +35,7 @@ TOKEN_REQUEST = Kind(
     version="v1",
     group="authentication.k8s.io",
     type="authentication.v1.TokenRequest",
+    default=_with_seconds,
 )
 Answer = Callable[[Core, Call, Place, Request], Written]
 
@@ -41,10 +51,18 @@ def post_binding(core: Core, call: Call, place: Place, request: Request) -> Writ
     if meta.name(given) != place.name:
         raise BadRequest("name in URL does not match name in Binding object")
     target = given.get("target") or {}
-    if target.get("kind") not in (None, "", "Node") or not target.get("name"):
-        raise BadRequest("a binding's target must be a Node with a name")
+    wrong = [str(error) for error in _target_errors(target)]
+    if wrong:  # upstream tells these without a Status of their own
+        raise Nameless(wrong[0] if len(wrong) == 1 else f"[{', '.join(wrong)}]")
     bind(core, call, (place.key, meta.uid(given)), target["name"], annotations=meta.annotations(given))
     return success(201)
+
+
+def _target_errors(target: Json) -> Iterator[fields.FieldError]:
+    if target.get("kind") not in (None, "", "Node"):
+        yield fields.not_supported("target.kind", target["kind"], ["Node", "<empty>"])
+    if not target.get("name"):
+        yield fields.required("target.name")
 
 
 def bind(core: Core, call: Call, pod: tuple[Key, str], node: str, *, annotations: Json | None = None) -> None:
@@ -55,8 +73,7 @@ def bind(core: Core, call: Call, pod: tuple[Key, str], node: str, *, annotations
         raise errors.not_found("pods", "", key.name)
     obj = row.obj
     if uid and uid != meta.uid(obj):
-        told = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {meta.uid(obj)}"
-        raise _cannot_bind(key.name, told)
+        raise refusals.wrong_uid(core.registry.by_id("Pod"), key.namespace, key.name, (uid, meta.uid(obj)))
     if meta.is_terminating(obj):
         raise _cannot_bind(key.name, f"pod {key.name} is being deleted, cannot be assigned to a host")
     there = dig(obj, "spec", "nodeName", default="")
@@ -89,12 +106,12 @@ def _cannot_bind(name: str, why: str) -> Conflict:
 
 def post_eviction(core: Core, call: Call, place: Place, request: Request) -> Written:
     given = bodies.read(core, call, EVICTION, request)
-    if meta.name(given) and meta.name(given) != place.name:
+    if meta.name(given) != place.name:
         raise BadRequest("name in URL does not match name in Eviction object")
     asked = options.of_delete(request, given.get("deleteOptions") or {})
     call = replace(call, is_dry_run=call.is_dry_run or asked.is_dry_run)  # said here or there
-    disruption.evict(core, call, place, asked)
-    return success(201)
+    refused = disruption.evict(core, call, place, asked)
+    return Written(refused, is_created=True) if refused else success(201)
 
 
 def put_finalize(core: Core, call: Call, place: Place, request: Request) -> Written:
@@ -111,6 +128,7 @@ def finalize(core: Core, call: Call, place: Place, given: Json) -> Written:
     if meta.resource_version(given) not in ("", meta.resource_version(row.obj)):
         raise refusals.modified(place.kind, place.name)
     finalizers = dig(given, "spec", "finalizers", default=[])
+    refusals.invalid(place.kind, place.name, namespace.finalizer_errors(finalizers))
     spec: dict[str, Any] = {name: part for name, part in (row.obj.get("spec") or {}).items() if name != "finalizers"}
     if finalizers:
         spec["finalizers"] = finalizers
@@ -129,7 +147,7 @@ def post_token(core: Core, call: Call, place: Place, request: Request) -> Writte
     if row is None:
         raise refusals.not_found(place.kind, place.name)
     spec = given.get("spec") or {}
-    seconds = spec.get("expirationSeconds") or tokens.DEFAULT_SECONDS
+    seconds = spec["expirationSeconds"]
     wrong = _seconds_errors(seconds)
     refusals.invalid(TOKEN_REQUEST, "", wrong)
     bound = _bound_to(core, place, spec.get("boundObjectRef"))
@@ -137,9 +155,10 @@ def post_token(core: Core, call: Call, place: Place, request: Request) -> Writte
     token = tokens.issue(core, row.obj, wanted, call.now)
     metadata = {"name": place.name, "namespace": place.key.namespace, "creationTimestamp": call.now.text}
     audiences = list(wanted.audiences or (tokens.issuer(core),))
+    owned = managed.created(call, TOKEN_REQUEST, {**given, "metadata": {}}, subresource="token")["metadata"]
     made = {
         **given,
-        "metadata": metadata,
+        "metadata": {**metadata, **owned},
         "spec": {**spec, "audiences": audiences, "expirationSeconds": seconds},
         "status": {"token": token, "expirationTimestamp": times.to_text(call.now.wall + seconds)},
     }
@@ -159,18 +178,20 @@ def _bound_to(core: Core, place: Place, reference: Json | None) -> Json | None:
     """The object a token is bound to, as it is now."""
     if not reference:
         return None
-    kind, name = reference.get("kind", ""), reference.get("name", "")
-    if kind not in ("Pod", "Secret", "Node"):
-        raise BadRequest(f'cannot bind token for serviceaccount "{place.name}" to object of type {kind}')
+    kind, name, version = (reference.get(member, "") for member in ("kind", "name", "apiVersion"))
+    if kind not in ("Pod", "Secret", "Node") or "/" in version:
+        of = f"{version if '/' in version else '/' + version}, Kind={kind}"
+        raise BadRequest(f"cannot bind token to object of type {of}")
     row = core.store.get(Key(kind, "" if kind == "Node" else place.key.namespace, name))
     if row is None:
         raise errors.not_found(f"{kind.lower()}s", "", name)
+    if kind == "Pod" and dig(row.obj, "spec", "serviceAccountName") != place.name:
+        told = f"cannot bind token for serviceaccount {quoted(place.name)} to pod running with different"
+        raise BadRequest(f"{told} serviceaccount name.")
     uid = reference.get("uid") or meta.uid(row.obj)
     if uid != meta.uid(row.obj):
-        told = f"the UID in the bound object reference ({uid}) does not match the UID in record ({meta.uid(row.obj)})"
-        raise errors.conflict(
-            f"{kind.lower()}s", "", name, f"{told}. The object might have been deleted and then recreated"
-        )
+        told = f"the UID in the bound object reference ({uid}) does not match the UID in record"
+        raise errors.conflict(kind, "", name, f"{told}. The object might have been deleted and then recreated")
     return {"kind": kind, "name": name, "uid": uid}
 
 

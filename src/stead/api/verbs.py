@@ -31,15 +31,14 @@ def create(core: Core, call: Call, kind: Kind, obj: Json) -> Written:
     for left in reversed(range(tries)):
         try:
             return _create_once(core, call, kind, obj)
-        except AlreadyExists:
+        except AlreadyExists as taken:
             if not left:
-                raise
+                raise taken if not obj["metadata"].get("generateName") else refusals.no_name_left(kind, taken) from None
     raise AssertionError("not reached")
 
 
 def _create_once(core: Core, call: Call, kind: Kind, obj: Json) -> Written:
-    if meta.resource_version(obj) not in ("", "0"):
-        raise Nameless("resourceVersion should not be set on objects to be created")
+    revision = meta.resource_version(obj)
     if kind.schema is not None:
         definitions.refuse_when_terminating(core, kind)
     obj = managed.created(call, kind, obj)
@@ -51,13 +50,21 @@ def _create_once(core: Core, call: Call, kind: Kind, obj: Json) -> Written:
     key = key_in(kind, meta.namespace(obj), meta.name(obj))
     limits.require(core, kind, obj)
     quota.require(core, kind, obj)
-    if core.store.get(key):
-        raise refusals.already_exists(kind, key.name)
+    if not (call.is_dry_run or call.is_applied) and _is_revision(revision):
+        raise Nameless("resourceVersion should not be set on objects to be created")
+    there = core.store.get(key)
+    if there:
+        raise refusals.already_exists(kind, key.name, is_going=meta.is_terminating(there.obj))
     if call.is_dry_run:
         return not_written(obj, is_created=True)
     made = written(kind, core.store.put(key, kind.to_stored(obj)), is_created=True)
     quota.tell(core, key.namespace)
     return made
+
+
+def _is_revision(text: str) -> bool:
+    """A number other than 0; what is none is passed over where nothing is compared with it."""
+    return text.isascii() and text.isdigit() and int(text) != 0
 
 
 def _new_metadata(core: Core, call: Call, kind: Kind, given: Json) -> Json:
@@ -207,8 +214,11 @@ def _current(place: Place, new: Json, old: Json) -> Json:
     wanted, found = meta.resource_version(new), meta.resource_version(old)
     if wanted == found:
         return new
-    if wanted not in ("", "0"):
+    asked = refusals.revision_in(wanted)
+    if asked not in (0, int(found)):
         raise refusals.modified(place.kind, place.name)
+    if asked:
+        return {**new, "metadata": {**new["metadata"], "resourceVersion": found}}
     if not place.kind.allows_unconditional_update:
         missing = invalid("metadata.resourceVersion", 0, "must be specified for an update")
         raise errors.invalid(place.kind.plural, place.kind.group, place.name, [missing])  # the resource, for once

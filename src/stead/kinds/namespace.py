@@ -43,13 +43,21 @@ def prepare_status(new: Json, old: Json) -> Json:
 def validate_create(obj: Json) -> Sequence[FieldError]:
     errors = objectmeta.validate_create(obj, label_faults)
     for finalizer in dig(obj, "spec", "finalizers", default=[]):
-        errors += _finalizer_errors(finalizer)
+        errors += _finalizer_errors(finalizer, "spec.finalizers")
     return errors
 
 
-def _finalizer_errors(finalizer: str) -> list[FieldError]:
-    errors = faults("spec.finalizers", finalizer, qualified_name_faults(finalizer))
-    return [*errors, *objectmeta.standard_finalizer_errors(finalizer, "spec.finalizers")]
+def finalizer_errors(finalizers: Sequence[str]) -> list[FieldError]:
+    """What the door for them looks at."""
+    errors: list[FieldError] = []
+    for index, finalizer in enumerate(finalizers):
+        errors += _finalizer_errors(finalizer, f"spec.finalizers[{index}]")
+    return errors
+
+
+def _finalizer_errors(finalizer: str, path: str) -> list[FieldError]:
+    errors = faults(path, finalizer, qualified_name_faults(finalizer))
+    return [*errors, *objectmeta.standard_finalizer_errors(finalizer, path)]
 
 
 def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
