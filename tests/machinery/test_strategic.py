@@ -118,13 +118,18 @@ def test_items_merge_deeply() -> None:
     "patch, message, code",
     [
         ([], "invalid JSON document", 400),
-        ({"labels": {"$patch": "frob"}}, "unknown patch type: frob in map: map[$patch:frob]", 422),
-        ({"boxes": [{"$patch": "frob"}]}, "unknown patch type: frob in map: map[$patch:frob]", 422),
-        ({"boxes": [{"$patch": "merge"}]}, "merging lists cannot yet be specified in the patch", 422),
-        ({"boxes": [{"image": "i"}]}, "map: map[image:i] does not contain declared merge key: name", 422),
-        ({"boxes": [{"$patch": "delete"}]}, "map: map[$patch:delete] does not contain declared merge key: name", 422),
-        ({"boxes": [[]]}, "lists of lists are not supported", 422),
-        ({"keyless": [{"name": "x"}]}, "cannot merge lists without merge key for Env", 422),
+        ({"labels": {"$patch": "frob"}}, "unknown patch type: frob in map: map[$patch:frob]", 500),
+        ({"boxes": [{"$patch": "frob"}]}, "unknown patch type: frob in map: map[$patch:frob]", 500),
+        ({"boxes": [{"$patch": "merge"}]}, "merging lists cannot yet be specified in the patch", 500),
+        ({"boxes": [{"image": "i"}]}, "map: map[image:i] does not contain declared merge key: name", 500),
+        ({"boxes": [{"$patch": "delete"}]}, "map: map[$patch:delete] does not contain declared merge key: name", 500),
+        (
+            {"boxes": [[]]},
+            "list element types are not identical: "
+            "[[map[env:[map[name:X value:1] map[name:Y value:2]] name:a] map[name:b]] [[]]]",
+            500,
+        ),
+        ({"keyless": [{"name": "x"}]}, "cannot merge lists without merge key for Env", 500),
         ({"$setElementOrderboxes": []}, "invalid patch format of setElementOrder list", 400),
         ({"$setElementOrder/boxes": "x"}, "invalid patch format of setElementOrder list", 400),
         ({"$deleteFromPrimitiveListx": []}, "invalid patch format of primitive list", 400),
@@ -134,7 +139,7 @@ def test_items_merge_deeply() -> None:
         (
             {"$setElementOrder/boxes": boxes("b"), "boxes": boxes("c")},
             "The order in patch list:\n[map[name:c]]\n doesn't match $setElementOrder list:\n[map[name:b]]\n",
-            422,
+            500,
         ),
     ],
 )

@@ -98,14 +98,18 @@ def typed(kind: Kind, obj: Json, call: Call, body: bytes, before: Sequence[str] 
     return made
 
 
-def strictly(kind: Kind, call: Call, body: bytes, before: Sequence[str] = ()) -> str:
-    """Why Strict refuses `body`, "" if it does not; Warn tells the same as warnings. `before`: what is told first."""
+def strictly(kind: Kind, call: Call, body: bytes, before: Sequence[str] = (), *, is_map: bool = False) -> str:
+    """Why Strict refuses `body`, "" if it does not; Warn tells the same as warnings. `before`: what is told first.
+
+    `is_map`: what was converted from a map has no order of its own, and is told sorted.
+    """
     if call.validation == "Ignore" or not body:
         return ""
-    told = [*before, *strictness.unknown_and_duplicate(kind.shape or kind.type, body)]
+    found = strictness.unknown_and_duplicate(kind.shape or kind.type, body)
+    told = [*before, *(sorted(found) if is_map else found)]
     if told and call.validation == "Strict":
         return strictness.refusal(told)
-    call.warn(told)
+    call.warn(line for text in told for line in yamltext.lines_of(text))
     return ""
 
 

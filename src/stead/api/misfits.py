@@ -15,7 +15,7 @@ from stead.machinery.objects import Json, encode
 
 def of_text(made: Any, old: Json, why: str) -> Invalid:
     """The result of a JSON or merge patch does not fit."""
-    return _refusal(encode(_as_patched(made, old)).decode(), why)
+    return _refusal(encode(in_order_of_keys(made, old)).decode(), why)
 
 
 def of_map(given: Json, why: str) -> Invalid:
@@ -36,9 +36,9 @@ def in_order_of(made: Any, before: Any) -> Any:
     return made
 
 
-def _as_patched(made: Any, old: Any) -> Any:
+def in_order_of_keys(made: Any, old: Any) -> Any:
     """Objects on the way to a change come out with their keys sorted; what was not touched stays as it stood."""
     if made is old or not isinstance(made, Mapping):
         return made
     before = old if isinstance(old, Mapping) else {}
-    return {name: _as_patched(made[name], before.get(name)) for name in sorted(made)}
+    return {name: in_order_of_keys(made[name], before.get(name)) for name in sorted(made)}

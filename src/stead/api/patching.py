@@ -13,7 +13,7 @@ from stead.kinds import decoding, strictness, types
 from stead.kinds.decoding import DecodingError
 from stead.kinds.kind import Kind
 from stead.machinery import meta
-from stead.machinery.errors import ApiError, BadRequest, Invalid, TooLarge
+from stead.machinery.errors import ApiError, BadRequest, Invalid, Nameless, TooLarge
 from stead.machinery.objects import Json, encode
 from stead.machinery.patches import PatchError, json_patch, merge_patch, strategic_merge
 
@@ -88,7 +88,8 @@ def patched(core: Core, call: Call, place: Place, patch: tuple[str, Any, list[st
     try:
         whole_of = bodies.whole_of_map if media == STRATEGIC else bodies.whole
         whole = old if why else whole_of(place.kind, made)
-        why = why or bodies.strictly(place.kind, call, encode(made), unread)
+        text = encode(made if media == STRATEGIC else misfits.in_order_of_keys(made, old))
+        why = why or bodies.strictly(place.kind, call, text, unread, is_map=media == STRATEGIC)
     except DecodingError as wrong:
         why = wrong.of_map if media == STRATEGIC else str(wrong)
     if why:
@@ -124,7 +125,7 @@ def _refusal(media: str, wrong: PatchError) -> ApiError:
         return TooLarge(str(wrong))
     if wrong.code == 400:
         return BadRequest(str(wrong))
-    return refusals.BadPatch() if media == JSON_PATCH else Invalid(str(wrong))
+    return refusals.BadPatch() if media == JSON_PATCH or wrong.code == 422 else Nameless(str(wrong))
 
 
 def read_applied(body: bytes) -> Json:
@@ -159,7 +160,7 @@ def _tell_repeated(call: Call, body: bytes) -> None:
     if told and call.validation == "Strict":
         raise BadRequest(f"error strict decoding YAML: error converting YAML to JSON: {told}")
     if told:
-        call.warn([f"error converting YAML to JSON: {told}"])
+        call.warn(yamltext.lines_of(told))
 
 
 def apply(core: Core, call: Call, place: Place, wanted: tuple[Json, bool]) -> Written:

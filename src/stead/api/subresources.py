@@ -25,7 +25,8 @@ EVICTION = Kind(
 
 def _with_seconds(obj: Json) -> Json:
     spec = obj.get("spec") or {}
-    return {**obj, "spec": {**spec, "expirationSeconds": spec.get("expirationSeconds", tokens.DEFAULT_SECONDS)}}
+    wanted = spec.get("expirationSeconds")
+    return {**obj, "spec": {**spec, "expirationSeconds": tokens.DEFAULT_SECONDS if wanted is None else wanted}}
 
 
 TOKEN_REQUEST = Kind(

@@ -9,6 +9,8 @@ from typing import Any
 from stead.machinery.goprint import quoted
 from stead.machinery.late import Late
 
+_ERRORS = "yaml: unmarshal errors:"
+
 yaml: Any = Late("yaml")
 scalars: Any = Late("stead.api.yamlscalars")
 
@@ -50,4 +52,10 @@ def repeated(text: bytes) -> str:
         found = [f"  line {line}: key {quoted(key)} already set in map" for line, key in scalars.repeated_keys(text)]
     except (yaml.YAMLError, ValueError, RecursionError):
         return ""
-    return "\n".join(["yaml: unmarshal errors:", *found]) if found else ""
+    return "\n".join([_ERRORS, *found]) if found else ""
+
+
+def lines_of(text: str) -> list[str]:
+    """A text of `repeated` as warnings tell it, a line each; any other text as it is."""
+    first, *lines = text.split("\n")
+    return [line.strip() for line in lines] if first == _ERRORS else [text]

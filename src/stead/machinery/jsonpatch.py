@@ -17,7 +17,10 @@ _Change = Callable[[Any, str], Any]  # (container, last step) to the changed con
 
 
 class PatchError(ValueError):
-    """A patch that cannot be applied; `code` is 400 (no patch at all), 413 (too much) or 422 (does not fit)."""
+    """A patch that cannot be applied.
+
+    `code` is 400 (no patch at all), 413 (too much), 422 (does not fit) or 500 (upstream blames nobody).
+    """
 
     def __init__(self, message: str, code: int = 422) -> None:
         super().__init__(message)

@@ -4,7 +4,7 @@ What merges how is told by the `Shape` of each field. Directives in the patch (`
 `$setElementOrder/x`, `$deleteFromPrimitiveList/x`) steer it and never reach the object.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stead.machinery.goprint import printed
@@ -103,10 +103,10 @@ def _merged_list(old: list[Any], patch: list[Any], shape: Shape) -> list[Any]:
     if not old and not patch:
         return old
     key = shape.patch_merge_key
-    if not _holds_maps([*old, *patch]):
+    if not _holds_maps(old, patch):
         return _in_order(_without_repeats([*old, *patch]), patch, old, "")
     if not key:
-        raise PatchError(f"cannot merge lists without merge key for {shape.type}")
+        raise PatchError(f"cannot merge lists without merge key for {shape.type}", 500)
     wanted = [item for item in patch if _DIRECTIVE not in item]
     live = _after_directives(old, patch, key)
     if live is None:
@@ -119,7 +119,7 @@ def _after_directives(old: list[Any], patch: list[Any], key: str) -> list[Any] |
     directives = [(item[_DIRECTIVE], item) for item in patch if _DIRECTIVE in item]
     for directive, item in directives:
         if directive == "merge":
-            raise PatchError("merging lists cannot yet be specified in the patch")
+            raise PatchError("merging lists cannot yet be specified in the patch", 500)
         if directive not in ("delete", "replace"):
             raise _unknown_directive(item)
     gone = [_key_of(item, key) for directive, item in directives if directive == "delete"]
@@ -162,7 +162,8 @@ def _check_order(wanted: list[Any], order: list[Any], key: str) -> None:
     places = [names.get(_name(item, key)) for item in wanted if not isinstance(item, Mapping) or _DIRECTIVE not in item]
     if any(place is None for place in places) or places != sorted(place for place in places if place is not None):
         raise PatchError(
-            f"The order in patch list:\n{printed(wanted)}\n doesn't match $setElementOrder list:\n{printed(order)}\n"
+            f"The order in patch list:\n{printed(wanted)}\n doesn't match $setElementOrder list:\n{printed(order)}\n",
+            500,
         )
 
 
@@ -196,9 +197,9 @@ def _name(item: Any, key: str) -> Any:
 
 def _key_of(item: Any, key: str) -> Any:
     if not isinstance(item, Mapping):
-        raise PatchError(f"expected a map, but received a {_go_sort(item)}")
+        raise PatchError(f"expected a map, but received a {_go_sort(item)}", 500)
     if key not in item:
-        raise PatchError(f"map: {printed(item)} does not contain declared merge key: {key}")
+        raise PatchError(f"map: {printed(item)} does not contain declared merge key: {key}", 500)
     return item[key]
 
 
@@ -213,14 +214,14 @@ def _without_repeats(items: Iterable[Any]) -> list[Any]:
     return list({_hashable(item): item for item in items}.values())
 
 
-def _holds_maps(items: Sequence[Any]) -> bool:
-    """Whether these are maps; PatchError if only some are, or if they are lists."""
-    sorts = {_go_sort(item) for item in items}
-    if "slice" in sorts:
+def _holds_maps(old: list[Any], patch: list[Any]) -> bool:
+    """Whether these are maps; PatchError if not all are of one sort, or if they are lists."""
+    sorts = list(dict.fromkeys(_go_sort(item) for item in [*old, *patch]))
+    if sorts[0] == "slice":
         raise PatchError("lists of lists are not supported")
-    if len(sorts) > 1 and "map" in sorts:
-        raise PatchError(f"list element types are not identical: {printed(list(items))}")
-    return "map" in sorts
+    if len(sorts) > 1:
+        raise PatchError(f"list element types are not identical: {printed([old, patch])}", 500)
+    return sorts[0] == "map"
 
 
 def _list(value: Any, wrong: str) -> list[Any]:
@@ -240,7 +241,7 @@ def _plain(value: Any) -> Any:
 
 
 def _unknown_directive(patch: Json) -> PatchError:
-    return PatchError(f"unknown patch type: {patch[_DIRECTIVE]} in map: {printed(patch)}")
+    return PatchError(f"unknown patch type: {patch[_DIRECTIVE]} in map: {printed(patch)}", 500)
 
 
 def _go_sort(value: Any) -> str:
