@@ -1,5 +1,7 @@
 """What a user sees of `--runtime cri` beside the circle: streams, services, and what is said where it cannot be."""
 
+import contextlib
+import itertools
 import json
 import os
 import signal
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.shells.cluster import KUBECTL, Cluster, a_cluster, can_run_engines, import_example_image, until
+from tests.shells.cluster import EXAMPLE, KUBECTL, Cluster, a_cluster, can_run_engines, import_example_image, until
 from tests.shells.conftest import ready
 
 pytestmark = [
@@ -82,3 +84,73 @@ def test_what_cannot_be_is_said_with_a_remedy(engine: Cluster) -> None:
     assert "nothing is at /no/such.sock; is the engine running?" in said("--cri-endpoint", "unix:///no/such.sock")
     assert "an engine is reached at unix:///path" in said("--cri-endpoint", "tcp://localhost:1")
     assert "apt-get install containerd runc" in said(PATH="/nonexistent")
+
+
+NODES = ("--nodes", "2", "--node-monitor-grace-period", "3s", "--default-unreachable-toleration-seconds", "1")
+
+
+def names_of(engine: Cluster, node: str) -> list[str]:
+    return [name for name, pod in engine.pods().items() if pod["spec"].get("nodeName") == node]
+
+
+def is_going(engine: Cluster, pod: str) -> bool:
+    return "deletionTimestamp" in engine.pods()[pod]["metadata"]
+
+
+def asked(engine: Cluster, pod: str, other: str) -> str:
+    url = f"http://{other}.nginx.default.svc.cluster.local"
+    return engine.kubectl("exec", pod, "--", "timeout", "5", "wget", "-q", "-O-", url, check=False).strip()
+
+
+def test_every_node_has_an_engine_and_all_are_on_one_wire(engine: Cluster) -> None:
+    """Names, addresses and services lead from node to node; a node is cut, heard again, switched off, and started."""
+    engine.up(EXAMPLE, options=NODES)
+    engine.wait_ready("web-0", "web-1", "web-2")
+    assert (names_of(engine, "stead"), names_of(engine, "stead-2")) == (["web-0", "web-2"], ["web-1"])
+    versions = {node["status"]["nodeInfo"]["containerRuntimeVersion"] for node in engine.get("nodes")["items"]}
+    assert len(versions) == 1 and next(iter(versions)).startswith("containerd://")
+    for name in ("web-0", "web-1", "web-2"):
+        engine.write_page(name, f"I am {name}")
+    for one, other in itertools.permutations(("web-0", "web-1", "web-2"), 2):
+        assert asked(engine, one, other) == f"I am {other}"
+
+    before = engine.pods()["web-1"]["metadata"]["uid"]
+    engine.stead("node", "cut", "stead-2")
+    assert "is cut off" in engine.kubectl("exec", "web-1", "--", "true", check=False)
+    assert asked(engine, "web-0", "web-1") != "I am web-1"
+    until(lambda: is_going(engine, "web-1"), wish="web-1 given up")
+    engine.crash()
+    engine.up(options=NODES)
+    assert "cut off" in engine.stead("node", "list")
+    assert asked(engine, "web-0", "web-1") != "I am web-1"
+    assert engine.pods()["web-1"]["metadata"]["uid"] == before
+    engine.stead("node", "heal", "stead-2")
+    engine.wait_ready("web-0", "web-1", "web-2")
+    assert engine.pods()["web-1"]["metadata"]["uid"] != before
+    until(lambda: asked(engine, "web-0", "web-1") == "I am web-1", wish="web-1 reached again, with its data")
+
+
+def test_a_node_that_is_off_has_no_engine(engine: Cluster) -> None:
+    engine.up(EXAMPLE, options=NODES)
+    engine.wait_ready("web-0", "web-1", "web-2")
+    engine.write_page("web-1", "kept")
+    pid = int((engine.data / "cri-2" / "engine" / "containerd.pid").read_text().split()[0])
+    engine.stead("node", "stop", "stead-2")
+    until(lambda: not Path(f"/proc/{pid}").exists(), seconds=15, wish="the engine of stead-2 to be gone")
+    assert not living(engine.data / "cri-2"), "nothing of its pods runs"
+    engine.crash()
+    engine.up(options=NODES)
+    assert not (engine.data / "cri-2" / "engine" / "containerd.pid").exists()
+    engine.stead("node", "start", "stead-2")
+    engine.wait_ready("web-0", "web-1", "web-2")
+    until(lambda: asked(engine, "web-0", "web-1") == "kept", wish="web-1 with its data")
+
+
+def living(directory: Path) -> list[str]:
+    """Shims of an engine in this directory."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = entry.read_bytes()
+            found += [entry.parent.name] if b"containerd-shim" in words and str(directory).encode() in words else []
+    return found

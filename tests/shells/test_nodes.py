@@ -236,5 +236,6 @@ def test_orders_that_make_no_sense(cluster: Cluster) -> None:
     cluster.down()
     told = cluster.stead("up", "--port", "0", "--nodes", "1", check=False)
     assert "has 2 nodes already" in told
-    told = cluster.stead("up", "--port", "0", "--nodes", "3", "--runtime", "cri", check=False)
-    assert "--nodes 3 with --runtime cri" in told
+    engine = ("--runtime", "cri", "--cri-endpoint", "unix:///run/x.sock")
+    told = cluster.stead("up", "--port", "0", "--nodes", "3", *engine, check=False)
+    assert "--nodes 3 with --cri-endpoint" in told and "without --cri-endpoint stead starts one for each node" in told

@@ -101,7 +101,7 @@ def _remove(parsed: argparse.Namespace) -> int:
 
 def _prune(parsed: argparse.Namespace) -> int:
     data = data_directory(parsed)
-    if any(data.glob("cri/pods/*")):
+    if any(data.glob("cri*/pods/*")):
         return complain("pods of an engine may run on these images; delete them first, or see stead image remove")
     in_use = {identity for pods in data.glob("node*/pods") for identity in sandbox.images_in_use(pods)}
     try:

@@ -129,9 +129,9 @@ def _check_nodes(parsed: argparse.Namespace, count: int, kept: int) -> None:
             f"--nodes {count}: the data directory {data_directory(parsed)} has {kept} nodes already, with pods and data"
         )
         raise ValueError(f"{told}; kubectl drain and stead node stop take one out of use, --data DIR starts anew")
-    if count > 1 and parsed.runtime == "cri":
-        told = "an engine has one network and is one node; several nodes are for the native and the simulated runtime"
-        raise ValueError(f"--nodes {count} with --runtime cri: {told}")
+    if count > 1 and parsed.cri_endpoint:
+        told = "an engine that runs already is one node; without --cri-endpoint stead starts one for each node"
+        raise ValueError(f"--nodes {count} with --cri-endpoint {parsed.cri_endpoint}: {told}")
 
 
 def _detached(config: Config, wanted: list[manifests.Manifest], wait_seconds: float) -> int:

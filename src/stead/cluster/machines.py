@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from random import SystemRandom
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from stead.cluster import memory, roster
 from stead.cluster.config import Config
@@ -63,9 +63,9 @@ class Machines:
             self.runtimes[name] = await self._started(name)
         try:
             for runtime in self.runtimes.values() if others else ():
-                if isinstance(runtime, NativeRuntime):
-                    await runtime.join(cast(NativeRuntime, self.first))
-            await self._cut_again()
+                if not isinstance(runtime, SimulatedRuntime):
+                    await runtime.join(self.first)
+            await self._as_it_was()
         except (OSError, Refusal, KeeperTrouble) as error:
             raise StartError(f"the nodes cannot be joined to one network: {error}; see stead doctor") from error
         self._keep()
@@ -81,11 +81,13 @@ class Machines:
         """From now on orders go to `kernel` too."""
         self._kernel = kernel
 
-    async def _cut_again(self) -> None:
-        """Nodes that were cut off are so before anything is served to them."""
-        for name, runtime in self.runtimes.items():
-            if self.state_of(name) == "cut" and not isinstance(runtime, SimulatedRuntime):
+    async def _as_it_was(self) -> None:
+        """Nodes that were cut off are so before anything is served to them, and an engine that was off is off."""
+        for name, runtime in self.real().items():
+            if self.state_of(name) == "cut":
                 await runtime.cut()
+            elif self.state_of(name) == "off" and runtime.name == "cri":
+                await runtime.power_off()
 
     @property
     def first(self) -> AnyRuntime:
@@ -107,8 +109,10 @@ class Machines:
     def order(self, name: str, verb: str) -> Json:
         """Begin with `stop`, `start`, `cut` or `heal`; answers as `told`. Raises BadRequest."""
         state = self.state_of(name)
-        if self.config.runtime == "cri":
-            raise BadRequest(f"node {name} is an engine's: stop the engine, or kubectl drain the node")
+        if self.config.cri_endpoint:
+            told = f"node {name} is the engine at {self.config.cri_endpoint}, which stead has not started"
+            remedy = f"stop it yourself, or kubectl drain {name}; without --cri-endpoint stead has engines of its own"
+            raise BadRequest(f"{told}: {remedy}")
         if state not in NEEDS[verb]:
             raise BadRequest(f"node {name} is {TOLD[state]}: {REMEDY[state].format(name)} comes first")
         if state != BECOMES[verb]:
@@ -169,7 +173,7 @@ class Machines:
         if config.runtime == "simulated":
             return SimulatedRuntime(SystemRandom(), net=FIRST_NET + number)
         if config.runtime == "cri":
-            return await self._started_engine()
+            return await self._started_engine(name)
         tier = self.first.tier if number else config.runtime  # type: ignore[union-attr]
         settings = node.Settings(
             config.pod_cidr_of(name),
@@ -186,11 +190,12 @@ class Machines:
             raise StartError(f"the {config.runtime} runtime does not start: {error}; see stead doctor") from error
         return runtime
 
-    async def _started_engine(self) -> RealRuntime:
-        config = self.config
+    async def _started_engine(self, name: str) -> RealRuntime:
+        config, number = self.config, self.config.nodes.index(name)
+        images, directory = config.directory_of(config.node) / "images", f"cri-{number + 1}" if number else "cri"
         try:
-            settings = cri.Settings(config.data / "node" / "images", config.cri_endpoint, config.pod_cidr)
-            runtime: RealRuntime = cri.CriRuntime(config.data / "cri", settings, self._bell)
+            settings = cri.Settings(images, config.cri_endpoint, config.pod_cidr_of(name), config.cluster_cidr)
+            runtime: RealRuntime = cri.CriRuntime(config.data / directory, settings, self._bell)
         except ModuleNotFoundError as error:
             raise StartError(f"the cri runtime needs {error.name}: pip install 'stead[cri]'") from error
         try:

@@ -1,7 +1,7 @@
 """What a runtime with real processes offers beside the port: a life, addresses to listen on, and ways into its pods."""
 
 import socket
-from typing import Protocol
+from typing import Any, Protocol
 
 from stead.machinery.keys import Key
 from stead.machinery.runtime import Runtime
@@ -31,6 +31,9 @@ class RealRuntime(Runtime, Protocol):
 
     async def stop_all(self, grace_seconds: float) -> None:
         """Stop every container with this grace, then what holds the pods."""
+
+    async def join(self, first: Any) -> None:
+        """Put the node's network on one wire with that of `first`, a runtime of the same sort."""
 
     async def power_off(self) -> None:
         """The node's machine is switched off: what runs is killed, and nobody is told."""

@@ -13,13 +13,15 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import stead
 from stead.runtimes.cri import cni, feeding, spaces
-from stead.runtimes.native import linux, network
+from stead.runtimes.cri.spaces import Made
+from stead.runtimes.native import linux, network, uplink
 from stead.runtimes.native.addresses import Addresses
+from stead.runtimes.native.surroundings import have_address
 
 REGISTRY_PORT = 5000  # on the loopback of the node's network, where everything is ours
 _BRIDGE = "stead0"
@@ -161,7 +163,7 @@ class Containerd:
             try:
                 wires.index(_BRIDGE)
             except OSError:
-                wires.add_bridge(_BRIDGE)
+                wires.add_bridge(_BRIDGE, self._addresses.gateway)
                 wires.add_address(_BRIDGE, self._addresses.gateway, self._addresses.prefix)
             wires.turn_on(_BRIDGE)
         finally:
@@ -169,17 +171,33 @@ class Containerd:
 
     def have_address(self, address: str) -> None:
         """One more address on the node's bridge (a service's), if it has it not yet. Raises OSError."""
+        self._within(lambda: have_address(address))
 
-        def have() -> None:
-            wires = network.Wires()
-            try:
-                wires.add_address(_BRIDGE, address, 32)
-            except FileExistsError:
-                pass
-            finally:
-                wires.close()
+    # one node of several
 
-        spaces.within(self._held_network(), have)
+    def join(self, first: "Containerd") -> None:
+        """Lay the cable to the switch of this machine, which is in the first node's network, if it is not there yet.
+
+        Raises OSError.
+        """
+        first._within(uplink.make_switch)
+        if self._within(uplink.has_cable):
+            return
+        port = "p" + self._addresses.gateway.replace(".", "")[-12:]
+        first._within(lambda: uplink.forget(port))
+        self._within(lambda: uplink.lay(port, first._network))
+        first._within(lambda: uplink.plug(port))
+
+    def pull_cable(self, served: Iterable[str]) -> None:
+        """Nobody is at the node's own address and at `served` any more, and no cable leads out. Raises OSError."""
+        self._within(lambda: uplink.pull(served, self._addresses.gateway, self._addresses.prefix))
+
+    def restore_cable(self, served: Iterable[str]) -> None:
+        """Raises OSError."""
+        self._within(lambda: uplink.restore(served, self._addresses.gateway, self._addresses.prefix))
+
+    def _within(self, do: Callable[[], Made]) -> Made:
+        return spaces.within(self._held_network(), do)
 
     # what it reads
 

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from stead.machinery.keys import Key
 from stead.machinery.runtime import RuntimeAction, StopContainer
+from stead.machinery.times import Now
 from stead.runtimes.cri import attaching, client, containerd, deeds, sessions, spaces, watching
 from stead.runtimes.cri.client import Engine, EngineTrouble
 from stead.runtimes.cri.containerd import Containerd, ContainerdTrouble
@@ -34,14 +35,18 @@ log = logging.getLogger(__name__)
 
 _READY_SECONDS = 5.0
 _HOST = "host:"
+NEVER = Now(0.0, 0.0)
 
 
 class Settings(Struct, frozen=True):
-    """`endpoint` is an engine's socket, "" starts a containerd of our own. `images` is the store's directory."""
+    """`endpoint` is an engine's socket, "" starts a containerd of our own. `images` is the store's directory, which all
+    nodes share; `cluster_cidr` is the range of the pods of all of them.
+    """
 
     images: Path
     endpoint: str = ""
     pod_cidr: str = "10.244.0.0/24"
+    cluster_cidr: str = ""
     is_pulling: bool = True
 
 
@@ -73,6 +78,8 @@ class CriRuntime(Mailbox):
         self._own: Containerd | None = None
         self._reviving = asyncio.Lock()
         self._feeder: Feeder | None = None
+        self._served: dict[str, None] = {}  # addresses on the node's bridge beside its own
+        self._is_cut = False
 
     def _deed(self, action: RuntimeAction) -> Coroutine[Any, Any, None]:
         return deeds.DEEDS[type(action)](self._node, action)
@@ -92,6 +99,9 @@ class CriRuntime(Mailbox):
                 raise
         except (OSError, ValueError, EngineTrouble, ContainerdTrouble) as error:
             raise CriTrouble(str(error)) from error
+        self._begin()
+
+    def _begin(self) -> None:
         watch = watching.Watch(self._node)
         self._node.stir = watch.stir
         self._spawn(watch.run())
@@ -105,7 +115,7 @@ class CriRuntime(Mailbox):
                 raise CriTrouble(f"nothing is at {path}; is the engine running?")
             self._node.own_address = probe.host_address()
             return path
-        addresses = Addresses(self._settings.pod_cidr)
+        addresses = Addresses(self._settings.pod_cidr, self._settings.cluster_cidr)
         directory = Path(self._node.directory)
         self._own = Containerd(directory / "engine", directory / "pods", addresses)
         self._node.network = await self._own.start()
@@ -167,6 +177,52 @@ class CriRuntime(Mailbox):
     async def _stop_sandbox(self, sandbox_id: str) -> None:
         await self._node.ask_gone("StopPodSandbox", {"pod_sandbox_id": sandbox_id})
 
+    # one node of several: its engine is one of our own
+
+    async def join(self, first: "CriRuntime") -> None:
+        """Lay the cable to the switch of this machine, if it is not there yet. Raises OSError."""
+        if self._own is not None and first._own is not None:
+            self._own.join(first._own)
+
+    async def cut(self) -> None:
+        """Pull the node's cable: its pods have each other, and nothing else. Raises OSError."""
+        if self._own is not None:
+            self._is_cut = True
+            self._own.pull_cable(self._served)
+
+    async def heal(self) -> None:
+        """Raises OSError."""
+        if self._own is not None:
+            self._is_cut = False
+            self._own.restore_cable(self._served)
+
+    async def power_off(self) -> None:
+        """The machine is switched off: pods and engine are killed. Its network stays, for it is only a cable."""
+        await self._shut()
+        pods = [pod for pod in self._node.pods.values() if pod.is_alive]
+        self._node.pods = {}
+        for pod in pods:
+            for held in pod.containers.values():
+                self._node.unwatch(held)
+        await asyncio.gather(*(self._stop_sandbox(pod.sandbox_id) for pod in pods), return_exceptions=True)
+        self._node.engine.close()
+        if self._own is not None:
+            await self._own.stop()
+        self.take(NEVER)
+
+    async def power_on(self) -> None:
+        """The machine starts again: of every pod that was there the end is told. Raises OSError."""
+        if self._own is None:
+            return
+        try:
+            await self._own.start()
+            self._node.engine = Engine(self._own.socket_path, self._revive)
+            await self._node.recover()
+        except (EngineTrouble, ContainerdTrouble) as error:
+            raise OSError(f"the engine does not start: {error}") from error
+        self._begin()
+        self.bell()
+
     # the side door
 
     @property
@@ -215,7 +271,9 @@ class CriRuntime(Mailbox):
     async def bind_tcp(self, port: int, address: str = "") -> socket.socket:
         """A listening socket on `dns_address`, or on another that the node gets. Raises OSError."""
         if address and self._own is not None:
-            self._own.have_address(address)
+            self._served[address] = None
+            if not self._is_cut:
+                self._own.have_address(address)
         return spaces.bound(self._node.network, socket.SOCK_STREAM, address or self.dns_address, port)
 
     async def dial_address(self, address: str, port: int) -> socket.socket:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from stead.runtimes.native import linux
 
 Made = TypeVar("Made")
+_IP_FREEBIND = 15
 
 
 def network_of(pid: int) -> str:
@@ -59,6 +60,8 @@ def bound(namespace: str, kind: socket.SocketKind, address: str, port: int) -> s
         made = socket.socket(socket.AF_INET, kind)
         try:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if namespace:  # a node that is cut off gets its addresses back later
+                made.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
             made.bind((address, port))
             if kind == socket.SOCK_STREAM:
                 made.listen(128)
