@@ -145,3 +145,26 @@ def test_finalizers_of_a_namespace_are_looked_at(client: Client) -> None:
     body = {"metadata": {"name": "default"}, "spec": {"finalizers": ["kubernetes", "x"]}}
     answer = told(client, "PUT", "/api/v1/namespaces/default/finalize", body)
     assert "spec.finalizers[1]: Invalid value: " in answer
+
+
+def test_what_is_not_written_yet_is_waited_for_in_vain(client: Client) -> None:
+    answer = client.get(f"{CONFIG_MAPS}?resourceVersion=999")
+    assert (answer.code, answer.message[:35]) == (504, "Timeout: Too large resource version")
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "where"),
+    [("", 400, "invalid resource version: "), ("/a", 500, ""), ("?watch=1", 500, "")],
+)
+def test_a_revision_that_is_none(client: Client, path: str, code: int, where: str) -> None:
+    """A list says BadRequest; one object and a watch come from the cache, which says nothing of whose fault it is."""
+    client.ask("POST", CONFIG_MAPS, config_map("a"))
+    answer = client.get(f"{CONFIG_MAPS}{path}{'&' if '?' in path else '?'}resourceVersion=abc")
+    wrong = 'resourceVersion: Invalid value: "abc": strconv.ParseUint: parsing "abc": invalid syntax'
+    assert (answer.code, answer.message) == (code, where + wrong)
+
+
+def test_a_deletion_without_orphans_is_accepted_where_it_takes_its_time(client: Client) -> None:
+    client.ask("POST", CONFIG_MAPS, {"metadata": {"name": "a", "finalizers": ["a/b"]}})
+    assert client.ask("DELETE", f"{CONFIG_MAPS}/a?orphanDependents=false").code == 202
+    assert client.ask("DELETE", f"{CONFIG_MAPS}/a").code == 200

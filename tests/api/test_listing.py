@@ -51,6 +51,9 @@ def test_a_page_of_a_forgotten_past_is_expired(five: Client) -> None:
     five.store.forget(five.store.revision)
     answer = five.get(f"{CONFIG_MAPS}?limit=2&continue={token}")
     assert (answer.code, answer.body["reason"]) == (410, "Expired")
+    assert "or use the continue token in this response to retrieve the remainder" in answer.message
+    rest = five.get(f"{CONFIG_MAPS}?limit=2&continue={answer.body['metadata']['continue']}")
+    assert (rest.code, names(rest.body)[0]) == (200, "c")
 
 
 def test_the_past_exactly(five: Client) -> None:

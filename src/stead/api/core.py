@@ -82,6 +82,7 @@ class Written(NamedTuple):
     stored: bytes = b""  # its JSON where the store has it; else made for those who ask, which controllers do not
     is_created: bool = False
     is_removed: bool = False
+    is_pending: bool = False  # accepted, and still to come
 
     @property
     def body(self) -> bytes:

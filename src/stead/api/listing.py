@@ -21,6 +21,14 @@ from stead.machinery.times import Now
 from stead.store.log import Row
 
 TOKEN_VERSION = "meta.k8s.io/v1"
+ANY_REVISION = -1  # in a token: go on with what there is now
+FORGOTTEN = "The resourceVersion for the provided list is too old."
+INCONSISTENT = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list without "
+    "the continue parameter, or use the continue token in this response to retrieve the remainder of the results. "
+    "Continuing with the provided token results in an inconsistent list - objects that were created, modified, or "
+    "deleted between the time the first chunk was returned and now may show up in the list."
+)
 COMMON_FIELDS: dict[str, Callable[[Json], str]] = {"metadata.name": meta.name, "metadata.namespace": meta.namespace}
 Match = Callable[[Json], bool]
 
@@ -54,7 +62,7 @@ def rows(core: Core, kind: Kind, namespace: str, options: ListOptions) -> tuple[
     """The rows of one page and the list's metadata. Raises BadRequest, Expired, Timeout."""
     match = matcher(kind, options)
     revision, start = _page(core, options)
-    found = _rows_at(core, kind, namespace, revision)
+    found = _rows_at(core, kind, namespace, (revision, start))
     if match is not None:
         found = [row for row in found if match(row.obj)]
     if start:
@@ -83,7 +91,8 @@ def _page(core: Core, options: ListOptions) -> tuple[int, tuple[str, str] | None
     return (wanted if is_exact else 0), None
 
 
-def _rows_at(core: Core, kind: Kind, namespace: str, revision: int) -> Sequence[Row]:
+def _rows_at(core: Core, kind: Kind, namespace: str, place: tuple[int, tuple[str, str] | None]) -> Sequence[Row]:
+    revision, start = place
     id = key_in(kind, "", "").kind
     within = namespace or None
     if not revision or revision == core.store.revision:
@@ -91,16 +100,24 @@ def _rows_at(core: Core, kind: Kind, namespace: str, revision: int) -> Sequence[
     try:
         return core.store.rows_at(id, within, revision)
     except Expired:
-        raise Expired(
-            "The provided continue parameter is too old to display a consistent list result. You can start a new list "
-            "without the continue parameter."
-        ) from None
+        raise (PageExpired(start) if start else Expired(FORGOTTEN)) from None
+
+
+class PageExpired(Expired):
+    """The list that a page goes on from is forgotten; its Status has a token that goes on in the present."""
+
+    def __init__(self, start: tuple[str, str]) -> None:
+        super().__init__(INCONSISTENT)
+        self._start = start
+
+    def status(self) -> Json:
+        return {**super().status(), "metadata": {"continue": _token(ANY_REVISION, self._start)}}
 
 
 def too_new(wanted: int, newest: int) -> Timeout:
     """The revision asked for has not been written yet."""
     cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
-    told = f"Too large resource version: {wanted}, current: {newest}"
+    told = f"Timeout: Too large resource version: {wanted}, current: {newest}"
     return Timeout(told, details={"causes": [cause]}, retry_after_seconds=1)
 
 
@@ -127,10 +144,10 @@ def _read_token(text: str) -> tuple[int, tuple[str, str]]:
         found = said.get("v", "") if isinstance(said, dict) else ""
         raise _bad_token(f'server does not recognize this encoded version "{found}"')
     revision, start = said.get("rv"), said.get("start")
-    if not isinstance(revision, int) or revision < 1 or not isinstance(start, str) or "/" not in start:
+    if not isinstance(revision, int) or not revision or not isinstance(start, str) or "/" not in start:
         raise _bad_token("incorrect encoded start resourceVersion (version meta.k8s.io/v1)")
     namespace, _, name = start.rstrip("\0").partition("/")
-    return revision, (namespace, name)
+    return max(revision, 0), (namespace, name)
 
 
 def _bad_token(why: str) -> BadRequest:

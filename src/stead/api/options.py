@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from stead.api import refusals
 from stead.api.request import Request
 from stead.machinery import fields
-from stead.machinery.errors import BadRequest
+from stead.machinery.errors import BadRequest, Nameless
 from stead.machinery.fields import FieldError
 
 EXACT, NOT_OLDER = "Exact", "NotOlderThan"
@@ -98,6 +98,7 @@ class DeleteOptions(Struct, frozen=True):
     uid: str = ""
     revision: str = ""
     is_dry_run: bool = False
+    does_not_orphan: bool = False  # said in the old way
 
 
 def of_delete(request: Request, body: Mapping[str, Any] | None) -> DeleteOptions:
@@ -118,7 +119,7 @@ def of_delete(request: Request, body: Mapping[str, Any] | None) -> DeleteOptions
         policy = "Orphan" if orphans else "Background"
     preconditions = body.get("preconditions") or {}
     uid, revision = preconditions.get("uid") or "", preconditions.get("resourceVersion") or ""
-    return DeleteOptions(body.get("gracePeriodSeconds"), policy, uid, revision, "All" in dry_run)
+    return DeleteOptions(body.get("gracePeriodSeconds"), policy, uid, revision, "All" in dry_run, orphans is False)
 
 
 def _delete_query(request: Request) -> dict[str, Any]:
@@ -157,7 +158,7 @@ def of_list(request: Request, *, is_watch: bool = False) -> ListOptions:
         request.parameter("fieldSelector"),
         limit or 0,
         continue_,
-        parse_revision(revision),
+        (revision_of_one if is_watch else parse_revision)(revision),
         match,
         timeout,
         is_true(request, "allowWatchBookmarks"),
@@ -175,11 +176,22 @@ def parse_revision(text: str) -> int | None:
     return int(text)
 
 
+def revision_of_one(text: str) -> int | None:
+    """The same where a single object or a watch is asked for: there upstream tells no BadRequest."""
+    try:
+        return parse_revision(text)
+    except BadRequest as wrong:
+        raise Nameless(str(wrong).partition(": ")[2]) from None
+
+
 def _list_errors(revision: str, match: str, continue_: str, initial: bool | None) -> Iterable[FieldError]:
+    if match:
+        yield from _match_errors(revision, match, continue_)
     if initial is not None:
         yield fields.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list")
-    if not match:
-        return
+
+
+def _match_errors(revision: str, match: str, continue_: str) -> Iterable[FieldError]:
     if not revision:
         told = "resourceVersionMatch is forbidden unless resourceVersion is provided"
         yield fields.forbidden("resourceVersionMatch", told)

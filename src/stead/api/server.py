@@ -248,7 +248,7 @@ def place_of(target: Target) -> Place:
 
 
 def _shown(target: Target, view: views.View, done: Written, call: Call) -> Response:
-    code = 201 if done.is_created else 200
+    code = 201 if done.is_created else 202 if done.is_pending else 200
     kind = SCALE if target.subresource == "scale" else target.kind
     is_object = done.obj.get("kind") == kind.name
     if view.sort == "table" and is_object:
@@ -266,7 +266,7 @@ def _get(core: Core, call: Call, target: Target, request: Request) -> Written:
     if special:
         return special(core, call, place_of(target), request)
     key = key_in(target.kind, target.namespace, target.name)
-    wanted = options.parse_revision(request.parameter("resourceVersion"))
+    wanted = options.revision_of_one(request.parameter("resourceVersion"))
     if wanted and wanted > core.store.revision:
         raise listing.too_new(wanted, core.store.revision)
     row = core.store.get(key)
@@ -306,7 +306,9 @@ def _delete(core: Core, call: Call, target: Target, request: Request) -> Written
     call = Call(call.now, call.user, is_dry_run=asked.is_dry_run)
     done = deletion.delete(core, call, place_of(target), asked)
     status = deletion.status_of_removed(target.kind, done.obj) if done.is_removed else None
-    return done if status is None else Written(status)
+    return (
+        done._replace(is_pending=asked.does_not_orphan and not done.is_removed) if status is None else Written(status)
+    )
 
 
 def _delete_collection(core: Core, call: Call, target: Target, request: Request) -> Written:
