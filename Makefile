@@ -37,6 +37,7 @@ test: setup check ## everything: contracts, unit tests, stories, real processes 
 	$(BIN)/python -m pytest -n 2 -m "not shell"
 	$(BIN)/python -m pytest -m shell
 	@tools/as-user -m pytest -m "shell and anyone" -p no:cacheprovider
+	@tools/as-user --lent -m pytest -m "shell and anyone" -p no:cacheprovider tests/shells/test_tiers.py tests/programs
 
 stories: setup ## simulated lives of StatefulSets, by seed
 	$(BIN)/python -m tests.stories.many $(SEEDS)

@@ -35,10 +35,12 @@ from stead.machinery.runtime import (
     StopContainer,
 )
 from stead.machinery.times import Now
-from stead.runtimes.native import probe, recipes
+from stead.runtimes import lending
+from stead.runtimes.native import linux, probe
 from stead.runtimes.native.runtime import NativeRuntime, Settings
 
 NOBODY = 65534
+LENT, LENT_COUNT = 200_000, 65536
 PATIENCE_SECONDS = 20.0
 
 Scenario = Callable[["Machine"], Awaitable[Any]]
@@ -53,11 +55,11 @@ def pod(name: str) -> Key:
 
 
 class Machine:
-    """One node's runtime, driven as the kernel drives it."""
+    """One node's runtime, driven as the kernel drives it; `lent` is the user tier with several users."""
 
     def __init__(self, place: Path, tier: str):
         self.place = place
-        self.tier = tier
+        self.tier = "user" if tier == "lent" else tier
         self.seen: list[RuntimeEvent] = []
         self.runtime = self._fresh()
 
@@ -200,17 +202,29 @@ def _play(place: Path, tier: str, scenario: Scenario) -> Any:
     return run(asyncio.wait_for(_scene(place, tier, scenario), 60))
 
 
-def _play_as_nobody(place: Path, scenario: Scenario) -> Any:
+def lend_to_nobody(place: Path) -> None:
+    """Have users of his own for nobody, as far as we and our children see."""
+    linux.unshare(linux.NEW_MOUNTS)
+    linux.mount(None, "/", None, linux.RECURSIVE | linux.PRIVATE)
+    for name in ("subuid", "subgid"):
+        (place / name).write_text(f"somebody:100000:65536\n{NOBODY}:{LENT}:{LENT_COUNT}\n")
+        linux.mount(str(place / name), f"/etc/{name}", None, linux.BIND)
+
+
+def _play_as_nobody(place: Path, tier: str, scenario: Scenario) -> Any:
     """In a child that gives up being root."""
     os.chown(place, NOBODY, NOBODY)
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
         try:
+            if tier == "lent":
+                lend_to_nobody(place)
+            lending.lent.cache_clear()
             os.setgroups([])
             os.setgid(NOBODY)
             os.setuid(NOBODY)
-            told: tuple[str, Any] = ("", _play(place, "user", scenario))
+            told: tuple[str, Any] = ("", _play(place, tier, scenario))
         except BaseException:
             told = (traceback.format_exc(), None)
         with open(writer, "wb") as file:
@@ -254,11 +268,13 @@ def place() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def allowed_tiers() -> set[str]:
     found = {"plain"}
-    troubles = probe.tried(recipes.interpreter(), "root", "user")
+    troubles = probe.tried("root", "user")
     if os.geteuid() == 0 and not troubles["root"]:
         found.add("root")
     if not troubles["user"]:
         found.add("user")
+        if lending.lent() or (os.geteuid() == 0 and all(map(shutil.which, ("newuidmap", "newgidmap")))):
+            found.add("lent")
     return found
 
 
@@ -272,8 +288,8 @@ def play(place: Path, allowed_tiers: set[str]) -> Play:
     def played(tier: str, scenario: Scenario) -> Any:
         if tier not in allowed_tiers:
             pytest.skip(f"this machine does not allow the {tier} tier")
-        if tier == "user" and os.geteuid() == 0:
-            return _play_as_nobody(place, scenario)
+        if tier in ("user", "lent") and os.geteuid() == 0:
+            return _play_as_nobody(place, tier, scenario)
         return _play(place, tier, scenario)
 
     return played

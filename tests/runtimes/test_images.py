@@ -343,7 +343,7 @@ def test_a_registry_that_is_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.shell
-@pytest.mark.parametrize("tier", ("root", "user"))
+@pytest.mark.parametrize("tier", ("root", "user", "lent"))
 def test_a_container_runs_over_its_image(tier: str, play: Play) -> None:
     old: dict[str, File] = {"gone": b"", "kept/old": b"", "tmp": special("tmp", tarfile.DIRTYPE)}
     base = layer({**host_programs("sh", "cat", "ls", "sleep"), **old})
@@ -368,7 +368,7 @@ def test_a_container_runs_over_its_image(tier: str, play: Play) -> None:
 
 
 @pytest.mark.shell
-@pytest.mark.parametrize("tier", ("root", "user"))
+@pytest.mark.parametrize("tier", ("root", "user", "lent"))
 def test_an_image_may_go_while_its_container_runs_and_come_back(tier: str, play: Play) -> None:
     async def scenario(machine: Machine) -> None:
         layout = Layout([layer(host_programs("sh", "sleep"))]).write(machine.place / "oci", "example.org/shell:1")

@@ -19,7 +19,7 @@ from .conftest import Machine, Play, drained
 
 pytestmark = pytest.mark.shell
 
-TIERS = ("root", "user", "plain")
+TIERS = ("root", "user", "lent", "plain")
 
 
 @pytest.mark.parametrize("tier", TIERS)
@@ -118,7 +118,7 @@ def test_a_terminal_has_its_size_before_anything_runs_in_it(tier: str, play: Pla
     play(tier, scenario)
 
 
-@pytest.mark.parametrize("tier", ("root", "user"))
+@pytest.mark.parametrize("tier", ("root", "user", "lent"))
 @pytest.mark.parametrize("user", (None, 7))
 def test_a_terminal_has_a_name_in_the_container(tier: str, user: int | None, play: Play) -> None:
     """Of the container itself, and of what is run in it; each belongs to the user, who may open it again."""
@@ -173,7 +173,7 @@ PROBES: list[tuple[dict[str, Any], bool, str]] = [
 SILENT = "import socket,time; s=socket.create_server(('0.0.0.0',9090)); time.sleep(1000)"
 
 
-@pytest.mark.parametrize("tier", ("root", "user"))
+@pytest.mark.parametrize("tier", ("root", "user", "lent"))
 def test_probes(tier: str, play: Play) -> None:
     async def scenario(machine: Machine) -> None:
         (machine.place / "www").mkdir()

@@ -16,7 +16,7 @@ from stead.runtimes.native import cgroups, seccomp
 
 from .conftest import Machine, Play, pod
 
-SPACES = ("root", "user")
+SPACES = ("root", "user", "lent")
 
 
 @pytest.mark.shell

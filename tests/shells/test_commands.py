@@ -114,6 +114,9 @@ def test_detached_it_returns_when_all_is_ready_and_down_stops_it(folder: Path) -
     assert "statefulset default/web: 3/3 Ready" in cluster.stead("status")
     assert "stead is down" in cluster.stead("down")
     assert stead("status", data=data)[0] == 1
+    (folder / "mine").mkdir()
+    assert "no data directory of stead" in stead("down", "--delete", data=folder / "mine")[1]
+    assert "is gone" in cluster.stead("down", "--delete") and not data.exists() and (folder / "mine").exists()
 
 
 def test_doctor_says_what_this_machine_allows(folder: Path) -> None:

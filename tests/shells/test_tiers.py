@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from stead.runtimes import lending
 from tests.shells.cluster import EXAMPLE, KUBECTL, a_cluster, until
 
 pytestmark = [pytest.mark.shell, pytest.mark.anyone]
@@ -34,3 +35,45 @@ def test_the_user_tier_is_what_an_ordinary_user_gets(folder: Path) -> None:
         cluster.wait_ready("web-0", "web-1", "web-2")
         cluster.write_page("web-2", "from a user namespace")
         assert cluster.page("web-2") == "from a user namespace"
+
+
+STATEFUL = """
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db}
+spec:
+  serviceName: db
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec:
+      securityContext: {runAsUser: 999, runAsGroup: 999, fsGroup: 2000}
+      containers:
+      - name: db
+        image: host:shell
+        command: [sh, -c, "umask 077; mkdir -p /data/own; date > /data/own/x; exec sleep 1000"]
+        volumeMounts: [{name: data, mountPath: /data}]
+  volumeClaimTemplates:
+  - metadata: {name: data}
+    spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}
+"""
+
+
+def test_files_of_lent_users_go_with_their_claim_and_with_the_data_directory(folder: Path) -> None:
+    if not lending.lent():
+        pytest.skip("no users are lent to this one")
+    (folder / "db.yaml").write_text(STATEFUL)
+    with a_cluster(folder, runtime="user") as cluster:
+        cluster.up(folder / "db.yaml", options=("--nodes", "2"))
+        cluster.wait_ready("db-0")
+        owner = cluster.kubectl("exec", "db-0", "--", "stat", "-c", "%u:%g %a", "/data", "/data/own").split()
+        assert owner == ["0:2000", "2777", "999:2000", "2700"]
+        volume = cluster.get("pvc", "data-db-0")["spec"]["volumeName"]
+        path = Path(cluster.get("pv", volume)["spec"]["hostPath"]["path"])
+        assert (path / "own").stat().st_uid == lending.lent().users.first + 998
+        cluster.kubectl("scale", "sts/db", "--replicas=2")
+        cluster.wait_ready("db-0", "db-1")
+        cluster.kubectl("delete", "sts/db", "--cascade=orphan")
+        cluster.kubectl("delete", "pod/db-0", "pvc/data-db-0")
+        until(lambda: not path.exists(), wish=f"{path} gone with its claim")
+        assert "is gone" in cluster.stead("down", "--delete") and not cluster.data.exists()

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from stead.cli.options import add_data, data_directory
 from stead.cluster import live, roster
-from stead.runtimes.native import probe, recipes
+from stead.runtimes.native import probe
 from stead.store import copies
 from stead.store.log import WAL_BYTES
 
@@ -28,7 +28,7 @@ def run(parsed: argparse.Namespace) -> int:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("", "what", "what that means", "what to do"):
         table.add_column(column, overflow="fold")
-    for what, allowed, meaning, remedy in [*probe.facts(recipes.interpreter()), *_own(parsed)]:
+    for what, allowed, meaning, remedy in [*probe.facts(), *_own(parsed)]:
         table.add_row("[green]yes[/]" if allowed else "[yellow]no[/]", what, meaning, "" if allowed else remedy)
     Console().print(table)
     return 0

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stead.cli.options import add_data, complain, data_directory
+from stead.runtimes import lending
 from stead.runtimes.blobs import BadBlob
 from stead.runtimes.images import ImageStore, ImageTrouble
 from stead.runtimes.native import sandbox
@@ -45,7 +46,9 @@ def _node(parsed: argparse.Namespace) -> Path:
 
 
 def _store(parsed: argparse.Namespace) -> ImageStore:
-    return ImageStore(_node(parsed) / "images")
+    store = ImageStore(_node(parsed) / "images")
+    store.give_owners(lending.lent())
+    return store
 
 
 def _import(parsed: argparse.Namespace) -> int:

@@ -1,6 +1,7 @@
 """One store of OCI images for every runtime: import, find, unpack, alias. Nothing is written outside its directory.
 
-On disk: `blobs/sha256/<hex>` (checked on the way in), `layers/<hex>` (unpacked, with overlayfs whiteouts) and
+On disk: `blobs/sha256/<hex>` (checked on the way in), `layers/<hex>` (unpacked, with overlayfs whiteouts;
+`layers-<user>-<group>` where files have owners of those that are lent to an ordinary user) and
 `index.json` (full reference to manifest digest), `pulled.json` (which of them came from a registry). A reference is
 resolved by one chain: the store; the table of aliases; the registry; and, where the registry cannot be reached, the
 table of stand-ins. What stood in is always told.
@@ -20,9 +21,10 @@ from msgspec import Struct
 
 from stead.machinery.late import Late
 from stead.machinery.runtime import Mount
-from stead.runtimes import logins, references
+from stead.runtimes import lending, logins, references
 from stead.runtimes.blobs import BadBlob, Blobs
 from stead.runtimes.imagegc import Held, chosen
+from stead.runtimes.native.subordinates import Lent
 from stead.runtimes.shelf import Shelf
 from stead.runtimes.trees import disk_usage, remove_tree
 
@@ -105,11 +107,18 @@ class ImageStore:
         clock: Callable[[], float] = time.time,
     ):
         self.layers = directory / "layers"
+        self._has_owners = False
         self._blobs = Blobs(directory / "blobs" / "sha256")
         self._aliases = aliases or Aliases.shipped()
         self._is_pulling = is_pulling
         self._shelf = Shelf(directory, clock)
         self._clock = clock
+
+    def give_owners(self, lent: Lent | None) -> None:
+        """Unpack layers with the users they name, of those that are lent to us: in a directory of their own."""
+        self._has_owners = lent is not None
+        name = f"layers-{lent.users.first}-{lent.groups.first}" if lent else "layers"
+        self.layers = self.layers.with_name(name)
 
     # finding
 
@@ -225,7 +234,7 @@ class ImageStore:
             self.layers.mkdir(parents=True, exist_ok=True, mode=0o700)
             partial = self.layers / f"partial-{uuid.uuid4().hex}"
             try:
-                layers.unpack(str(self._blobs.path(blob)), diff_id, str(partial))
+                self._unpack(str(self._blobs.path(blob)), diff_id, str(partial))
                 os.rename(partial, place)
             except OSError:
                 if not place.is_dir():  # else someone else was quicker
@@ -234,6 +243,16 @@ class ImageStore:
                 if partial.is_dir():
                     remove_tree(str(partial))
         return name
+
+    def _unpack(self, blob: str, diff_id: str, place: str) -> None:
+        """Raises BadLayer or OSError."""
+        if not self._has_owners:
+            layers.unpack(blob, diff_id, place)
+            return
+        try:
+            lending.ask("unpack", blob, diff_id, place)
+        except lending.DeedFailed as failed:
+            raise layers.BadLayer(str(failed)) from failed
 
     def _empty_layer(self) -> str:
         (self.layers / "empty").mkdir(parents=True, exist_ok=True)
@@ -317,7 +336,7 @@ class ImageStore:
             held = Held(
                 digest,
                 names,
-                disk_usage(*(str(self.layers / name) for name in layer_names))
+                disk_usage(*(str(place / name) for place in self._layer_directories() for name in layer_names))
                 + sum(self._blobs.path(blob).stat().st_size for blob in blobs if self._blobs.has(blob)),
                 max((record.since for record in known), default=0.0),
                 now if is_used else max((record.used for record in known), default=0.0),
@@ -325,6 +344,10 @@ class ImageStore:
             )
             found.append(held)
         return found
+
+    def _layer_directories(self) -> Sequence[Path]:
+        """With owners and without: what is lent to a user may change."""
+        return sorted(self.layers.parent.glob("layers*"))
 
     def _parts(self, digest: str) -> tuple[set[str], set[str]]:
         """The blobs and the unpacked layers of a manifest."""
@@ -341,7 +364,7 @@ class ImageStore:
             blobs |= more_blobs
             names |= more_names
         self._blobs.keep_only(blobs, before)
-        for place in self.layers.iterdir() if self.layers.is_dir() else ():
+        for place in (place for directory in self._layer_directories() for place in directory.iterdir()):
             if place.name not in names and place.lstat().st_ctime <= before:
                 remove_tree(str(place))
 

@@ -28,3 +28,11 @@ def follow(root: str, path: str) -> str:
         done = [] if target.startswith("/") else done
         todo += [step for step in reversed(target.split("/")) if step]
     return os.path.join(root, *done)
+
+
+def part(root: str, path: str) -> str:
+    """The place of `path`, a directory made where nothing is yet. Raises OSError."""
+    place = follow(root, path)
+    if not os.path.exists(place):
+        os.makedirs(place)
+    return place

@@ -1,6 +1,7 @@
 """Unpacking an image layer: whiteouts become overlayfs's own, and no hostile layer gets out of its directory."""
 
 import contextlib
+import errno
 import gzip
 import hashlib
 import os
@@ -142,10 +143,18 @@ class _Unpacking:
 
     def _finish(self, place: str, member: tarfile.TarInfo) -> None:
         if self._is_root:
-            os.lchown(place, member.uid, member.gid)
+            _give(place, member)
         if not member.issym():
             os.chmod(place, member.mode & 0o7777)
         os.utime(place, (member.mtime, member.mtime), follow_symlinks=False)
+
+
+def _give(place: str, member: tarfile.TarInfo) -> None:
+    try:
+        os.lchown(place, member.uid, member.gid)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a number beyond those lent to us stays root's
+            raise
 
 
 def _write(layer: tarfile.TarFile, member: tarfile.TarInfo, place: str) -> None:

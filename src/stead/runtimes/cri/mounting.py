@@ -16,7 +16,7 @@ _ETC = ("hosts", "resolv.conf", "hostname")
 def mount_memory(pod: Pod, order: RunSandbox) -> None:
     """The pod's volumes that live in memory. Raises OSError."""
     os.makedirs(pod.home.volumes, exist_ok=True)
-    for inside, options in volumes.in_memory(pod.home.volumes, order):
+    for inside, options in volumes.in_memory(pod.home.volumes, order, volumes.ALL_GROUPS):
         os.makedirs(inside, exist_ok=True)
         if not os.path.ismount(inside):
             linux.mount("tmpfs", inside, "tmpfs", options=options)

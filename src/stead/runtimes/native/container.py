@@ -173,13 +173,14 @@ def _take_user(spec: Spec) -> None:
     account = accounts.find(spec["user"])
     spec["environment"].setdefault("HOME", account.home)
     linux.keep_capabilities(spec["capabilities"])
-    if spec["tier"] == "user":
+    most = spec["users"] - 1
+    if spec["tier"] == "user" and (most == 0 or max(account.uid, account.gid) > most):
         if account.uid or account.gid:
             linux.become_root_of_new_user_namespace(0, account.uid, account.gid)
         _filter_calls(spec)
         return
     _give_stdio(account)
-    os.setgroups(spec["groups"])
+    os.setgroups([group for group in spec["groups"] if group <= most])
     _filter_calls(spec)  # while we still may
     if account.uid or account.gid:
         os.setgid(account.gid)

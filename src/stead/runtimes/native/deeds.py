@@ -80,7 +80,7 @@ async def _make_sandbox(node: Node, action: RunSandbox) -> Sandbox:
         "is_host_ipc": action.is_host_ipc,
         "processes": action.processes,
         "sysctls": [list(setting) for setting in action.sysctls],
-        "memory_volumes": volumes.in_memory(os.path.join(directory, "volumes"), action),
+        "memory_volumes": volumes.in_memory(os.path.join(directory, "volumes"), action, node.users),
     }
     with theirs:
         await keeper.ask("run", (theirs.fileno(),), pod=order)

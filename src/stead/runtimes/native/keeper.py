@@ -16,17 +16,18 @@ import socket
 import sys
 from typing import NoReturn
 
-from stead.runtimes.native import linux, surroundings, trials, uplink, wire
+from stead.runtimes.native import linux, subordinates, surroundings, trials, uplink, wire
 from stead.runtimes.native.shim import Shim
 from stead.runtimes.native.wire import Message
 
-PROTOCOL = 3
+PROTOCOL = 4
 _IP_FREEBIND = 15
 
 
 def main(text: str) -> None:
     """`text` is JSON: directory, tier, address and prefix of the bridge, directories of the machine's other nodes
-    (`siblings`), `ready`, a descriptor to say so on, and `held`, a user namespace and a network to enter, or nothing.
+    (`siblings`), whether users are lent to this one (`is_lent`), `ready`, a descriptor to say so on, and `held`, a user
+    namespace and a network to enter, or nothing.
     """
     settings = json.loads(text)
     if os.fork():
@@ -83,9 +84,8 @@ class Keeper:
             self._is_cut = not uplink.has_address(self._settings["address"])
         else:
             if is_user and not self._join_siblings():
-                linux.become_root_of_new_user_namespace(linux.NEW_NET)
-            else:
-                linux.unshare(linux.NEW_NET)
+                self._become_root()
+            linux.unshare(linux.NEW_NET)
             surroundings.make_node_network(self._settings["address"], self._settings["prefix"])
         if is_user:
             linux.be_readable()
@@ -106,6 +106,12 @@ class Keeper:
         for descriptor in held:
             os.close(descriptor)
         return True
+
+    def _become_root(self) -> None:
+        if self._settings["is_lent"]:
+            subordinates.become_root(0)
+        else:
+            linux.become_root_of_new_user_namespace(0)
 
     def _join_living_node(self, is_user: bool) -> bool:
         for shim, descriptor in _living_shims(self._directory):
@@ -160,7 +166,8 @@ class Keeper:
         try:
             match message["op"]:
                 case "hello":
-                    return {"protocol": PROTOCOL, "tier": self._settings["tier"], "pid": os.getpid()}, []
+                    known = {"protocol": PROTOCOL, "tier": self._settings["tier"], "pid": os.getpid()}
+                    return {**known, "users": subordinates.users_here()}, []
                 case "run":
                     self._make_shim(message["pod"], files[0])
                     return {}, []

@@ -6,15 +6,12 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
-from stead.runtimes.native import keeper, wire
+from stead.runtimes.native import booting, keeper, wire
 from stead.runtimes.native.channel import Channel, Refusal
 from stead.runtimes.native.descriptors import readable
-from stead.runtimes.native.recipes import interpreter
 from stead.runtimes.native.wire import Message
 
-_BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from stead.runtimes.native.keeper import main; main(sys.argv[2])"
 _START_SECONDS = 10.0
 
 
@@ -72,12 +69,11 @@ async def namespaces_of(channel: Channel) -> tuple[int, ...]:
 async def _start(settings: Message, held: tuple[int, ...]) -> None:
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
-    source = str(Path(keeper.__file__).parents[3])
     argument = json.dumps({**settings, "ready": writer, "held": held})
     log = os.open(f"{settings['directory']}/keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         child = subprocess.Popen(
-            [interpreter(), "-I", "-S", "-c", _BOOT, source, argument],
+            booting.command("keeper", argument),
             pass_fds=(writer, *held),
             stdin=subprocess.DEVNULL,
             stdout=log,

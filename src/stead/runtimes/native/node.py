@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import shutil
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from stead.machinery.runtime import RuntimeEvent
+from stead.runtimes import lending
 from stead.runtimes.images import Image, ImageStore, ImageTrouble
 from stead.runtimes.native import keeping, probe, recipes, sandbox, starting, trials, wire
 from stead.runtimes.native.addresses import Addresses
@@ -54,6 +54,7 @@ class Node:
         self._keeper: Channel | None = None
         self._keeper_lock = asyncio.Lock()
         self._held: tuple[int, ...] = ()  # the node's namespaces: with its keeper, its network would go
+        self.users = 1  # of a pod, root is one
 
     def _use(self, tier: str) -> None:
         self.tier = tier
@@ -80,10 +81,21 @@ class Node:
         """The conversation with the keeper, taken up again where it broke. Raises KeeperTrouble."""
         async with self._keeper_lock:
             if self._keeper is None or not self._keeper.is_open:
-                self._keeper = await keeping.reach(self._keeper_settings(), lambda: None, self._held)
+                settings = await asyncio.to_thread(self._keeper_settings)
+                self._keeper = await keeping.reach(settings, lambda: None, self._held)
                 if self.tier != "plain" and not self._held:
                     self._held = await keeping.namespaces_of(self._keeper)
+                await self._learn_users(self._keeper)
             return self._keeper
+
+    async def _learn_users(self, keeper: Channel) -> None:
+        """How many users pods have: pods that lived on keep what they had when they began."""
+        try:
+            self.users = (await keeper.ask("hello"))["users"]
+        except Refusal as refusal:
+            raise keeping.KeeperTrouble(str(refusal)) from refusal
+        if self.tier == "user" and self.users > 1:
+            self.images.give_owners(await asyncio.to_thread(lending.lent))
 
     def _keeper_settings(self) -> wire.Message:
         return {
@@ -92,6 +104,7 @@ class Node:
             "address": self.addresses.gateway,
             "prefix": self.addresses.prefix,
             "siblings": list(self._settings.siblings),
+            "is_lent": self.tier == "user" and lending.lent() is not None,
         }
 
     async def dismiss_keeper(self) -> None:
@@ -133,7 +146,7 @@ class Node:
 
     def starting_pod(self, pod: Sandbox) -> starting.Pod:
         layers = str(self.images.layers)
-        return starting.Pod(pod.directory, pod.hostname, pod.ip, self.tier, layers, self._hidden, pod.group)
+        return starting.Pod(pod.directory, pod.hostname, pod.ip, self.tier, layers, self._hidden, pod.group, self.users)
 
     def image(self, reference: str, pod: Sandbox, container: str) -> Image:
         """The image that runs for `reference`; raises ImageTrouble."""
@@ -156,8 +169,9 @@ class Node:
 
     async def recover(self) -> None:
         """Find what an earlier stead left: living pods are adopted, of lost ones the end is told."""
-        shutil.rmtree(os.path.join(self.directory, "removed"), ignore_errors=True)
-        os.makedirs(os.path.join(self.directory, "removed"), exist_ok=True)
+        for entry in os.scandir(os.path.join(self.directory, "removed")):
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(remove_tree, entry.path)
         for entry in sorted(os.scandir(os.path.join(self.directory, "pods")), key=lambda entry: entry.name):
             try:
                 pod = sandbox.recall(entry.path, self.report)

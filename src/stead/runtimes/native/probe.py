@@ -10,7 +10,7 @@ import socket
 import subprocess
 from typing import NamedTuple
 
-from stead.runtimes.native import trials
+from stead.runtimes.native import booting, subordinates, trials
 
 _TRIAL_SECONDS = 20
 _WEB_PORT = 80
@@ -30,12 +30,9 @@ class Fact(NamedTuple):
     remedy: str = ""
 
 
-_BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from stead.runtimes.native.trials import main; main(sys.argv[2])"
-
-
-def tried(interpreter: str, *names: str) -> dict[str, str]:
-    source = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
-    command = [interpreter, "-I", "-S", "-c", _BOOT, source, ",".join(names)]
+def tried(*names: str) -> dict[str, str]:
+    """Each trial by its name: "" or why not."""
+    command = booting.command("trials", ",".join(names))
     done = subprocess.run(command, capture_output=True, text=True, timeout=_TRIAL_SECONDS, cwd="/", check=False)
     if done.returncode:
         return dict.fromkeys(names, done.stderr.strip().rpartition("\n")[2] or "the trials could not be run")
@@ -93,9 +90,9 @@ _TOPICS = (
 )
 
 
-def facts(interpreter: str) -> list[Fact]:
+def facts() -> list[Fact]:
     """Every trial with its meaning, for `stead doctor`."""
-    found = tried(interpreter, *trials.TRIALS)
+    found = tried(*trials.TRIALS)
     is_root = os.geteuid() == 0
     spaces = _Topic(
         "root" if is_root else "user",
@@ -104,7 +101,7 @@ def facts(interpreter: str) -> list[Fact]:
         "pods are plain processes with 127.x addresses, without mounts of their own",
         _namespace_remedy(),
     )
-    return [*(_fact(topic, found[topic.trial]) for topic in (spaces, *_TOPICS)), _users_fact(is_root)]
+    return [*(_fact(topic, found[topic.trial]) for topic in (spaces, *_TOPICS)), _users_fact(is_root, found["users"])]
 
 
 def _fact(topic: _Topic, trouble: str) -> Fact:
@@ -113,11 +110,22 @@ def _fact(topic: _Topic, trouble: str) -> Fact:
     return Fact(topic.what, True, topic.good)
 
 
-def _users_fact(is_root: bool) -> Fact:
+def _users_fact(is_root: bool, trouble: str) -> Fact:
     if is_root:
         return Fact("several users in one pod", True, "programs may change to other users")
+    lent = subordinates.ranges()
+    if lent is not None and not trouble:
+        last = lent.users.first + lent.users.size - 1
+        meaning = (
+            f"a pod's root is this user, its other users are those lent to this one ({lent.users.first} to {last})"
+        )
+        return Fact("several users in one pod", True, meaning)
     meaning = "every user of a pod is this user; programs that insist on changing users fail"
-    return Fact("several users in one pod", False, meaning, "run stead as root where programs need users of their own")
+    remedy = f"{subordinates.lacking() or _NOT_LENT}; or run stead as root"
+    return Fact("several users in one pod", False, meaning + (f" ({trouble})" if lent else ""), remedy)
+
+
+_NOT_LENT = "let this user run programs with the setuid bit (newuidmap): no no_new_privs, no mount with nosuid"
 
 
 def _namespace_remedy() -> str:

@@ -6,18 +6,17 @@
 
 import os
 import shutil
-import sys
 from collections.abc import Callable
 
 from msgspec import Struct
 
 from stead.machinery.runtime import Mount
 from stead.runtimes.images import Image
+from stead.runtimes.native import booting
 
 STATIC = "host:static"
 _SERVED = "/usr/share/nginx/html"
 _INSIDE = "/usr/lib/stead"
-_SEARCHED = ("/usr/bin/python3", "/usr/local/bin/python3")
 WEB_PORT, _PORT_OF_ORDINARY_USERS = 80, 8080
 
 
@@ -46,19 +45,12 @@ class Place(Struct, frozen=True):
 _ANYWHERE = Place("root", "0.0.0.0", "", 1)
 
 
-def interpreter() -> str:
-    """A python3 that needs no virtual environment and that this user may run."""
-    own = os.path.realpath(sys.executable)
-    candidates = (own, *_SEARCHED, shutil.which("python3") or "")
-    return next((path for path in candidates if path and os.access(path, os.X_OK)), own)
-
-
 def _static(place: Place) -> Image:
     program = os.path.join(os.path.dirname(__file__), "static_server.py")
     arguments = ("-I", "-S", place.inside(program), _SERVED, place.address, str(place.web_port))
     return Image(
         identity=STATIC,
-        entrypoint=(interpreter(), *arguments),
+        entrypoint=(booting.interpreter(), *arguments),
         mounts=(Mount(program, place.inside(program), is_read_only=True),),
     )
 

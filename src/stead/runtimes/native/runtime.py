@@ -16,7 +16,7 @@ from stead.machinery.runtime import RuntimeAction, StopContainer
 from stead.machinery.times import Now
 from stead.runtimes.images import ImageStore
 from stead.runtimes.mailbox import Mailbox, silent
-from stead.runtimes.native import deeds, handlers, probe, recipes, sessions, starting
+from stead.runtimes.native import deeds, handlers, probe, sessions, starting
 from stead.runtimes.native.channel import Refusal
 from stead.runtimes.native.node import Node, Settings
 from stead.runtimes.native.sessions import ExecSession, Size
@@ -196,7 +196,7 @@ class NativeRuntime(Mailbox):
 
     def node_facts(self) -> list[probe.Fact]:
         """What this machine allows, for `stead doctor` and the node's annotations."""
-        return probe.facts(recipes.interpreter())
+        return probe.facts()
 
 
 __all__ = ["ExecSession", "NativeRuntime", "Refusal", "Settings"]

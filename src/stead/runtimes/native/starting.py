@@ -29,6 +29,7 @@ class Pod(Struct, frozen=True):
     layers: str  # the image store's directory of layers
     hidden: tuple[str, ...] = ()
     group: int | None = None  # the pod's fsGroup
+    users: int = 1  # as many users as the node has, root is one
 
 
 def container_directory(pod_directory: str, container: str) -> str:
@@ -91,6 +92,7 @@ def process(pod: Pod, arguments: list[str], environment: dict[str, str], directo
     """What the first process and programs run beside it have in common."""
     return {
         "tier": pod.tier,
+        "users": pod.users,
         "has_mounts": pod.tier != "plain",
         "arguments": arguments,
         "environment": environment,

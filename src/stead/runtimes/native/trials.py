@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Callable
 
-from stead.runtimes.native import cgroups, linux, network
+from stead.runtimes.native import cgroups, linux, network, subordinates
 
 _ALL = linux.NEW_MOUNTS | linux.NEW_PIDS | linux.NEW_NET | linux.NEW_UTS | linux.NEW_IPC
 
@@ -40,6 +40,15 @@ def _root_namespaces() -> None:
 def _user_namespaces() -> None:
     linux.become_root_of_new_user_namespace(_ALL)
     _mount_something()
+
+
+def _several_users() -> None:
+    """Whether users are lent to us, and we can be one of them."""
+    if os.geteuid():
+        subordinates.become_root(_ALL)
+        os.setgroups([1])
+        os.setgid(1)
+        os.setuid(1)
 
 
 def _own_namespaces() -> None:
@@ -94,6 +103,7 @@ def why_not(trial: Callable[[], None]) -> str:
 TRIALS: dict[str, Callable[[], None]] = {
     "root": _root_namespaces,
     "user": _user_namespaces,
+    "users": _several_users,
     "overlay": _overlay,
     "bridge": _bridge,
     "ports": _low_port,

@@ -8,8 +8,9 @@ import stat
 import uuid
 
 from stead.machinery.runtime import EmptyDir, Mount, RunSandbox, VolumeFiles
-from stead.runtimes import inside
+from stead.runtimes import inside, lending, trees
 
+ALL_GROUPS = 1 << 32
 _OWN = "volume:"
 _DATA = "..data"
 _FRESH = re.compile(r"\.\.[0-9a-f]{12}")
@@ -35,13 +36,14 @@ def make(directory: str, volume: VolumeFiles | EmptyDir, group: int | None) -> N
     else:
         os.chmod(place, 0o777)
     if group is not None:
-        give_to_group(place, group)
+        trees.give_to_group(place, group)
 
 
-def in_memory(directory: str, order: RunSandbox) -> list[tuple[str, str]]:
-    """(place, mount options) of the pod's volumes that live in memory."""
+def in_memory(directory: str, order: RunSandbox, groups: int) -> list[tuple[str, str]]:
+    """(place, mount options) of the pod's volumes that live in memory, where there are so many `groups`."""
     found = [volume for volume in order.volumes if isinstance(volume, EmptyDir) and volume.is_memory]
-    group = "mode=1777" if order.fs_group is None else f"mode=2777,gid={order.fs_group}"
+    has_group = order.fs_group is not None and order.fs_group < groups
+    group = f"mode=2777,gid={order.fs_group}" if has_group else "mode=1777"
     return [(os.path.join(directory, volume.name), group + _size(volume)) for volume in found]
 
 
@@ -82,35 +84,11 @@ def _link_heads(place: str, heads: set[str]) -> None:
             os.symlink(f"{_DATA}/{name}", os.path.join(place, name))
 
 
-def give_to_group(place: str, group: int) -> None:
-    """fsGroup: the group owns what is there and may write; best effort, an ordinary user has only his own groups.
-
-    Other pods may be at work in there, so nothing is asked twice by name: a link put in the place of a file after the
-    first question would lead us out.
-    """
-    for _, names, files, directory in os.fwalk(place):
-        for name in (".", *names, *files):
-            with contextlib.suppress(OSError):
-                _give(name, directory, group)
-
-
-def _give(name: str, directory: int, group: int) -> None:
-    entry = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=directory)
-    try:
-        mode = os.fstat(entry).st_mode
-        if not stat.S_ISLNK(mode):
-            ours = f"/proc/self/fd/{entry}"
-            os.chown(ours, -1, group)
-            os.chmod(ours, stat.S_IMODE(mode) | 0o060 | (0o2010 if stat.S_ISDIR(mode) else 0))
-    finally:
-        os.close(entry)
-
-
 def give_to_group_once(place: str, group: int) -> None:
     """fsGroup for a volume that outlives its pods: nothing is changed where its root belongs to the group already."""
     found = os.stat(place)
-    if found.st_gid != group or found.st_mode & 0o2070 != 0o2070:
-        give_to_group(place, group)
+    if found.st_gid != lending.outer_group(group) or found.st_mode & 0o2070 != 0o2070:
+        trees.give_to_group(place, group)
 
 
 def make_places(mounts: list[tuple[str, str, bool]]) -> None:
@@ -141,9 +119,12 @@ def source_of(mount: Mount, directory: str) -> str:
     within = _absolute(mount.within, directory) if mount.within else ""
     source = _absolute(mount.source, directory)
     if within:
-        source = inside.follow(within, os.path.relpath(source, within))
-        if not os.path.exists(source):
-            os.makedirs(source)
+        try:
+            source = inside.part(within, os.path.relpath(source, within))
+        except PermissionError:
+            if not lending.lent():
+                raise
+            return str(lending.ask("part", within, os.path.relpath(source, within)))  # of a directory of theirs
     return _checked(source, mount.host_type)
 
 
