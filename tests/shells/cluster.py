@@ -6,11 +6,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from stead.runtimes.trees import remove_tree
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "web.yaml"
@@ -28,6 +31,17 @@ def until(what: Callable[[], Any], *, seconds: float = DEADLINE_SECONDS, wish: s
             return found
         assert time.monotonic() < deadline, f"not after {seconds:g} s: {wish or what}: {found!r}"
         time.sleep(0.02)
+
+
+@contextmanager
+def a_folder() -> Iterator[Path]:
+    """A short path, for unix sockets have room for 108 bytes; at the end all of it goes, whoever owns it."""
+    made = tempfile.mkdtemp(prefix="stead-")
+    try:
+        yield Path(made)
+    finally:
+        with suppress(OSError):
+            remove_tree(made)
 
 
 class Cluster:

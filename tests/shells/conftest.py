@@ -1,19 +1,17 @@
 """Fixtures of the tests with real processes."""
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.shells.cluster import EXAMPLE, Cluster, a_cluster, can_run_engines, import_example_image
+from tests.shells.cluster import EXAMPLE, Cluster, a_cluster, a_folder, can_run_engines, import_example_image
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A short path: unix sockets have room for 108 bytes."""
-    with tempfile.TemporaryDirectory(prefix="stead-", ignore_cleanup_errors=True) as name:
-        yield Path(name)
+    with a_folder() as made:
+        yield made
 
 
 RUNTIMES = ("native", "cri")
