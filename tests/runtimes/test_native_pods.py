@@ -1,5 +1,6 @@
 """Real pods, in every tier this machine allows: the first example's life, and what happens when things are killed."""
 
+import asyncio
 import os
 import signal
 import time
@@ -123,6 +124,8 @@ def test_the_keeper_is_killed_and_the_next_one_finds_the_same_network(tier: str,
         before = await web(machine, "web-0")
         keeper = await machine.runtime._node.keeper()
         os.kill((await keeper.ask("hello"))["pid"], signal.SIGKILL)
+        while keeper.is_open:
+            await asyncio.sleep(0.001)
         assert await machine.get("web-0") == "I am web-0\n"
         await web(machine, "web-1")
         fetch = f"import urllib.request as u; print(u.urlopen('http://{before.ips[0]}/').read().decode())"
