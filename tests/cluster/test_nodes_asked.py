@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,10 +12,10 @@ from stead.cluster.config import Config
 from stead.cluster.roster import Roster
 
 
-def asked(*words: str, count: int = 1, zones: tuple[str, ...] = ()) -> Config:
+def asked(*words: str, **kept: Any) -> Config:
     parser = argparse.ArgumentParser()
     nodeoptions.add_nodes(parser)
-    return Config(**nodeoptions.asked(parser.parse_args(words), count, zones))
+    return Config(**nodeoptions.asked(parser.parse_args(words), Roster(**kept)))
 
 
 def test_one_node_unless_asked_or_kept() -> None:
@@ -29,6 +30,15 @@ def test_zones_go_round() -> None:
     assert zones == ["a", "b", "a"]
     assert asked(zones=("c",)).labels_of("stead") == {"topology.kubernetes.io/zone": "c"}
     assert asked("--zones", "", zones=("c",)).labels_of("stead") == {}
+
+
+def test_what_nodes_offer_goes_round() -> None:
+    config = asked("--nodes", "3", "--node-cpu", "2, 500m", "--node-memory", "1024Mi")
+    offered = [config.capacity_of(name) for name in config.nodes]
+    assert offered == [{"cpu": cpu, "memory": "1Gi"} for cpu in ("2", "500m", "2")]
+    assert asked().capacity_of("stead") == {}
+    assert asked(cpu=("4",)).capacity_of("stead") == {"cpu": "4"}
+    assert asked("--node-cpu", "", cpu=("4",)).capacity_of("stead") == {}
 
 
 def test_each_node_has_its_range_within_that_of_all() -> None:
@@ -54,6 +64,9 @@ def test_a_heartbeat_comes_five_times_before_it_is_missed() -> None:
     ("words", "told"),
     [
         (("--nodes", "0"), "--nodes 0: 1 to 200"),
+        (("--node-cpu", "two"), "--node-cpu two: quantities must match"),
+        (("--node-cpu", "2,0"), "--node-cpu 0: more than nothing, like 2 or 500m"),
+        (("--node-memory=-1Gi",), "--node-memory -1Gi: more than nothing, like 4Gi"),
         (("--nodes", "201"), "--nodes 201: 1 to 200"),
         (("--zones", "a,b c"), "--zones: 'b c' cannot be a label's value"),
         (("--node-monitor-grace-period", "1s"), "--node-monitor-grace-period 1s: a duration like 50s or 1m"),
@@ -74,7 +87,7 @@ def test_a_file_that_is_not_whole_is_one_node(tmp_path: Path, text: str) -> None
 
 
 def test_what_was_kept_is_read_again(tmp_path: Path) -> None:
-    kept = Roster(3, ("a", "b"), {"stead-2": "off", "stead-3": "cut"})
+    kept = Roster(3, ("a", "b"), {"stead-2": "off", "stead-3": "cut"}, ("2",), ("1Gi", "2Gi"))
     roster.write(tmp_path, kept)
     assert roster.read(tmp_path) == kept
     assert [path.name for path in tmp_path.iterdir()] == [roster.FILE]

@@ -6,12 +6,13 @@ import os
 import re
 import signal
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stead.runtimes.native.sandbox import recorded_shim
-from tests.shells.cluster import EXAMPLE, Cluster, until
+from tests.shells.cluster import EXAMPLE, Cluster, a_cluster, until
 
 pytestmark = [pytest.mark.shell, pytest.mark.anyone]
 
@@ -208,6 +209,42 @@ def test_a_living_cluster_grows(cluster: Cluster) -> None:
     cluster.up()
     assert len(cluster.get("nodes")["items"]) == 3
     assert "on" in cluster.stead("node", "list")
+
+
+GREEDY = """
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: greedy}
+spec:
+  serviceName: greedy
+  replicas: 3
+  selector: {matchLabels: {app: greedy}}
+  template:
+    metadata: {labels: {app: greedy}}
+    spec: {containers: [{name: c, image: "nginx", resources: {requests: {cpu: 600m}}}]}
+"""
+
+
+def test_what_a_node_offers_is_told_and_held(folder: Path) -> None:
+    """`--node-cpu` and `--node-memory`, kept for the next start; raised, they let in what waited."""
+    with a_cluster(folder, runtime="simulated") as cluster:
+        cluster.up(options=("--nodes", "2", "--node-cpu", "1", "--node-memory", "1Gi,2Gi"))
+        cluster.kubectl("apply", "-f", "-", stdin=GREEDY)
+        cluster.wait_ready("greedy-0", "greedy-1")
+        status = [node["status"] for node in cluster.get("nodes")["items"]]
+        assert [one["capacity"]["cpu"] for one in status] == ["1", "1"]
+        assert [one["allocatable"]["memory"] for one in status] == ["1Gi", "2Gi"]
+        pending = until(lambda: dict(cluster.pods()).get("greedy-2"), wish="greedy-2")
+        told = until(lambda: cluster.get("pod", "greedy-2")["status"].get("conditions"), wish="its condition")
+        assert pending["status"]["phase"] == "Pending"
+        assert told[0]["message"].startswith("0/2 nodes are available: 2 Insufficient cpu.")
+        cluster.crash()
+        cluster.up()
+        assert cluster.get("node", "stead")["status"]["capacity"]["cpu"] == "1"
+        cluster.crash()
+        cluster.up(options=("--node-cpu", "1,2"))
+        cluster.wait_ready("greedy-0", "greedy-1", "greedy-2")
+        assert homes(cluster)["greedy-2"] == "stead-2"
 
 
 def test_a_keeper_that_dies_takes_no_network_with_it(cluster: Cluster) -> None:

@@ -5,11 +5,14 @@ import itertools
 import pytest
 
 from stead.cluster import standing
+from stead.cluster.config import Config
 from stead.kinds.pod import PodView
 from stead.machinery import meta
 from stead.machinery.keys import Key
-from stead.machinery.objects import dig
+from stead.machinery.objects import dig, without
 from stead.simulation import drawing, stories
+from stead.simulation.shell import Simulation
+from stead.testing.builders import a_stateful_set
 from tests.stories.tale import Tale
 
 POLICIES = ("OrderedReady", "Parallel")
@@ -48,6 +51,18 @@ def test_a_set_spreads_over_the_nodes(tale: Tale) -> None:
     assert homes(tale) == ["stead", "stead-2", "stead-3"]
     ranges = [dig(tale.simulation.get("Node", name, ""), "spec", "podCIDR") for name in homes(tale)]
     assert ranges == ["10.244.0.0/24", "10.244.1.0/24", "10.244.2.0/24"]
+
+
+def test_a_node_takes_what_it_offers_and_no_more() -> None:
+    simulation = Simulation(config=Config(runtime="simulated", node_count=2, node_cpu=("1", "2"), node_memory=("1Gi",)))
+    simulation.run_for(1)
+    container = {"name": "c", "image": "i", "resources": {"requests": {"cpu": "600m", "memory": "1Mi"}}}
+    template = {"metadata": {"labels": {"app": "nginx"}}, "spec": {"containers": [container]}}
+    wanted = a_stateful_set(replicas=5, podManagementPolicy="Parallel", template=template)
+    simulation.apply(without(without(wanted, "metadata", "resourceVersion"), "status"))
+    simulation.run_for(60)
+    placed = [found.node for found in simulation.pods().values()]
+    assert sorted(placed) == ["", "stead", "stead-2", "stead-2", "stead-2"]
 
 
 def test_the_time_table_of_a_silent_node(tale: Tale) -> None:

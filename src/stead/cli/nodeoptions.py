@@ -4,9 +4,12 @@ import argparse
 import re
 from typing import Any
 
+from stead.cluster.roster import Roster
 from stead.kinds.syntax import label_value_faults
+from stead.machinery import quantity
 from stead.runtimes.imagegc import Limits
 
+ALONE = Roster()
 MOST_NODES = 200
 SHORTEST_GRACE, LONGEST = 2.0, 86_400
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?$")
@@ -20,6 +23,9 @@ def add_nodes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--zones", metavar="LIST", default=None, help="zones for the nodes in turn, comma-separated (none)"
     )
+    for name, like in (("cpu", "2 or 500m"), ("memory", "4Gi")):
+        told = f"how much {name} each node offers to pods, like {like}; a list is given to them in turn (the machine's)"
+        parser.add_argument(f"--node-{name}", metavar="LIST", default=None, help=told)
     parser.add_argument(
         "--node-monitor-grace-period",
         metavar="DURATION",
@@ -63,18 +69,32 @@ def image_gc(parsed: argparse.Namespace) -> Limits:
     return Limits(parsed.image_gc_high_threshold, parsed.image_gc_low_threshold, seconds)
 
 
-def asked(parsed: argparse.Namespace, count: int = 1, zones: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The fields of a Config; `count` and `zones` are what holds where nothing is said. Raises ValueError."""
-    nodes = count if parsed.nodes is None else parsed.nodes
+def asked(parsed: argparse.Namespace, kept: Roster = ALONE) -> dict[str, Any]:
+    """The fields of a Config; `kept` is what holds where nothing is said. Raises ValueError."""
+    nodes = kept.count if parsed.nodes is None else parsed.nodes
     if not 1 <= nodes <= MOST_NODES:
         raise ValueError(f"--nodes {nodes}: 1 to {MOST_NODES}")
     return {
         "node_count": nodes,
-        "zones": zones if parsed.zones is None else _zones(parsed.zones),
+        "zones": kept.zones if parsed.zones is None else _zones(parsed.zones),
+        "node_cpu": kept.cpu if parsed.node_cpu is None else _amounts("cpu", parsed.node_cpu),
+        "node_memory": kept.memory if parsed.node_memory is None else _amounts("memory", parsed.node_memory),
         "node_monitor_grace_seconds": _grace(parsed.node_monitor_grace_period),
         "not_ready_toleration_seconds": _patience(parsed, "not-ready"),
         "unreachable_toleration_seconds": _patience(parsed, "unreachable"),
     }
+
+
+def _amounts(name: str, text: str) -> tuple[str, ...]:
+    found = tuple(word.strip() for word in text.split(",") if word.strip())
+    for word in found:
+        try:
+            is_some = quantity.parse(word) > quantity.ZERO
+        except ValueError as error:
+            raise ValueError(f"--node-{name} {word}: {error}") from error
+        if not is_some:
+            raise ValueError(f"--node-{name} {word}: more than nothing, like {'2 or 500m' if name == 'cpu' else '4Gi'}")
+    return tuple(map(quantity.canonical, found))
 
 
 def _zones(text: str) -> tuple[str, ...]:

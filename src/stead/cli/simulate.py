@@ -7,6 +7,7 @@ from stead.cli.options import complain
 from stead.cli.roundlog import RoundLog
 from stead.cluster import manifests
 from stead.cluster.config import Config
+from stead.cluster.roster import Roster
 from stead.machinery.errors import ApiError
 from stead.simulation import schedules
 from stead.simulation.schedules import Schedule, ScheduleError
@@ -45,7 +46,7 @@ def run(parsed: argparse.Namespace) -> int:
 def _simulation(parsed: argparse.Namespace, schedule: Schedule) -> Simulation:
     """What the command line says goes before what the schedule says."""
     seed = schedule.seed if parsed.seed is None else parsed.seed
-    nodes = nodeoptions.asked(parsed, schedule.nodes, schedule.zones)
+    nodes = nodeoptions.asked(parsed, Roster(schedule.nodes, schedule.zones))
     config = Config(runtime="simulated", profile=parsed.profile or schedule.profile, **nodes)
     return Simulation(seed, config=config, is_distant=schedule.distant)
 

@@ -104,7 +104,7 @@ def _config(parsed: argparse.Namespace) -> Config:
         raise ValueError("--cri-endpoint is for --runtime cri")
     data = data_directory(parsed)
     kept = roster.read(data)
-    nodes = nodeoptions.asked(parsed, kept.count, kept.zones)
+    nodes = nodeoptions.asked(parsed, kept)
     _check_nodes(parsed, nodes["node_count"], kept.count)
     return Config(
         data=data,

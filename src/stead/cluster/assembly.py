@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from stead.api.server import Api
 from stead.cluster.config import CONTROLLERS, Config
@@ -111,7 +112,8 @@ def _kinds(profile: Profile) -> Registry:
 
 def _told(config: Config, name: str) -> Facts:
     """A node that no machine stands behind."""
-    return Facts(name, labels=config.labels_of(name), pod_cidr=config.pod_cidr_of(name))
+    facts = Facts(name, labels=config.labels_of(name), pod_cidr=config.pod_cidr_of(name))
+    return replace(facts, capacity={**facts.capacity, **config.capacity_of(name)})
 
 
 def _makers(config: Config, authority: str) -> dict[str, Callable[[], AnyController]]:

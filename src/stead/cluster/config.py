@@ -34,7 +34,8 @@ class Config(Struct, frozen=True):
     `runtime`: `native` (tier chosen by what the machine allows), a tier by name (`root`, `user`, `plain`),
     `cri` (an engine at `cri_endpoint`, or a containerd of our own), or `simulated`. `profile`: which Kubernetes'
     behaviour, `v1_36` or `v1_37`. `node` is the first node's name, the others are `stead-2`, `stead-3` and so on, or
-    have the names in `other_nodes`; `zones` are given to them in turn. `pod_cidr` is the first node's, the others have
+    have the names in `other_nodes`; `zones`, `node_cpu` and `node_memory` are given to them in
+    turn, without any a node offers all that the machine has. `pod_cidr` is the first node's, the others have
     the ranges that follow it.
     """
 
@@ -48,6 +49,8 @@ class Config(Struct, frozen=True):
     node_count: int = 1
     other_nodes: tuple[str, ...] = ()
     zones: tuple[str, ...] = ()
+    node_cpu: tuple[str, ...] = ()
+    node_memory: tuple[str, ...] = ()
     node_monitor_grace_seconds: float = 50
     not_ready_toleration_seconds: int = 300
     unreachable_toleration_seconds: int = 300
@@ -95,6 +98,11 @@ class Config(Struct, frozen=True):
     def labels_of(self, node: str) -> dict[str, str]:
         """Labels by which the nodes of this cluster differ, beside their names."""
         return {ZONE: self.zones[self.nodes.index(node) % len(self.zones)]} if self.zones else {}
+
+    def capacity_of(self, node: str) -> dict[str, str]:
+        """What a node offers, where that is not what its machine has."""
+        number, said = self.nodes.index(node), {"cpu": self.node_cpu, "memory": self.node_memory}
+        return {name: amounts[number % len(amounts)] for name, amounts in said.items() if amounts}
 
     @property
     def store_path(self) -> Path:

@@ -12,12 +12,13 @@ KUBERNETES = "v1.36.2"
 
 
 def facts(config: Config, name: str, address: str, engine: str = "") -> Facts:
-    """Of one node. Several on one machine each have all of it, as those of kind have; they differ by their machine ids.
+    """Of one node. Several on one machine each have all of it unless `config` says less; their machine ids differ.
 
     `address` is the node's own, `engine` what runs the containers where stead does not do it itself.
     """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     capacity = {"cpu": str(os.cpu_count() or 1), "memory": f"{memory // 1024}Ki", "pods": str(config.max_pods)}
+    capacity |= config.capacity_of(name)
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     own = uuid5(NAMESPACE_OID, _line("/etc/machine-id") + name).hex
     info = {

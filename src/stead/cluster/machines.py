@@ -163,7 +163,7 @@ class Machines:
     def _keep(self) -> None:
         config = self.config
         states = {name: state for name, state in self._states.items() if state != "on"}
-        roster.write(config.data, Roster(config.node_count, config.zones, states))
+        roster.write(config.data, Roster(config.node_count, config.zones, states, config.node_cpu, config.node_memory))
 
     # --- runtimes
 

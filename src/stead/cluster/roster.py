@@ -19,6 +19,8 @@ class Roster(Struct, frozen=True):
     count: int = 1
     zones: tuple[str, ...] = ()
     states: Mapping[str, State] = field(default_factory=dict)
+    cpu: tuple[str, ...] = ()
+    memory: tuple[str, ...] = ()
 
 
 def read(data: Path) -> Roster:
@@ -26,7 +28,8 @@ def read(data: Path) -> Roster:
     try:
         found = decode((data / FILE).read_bytes())
         states = {name: state for name, state in found["states"].items() if state in STATES}
-        return Roster(int(found["count"]), tuple(found["zones"]), states)
+        amounts = (tuple(found.get(name, ())) for name in ("cpu", "memory"))
+        return Roster(int(found["count"]), tuple(found["zones"]), states, *amounts)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Roster()
 
