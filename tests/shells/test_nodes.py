@@ -247,6 +247,15 @@ def test_what_a_node_offers_is_told_and_held(folder: Path) -> None:
         assert homes(cluster)["greedy-2"] == "stead-2"
 
 
+def test_what_cannot_be_cut_is_said(folder: Path) -> None:
+    """In the plain tier a process is the host's: only the control plane loses it."""
+    with a_cluster(folder, runtime="plain") as cluster:
+        cluster.up(options=("--nodes", "2"))
+        told = cluster.stead("node", "cut", "stead-2")
+        assert "is cut off" in told and "they still reach the others" in told
+        assert "still reach" not in cluster.stead("node", "heal", "stead-2")
+
+
 def test_a_keeper_that_dies_takes_no_network_with_it(cluster: Cluster) -> None:
     """Also where no pod holds it: nodes stay joined, and DNS, services and the API are where they were."""
     cluster.up(options=("--nodes", "2", *QUICK))

@@ -76,6 +76,8 @@ def _ordered(client: Client, name: str, verb: str) -> int:
     if told["trouble"]:
         return complain(f"node {name}: {told['trouble']}")
     print(f"node {name} {BECAME[verb]}")
+    if verb == "cut" and told["note"]:
+        print(told["note"])
     if verb in NEXT:
         print(f"to bring it back: {NEXT[verb].format(name)}")
     return 0

@@ -33,6 +33,7 @@ NEEDS: Mapping[str, tuple[State, ...]] = {
     "heal": ("cut", "on"),
 }
 TOLD = {"on": "on", "cut": "cut off", "off": "off"}
+UNCUT = "its processes are the host's (the plain tier): they still reach the others, and are reached"
 REMEDY = {"on": "", "cut": "stead node heal {}", "off": "stead node start {}"}
 
 
@@ -134,6 +135,8 @@ class Machines:
     def told(self, name: str) -> Json:
         """What `stead node list` shows beside what the Node object says."""
         known = {"name": name, "state": self.state_of(name), "pod_cidr": self.config.pod_cidr_of(name)}
+        is_bare = any(one.name == "native" and not one.has_network for one in self.real().values())
+        known["note"] = UNCUT if is_bare else ""
         return {**known, "is_changing": self._locks[name].locked(), "trouble": self._troubles.get(name, "")}
 
     def away(self, name: str) -> str:

@@ -15,8 +15,8 @@ from stead.runtimes.native import booting, subordinates, trials
 _TRIAL_SECONDS = 20
 _WEB_PORT = 80
 _PLAIN = (
-    "runs as plain processes: no host name, root or resolv.conf of its own, volumes by rewriting paths in "
-    "arguments and environment, programs must listen on $POD_IP"
+    "runs as plain processes: no host name, root or resolv.conf of its own (names of the cluster are not found), "
+    "volumes by rewriting paths in arguments and environment, programs must listen on $POD_IP"
 )
 _MOVED = "; web servers of host: images answer on port 8080 instead of 80"
 
@@ -98,7 +98,8 @@ def facts() -> list[Fact]:
         "root" if is_root else "user",
         "namespaces as root" if is_root else "namespaces as an ordinary user",
         "every pod has its own host name, network address, processes and root",
-        "pods are plain processes with 127.x addresses, without mounts of their own",
+        "pods are plain processes with 127.x addresses, without mounts of their own; names of the cluster are not "
+        "found in them, and stead node cut leaves them on the network",
         _namespace_remedy(),
     )
     return [*(_fact(topic, found[topic.trial]) for topic in (spaces, *_TOPICS)), _users_fact(is_root, found["users"])]
