@@ -130,6 +130,23 @@ def test_an_eviction_is_earned_back_when_the_pod_is_seen_to_go(world: World) -> 
     assert evict(world, "web-2") == 429
 
 
+def test_whoever_is_evicted_says_so(world: World) -> None:
+    """3.5.4"""
+    world.pod("web-0", "10.0.0.1", is_ready=True)
+    body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "web-0"}}
+    stale = {**body, "deleteOptions": {"preconditions": {"uid": "other"}}}
+    assert world.request("POST", "/api/v1/namespaces/default/pods/web-0/eviction", stale).code == 409
+    assert meta.condition(world.get("Pod", "web-0") or {}, "DisruptionTarget") is None
+    revision = meta.resource_version(world.get("Pod", "web-0") or {})
+    fresh = {**body, "deleteOptions": {"preconditions": {"resourceVersion": revision}}}
+    assert world.request("POST", "/api/v1/namespaces/default/pods/web-0/eviction", fresh).code == 201
+    found = world.get("Pod", "web-0") or {}
+    condition = meta.condition(found, "DisruptionTarget") or {}
+    assert meta.is_terminating(found)
+    assert (condition["status"], condition["reason"]) == ("True", "EvictionByEvictionAPI")
+    assert condition["message"] == "Eviction API: evicting"
+
+
 def test_an_eviction_that_did_not_come_about_is_given_back(world: World) -> None:
     """3.5.3: after two minutes, and the pod is told of."""
     owner = world.put(a_set())

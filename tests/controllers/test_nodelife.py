@@ -75,6 +75,7 @@ def test_back_again_it_is_as_before(world: World) -> None:
     world.run(700)
     assert (ready(world), taints(world)) == ("True", [])
     assert not meta.is_terminating(world.get("Pod", "web-0") or {})
+    assert world.events(world.config.node).count("NodeReady") == 1
 
 
 def test_pods_go_after_five_minutes_and_stay_terminating(world: World) -> None:
@@ -120,6 +121,20 @@ def test_the_ways_out(world: World, way: str) -> None:
         ([{"key": "gpu", "value": "yes", "effect": "NoExecute", "tolerationSeconds": 20}], 20),
         ([{"key": "gpu", "value": "no"}], 0),
         ([{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}], 0),
+        (
+            [
+                {"key": "gpu", "operator": "Exists"},
+                {"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5},
+            ],
+            None,
+        ),
+        (
+            [
+                {"key": "gpu", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 20},
+                {"operator": "Exists"},
+            ],
+            20,
+        ),
     ],
 )
 def test_how_long_a_taint_is_borne(world: World, tolerations: list[Json], after: int | None) -> None:
@@ -133,6 +148,19 @@ def test_how_long_a_taint_is_borne(world: World, tolerations: list[Json], after:
         if gone is None and meta.is_terminating(world.get("Pod", "web-0") or {}):
             gone = second
     assert gone is None if after is None else gone is not None and after - 1 <= gone <= after + 1
+
+
+def test_patience_begins_when_the_pod_comes_to_a_tainted_node(world: World) -> None:
+    """3.6.1: it would be driven out at once otherwise, again and again."""
+    taint = {"key": "gpu", "value": "yes", "effect": "NoExecute"}
+    world.patch("Node", world.config.node, {"spec": {"taints": [taint]}}, "")
+    world.run(100)
+    patient = {"key": "gpu", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 20}
+    world.pod("web-0", "10.0.0.1", node=world.config.node, tolerations=[patient])
+    world.run(18)
+    assert not meta.is_terminating(world.get("Pod", "web-0") or {})
+    world.run(4)
+    assert meta.is_terminating(world.get("Pod", "web-0") or {})
 
 
 def test_patience_outlives_a_restart_and_ends_with_the_taint(world: World) -> None:

@@ -31,7 +31,7 @@ def delete(core: Core, call: Call, place: Place, options: DeleteOptions) -> Writ
     if row is None:
         raise refusals.not_found(place.kind, place.name)
     kind, old = place.kind, place.kind.from_stored(row.obj)
-    _check(kind, old, options)
+    check(kind, old, options)
     mark = _mark_namespace if kind.id == "Namespace" else _mark
     new = mark(call, kind, old, options)
     if is_ready_to_go(new):
@@ -75,7 +75,8 @@ def status_of_removed(kind: Kind, obj: Json) -> Json | None:
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
 
 
-def _check(kind: Kind, obj: Json, options: DeleteOptions) -> None:
+def check(kind: Kind, obj: Json, options: DeleteOptions) -> None:
+    """Whether the object may be deleted as asked. Raises Forbidden, Conflict."""
     name = meta.name(obj)
     if kind.id == "Namespace" and name in IMMORTAL:
         why = f'namespaces "{name}" is forbidden: this namespace may not be deleted'

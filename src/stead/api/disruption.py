@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from stead.api import deletion, verbs
 from stead.api.core import Call, Core, key_in
 from stead.api.options import DeleteOptions
@@ -14,6 +16,7 @@ from stead.machinery.objects import Json, dig
 REFUSED = "Cannot evict pod as it would violate the pod's disruption budget."
 MOST_DISRUPTED = 2000
 RETRY_SECONDS = 10
+EVICTED = {"reason": "EvictionByEvictionAPI", "message": "Eviction API: evicting"}
 TOO_MANY = Nameless("This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.")
 
 
@@ -29,8 +32,25 @@ def evict(core: Core, call: Call, place: Place, options: DeleteOptions) -> Json 
             return TOO_MANY.status()
         if budgets and not _may_ignore(budgets[0], PodView(row.obj)):
             _spend(core, call, budgets[0], place.name)
+        options = _told(core, call, place, (row.obj, options))
     deletion.delete(core, call, place, options)
     return None
+
+
+def _told(core: Core, call: Call, place: Place, asked: tuple[Json, DeleteOptions]) -> DeleteOptions:
+    """The pod says why it goes (3.5.4). Answers what is left to be asked of it. Raises Conflict."""
+    pod, options = asked
+    deletion.check(place.kind, pod, options)
+    condition = {"type": "DisruptionTarget", "status": "True", "lastProbeTime": None, **EVICTED}
+
+    def change(old: Json) -> Json:
+        others = [one for one in dig(old, "status", "conditions", default=[]) if one["type"] != "DisruptionTarget"]
+        conditions = [*others, {**condition, "lastTransitionTime": call.now.text}]
+        return {**old, "status": {**(old.get("status") or {}), "conditions": conditions}}
+
+    status = Place(place.kind, place.key, "status")
+    verbs.update(core, Call(call.now, call.user, is_dry_run=call.is_dry_run), status, change)
+    return replace(options, revision="")
 
 
 def _needs_no_budget(pod: PodView) -> bool:

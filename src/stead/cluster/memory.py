@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
+from stead.cluster import notes
 from stead.controllers.kubelet import sandbox
 from stead.controllers.kubelet.observed import Residents, found
 from stead.controllers.nodes import LEASES
@@ -70,12 +71,9 @@ def read(data: bytes) -> Heard:
 
 
 def keep(directory: Path, told: Heard) -> None:
-    """Whole or not at all, and for nobody else to read: secrets may be in it."""
+    """Whole, and for nobody else to read: secrets may be in it. Raises OSError."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = directory / f".{FILE}"
-    fresh.touch(mode=0o600)
-    fresh.write_bytes(written(told))
-    fresh.replace(directory / FILE)
+    notes.write(directory / FILE, written(told))
 
 
 def kept(directory: Path) -> Heard | None:

@@ -37,5 +37,5 @@ def read(data: Path) -> Roster:
 def write(data: Path, roster: Roster) -> None:
     """Whole or not at all. Raises OSError."""
     if roster != read(data):
-        kept = {"count": roster.count, "zones": list(roster.zones), "states": dict(roster.states)}
-        notes.write(data / FILE, encode(kept))
+        told = {name: list(getattr(roster, name)) for name in ("zones", "cpu", "memory")}
+        notes.write(data / FILE, encode({"count": roster.count, **told, "states": dict(roster.states)}))

@@ -9,7 +9,7 @@ from stead.machinery import meta, quantity, times
 from stead.machinery.cache import Cache
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
-from stead.machinery.plan import NO_REACTION, Action, Create, Outcome, Patch, Plan, Reaction, Refused
+from stead.machinery.plan import NO_REACTION, Action, Create, Emit, Outcome, Patch, Plan, Reaction, Refused
 from stead.machinery.times import Now
 from stead.machinery.watch import WatchEvent
 
@@ -71,7 +71,7 @@ class Nodes:
         if observed.node is None:
             return plan + Plan((Create(_node(observed.facts)), _status(observed, now)))
         if _is_due(observed, now):
-            plan += Plan((_status(observed, now),))
+            plan += Plan((_status(observed, now), *_is_back(observed.node)))
         return plan + _heartbeat(observed, now) if observed.is_namespace_there else plan
 
     def react(self, observed: Observed, action: Action, outcome: Outcome, now: Now) -> Reaction:
@@ -118,6 +118,14 @@ def _is_due(observed: Observed, now: Now) -> bool:
     is_true = all(quantity.compare(has.get(name), amount) == 0 for name, amount in facts.capacity.items())
     is_true = is_true and all((is_.get(name) or "") == value for name, value in facts.info.items())
     return since >= REPORT_SECONDS or not is_true
+
+
+def _is_back(node: Json) -> tuple[Emit, ...]:
+    """What is told of a node that was Unknown, or not Ready, and is Ready now."""
+    name = meta.name(node)
+    if meta.has_condition(node, "Ready") or meta.condition(node, "Ready") is None:
+        return ()
+    return (Emit(node, "Normal", "NodeReady", f"Node {name} status is now: NodeReady"),)
 
 
 def _status(observed: Observed, now: Now) -> Patch:

@@ -161,7 +161,7 @@ def _end(key: Key, pod: Json, condition: Json | None = None) -> Iterable[Action]
     status: dict[str, Any] = {} if view.is_terminal else {"phase": "Failed"}
     if condition is not None and meta.condition(pod, "DisruptionTarget") is None:
         status["conditions"] = [*dig(pod, "status", "conditions", default=[]), condition]
-    if status and view.node:
+    if status:
         yield Patch(key, {"status": status}, subresource="status", uid=view.uid)
     yield Delete(key, view.uid, grace_seconds=0)
 

@@ -74,14 +74,21 @@ def _due(observed: Observed, now: Now) -> float | None:
     """When the pod must go (wall seconds), now if it does not tolerate some taint; None where it may stay for ever."""
     dues: list[float] = []
     for taint in observed.taints:
-        found = list(taints.tolerations_of(observed.pod, taint))
-        if not found:
+        found = next(taints.tolerations_of(observed.pod, taint), None)  # the first decides, others are not looked at
+        if found is None:
             return now.wall
-        patience = [one["tolerationSeconds"] for one in found if one.get("tolerationSeconds") is not None]
-        if patience:
-            since = taint.get("timeAdded")
-            dues.append((times.from_text(since) if since else now.wall) + max(0, min(patience)))
+        patience, since = found.get("tolerationSeconds"), taint.get("timeAdded")
+        if patience is not None:
+            met = max(times.from_text(since), _came(observed.pod)) if since else now.wall
+            dues.append(met + max(0, patience))
     return min(dues, default=None)
+
+
+def _came(pod: Json) -> float:
+    """When the pod was given its node (wall seconds): a taint that was there before begins to count then."""
+    placed = meta.condition(pod, "PodScheduled") or {}
+    since = placed.get("lastTransitionTime") if placed.get("status") == "True" else None
+    return times.from_text(str(since or pod["metadata"]["creationTimestamp"]))
 
 
 def _eviction(observed: Observed, now: Now) -> Plan:
