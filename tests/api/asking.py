@@ -40,8 +40,8 @@ class Answer:
 class Client:
     """Asks; `seconds(n)` lets time pass."""
 
-    def __init__(self, **settings: Any) -> None:
-        self.store = Store()
+    def __init__(self, store: Store | None = None, **settings: Any) -> None:
+        self.store = store or Store()
         self.api = Api(self.store, BUILT_IN, Random(7), **settings)
         self.user: User = ADMIN
         self.wall = NOON

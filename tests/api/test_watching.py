@@ -1,7 +1,11 @@
 """Watches: where they start, what selectors make of a change, how they end (3.5 in wire.md)."""
 
+from pathlib import Path
+
 import pytest
 from asking import CONFIG_MAPS, MERGE, TABLE, Client, config_map
+
+from stead.store.log import Store
 
 
 def label(client: Client, name: str, value: str | None) -> None:
@@ -32,6 +36,20 @@ def test_initial_events_end_in_a_bookmark_of_the_kind(client: Client) -> None:
     assert (mark["type"], mark["object"]["kind"], mark["object"]["apiVersion"]) == ("BOOKMARK", "ConfigMap", "v1")
     assert mark["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
     assert mark["object"]["metadata"]["resourceVersion"] == str(client.store.revision)
+
+
+def test_a_watch_tells_what_is_on_the_disk_and_the_rest_later(tmp_path: Path) -> None:
+    """A power cut may undo what is not; a watcher who had seen it would resume from a revision that is given again."""
+    client = Client(Store(str(tmp_path / "store.db"), syncs="later"))
+    client.create(config_map("a"))
+    client.store.disk.keep(client.store.disk.flush())
+    client.create(config_map("b"))
+    label(client, "a", "x")
+    watches = [client.watch(f"{CONFIG_MAPS}?watch=1{query}") for query in ("", f"&resourceVersion={client.store.kept}")]
+    assert [watch.words() for watch in watches] == [["ADDED a"], []]
+    client.store.disk.keep(client.store.disk.flush())
+    assert [watch.words() for watch in watches] == [["ADDED b", "MODIFIED a"]] * 2
+    client.store.close()
 
 
 def test_a_selector_sees_coming_and_going(client: Client) -> None:

@@ -22,8 +22,9 @@ from stead.machinery.objects import decode, encode
 from stead.machinery.times import Now
 from stead.runtimes.simulated import SimulatedRuntime
 from stead.simulation.shell import Simulation
-from stead.store import copies, wal
-from stead.store.log import Store, StoreDamaged, StoreInUse, StoreRefuses
+from stead.store import copies, note
+from stead.store.disk import StoreDamaged, StoreInUse, StoreRefuses, Syncs
+from stead.store.log import Store
 
 NOON = Now(1_790_000_000.0, 0.0)
 
@@ -48,19 +49,19 @@ def history(store: Store) -> list[str]:
 
 def fill(store: Store, *, pages: int = 0) -> int:
     """Let the file grow no further than it is (plus `pages`); answers how many pages that is."""
-    (count,) = store._db.execute("PRAGMA page_count").fetchone()
-    store._db.execute(f"PRAGMA max_page_count={count + pages}")
+    (count,) = store.disk._db.execute("PRAGMA page_count").fetchone()
+    store.disk._db.execute(f"PRAGMA max_page_count={count + pages}")
     return int(count)
 
 
 def make_room(store: Store) -> None:
-    store._db.execute("PRAGMA max_page_count=1000000")
+    store.disk._db.execute("PRAGMA max_page_count=1000000")
 
 
 def copied(source: Path, target: Path) -> Path:
     """The files as a crash leaves them."""
     target.mkdir()
-    for ending in ("", "-wal"):
+    for ending in ("", "-wal", "-kept"):
         shutil.copy(f"{source}{ending}", target / f"store.db{ending}")
     return target / "store.db"
 
@@ -87,7 +88,7 @@ def test_a_full_disk_refuses_the_write_and_keeps_the_rest(tmp_path: Path) -> Non
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     config = Config(data=tmp_path, runtime="simulated")
-    store = Store(str(tmp_path / "store.db"), is_durable=False)
+    store = Store(str(tmp_path / "store.db"), syncs="never")
     made = assembly.cluster(config, store, [Member("stead", SimulatedRuntime(Random(1)))], Random(2))
     bootstrap.install(made, config, NOON)
     turn(made, 0.0)
@@ -169,7 +170,7 @@ def test_a_last_write_cut_anywhere_happened_whole_or_not_at_all(tmp_path: Path) 
         target.write_bytes(file)
         Path(f"{target}-wal").write_bytes(whole[:cut])
         Path(f"{target}-shm").unlink(missing_ok=True)
-        again = Store(str(target), is_durable=False)
+        again = Store(str(target), syncs="never")
         seen.add((cut == len(whole), again.revision, str(present(again))))
         again.close()
     assert seen == {(False, 1, "{'a': 1}"), (True, 4, "{'b': 2}")}
@@ -180,7 +181,7 @@ def test_a_last_write_cut_anywhere_happened_whole_or_not_at_all(tmp_path: Path) 
 
 
 def grown(path: Path, commits: int = 30) -> Store:
-    store = Store(str(path), is_durable=False)
+    store = Store(str(path), syncs="never")
     for value in range(commits):
         store.put(key(f"n{value % 5}"), thing(f"n{value % 5}", value, size=2000))
     return store
@@ -196,8 +197,8 @@ def test_damage_in_the_log_that_loses_acknowledged_writes_is_told(tmp_path: Path
         place = int(len(data) * (number + 0.5) / 13)
         data[place] ^= 0xFF
         wal.write_bytes(bytes(data))
-        assert "commits are lost" in copies.examine(str(path)), number
-        with pytest.raises(StoreDamaged, match="commits are lost"):
+        assert "were acknowledged" in copies.examine(str(path)), number
+        with pytest.raises(StoreDamaged, match="were acknowledged"):
             Store(str(path))
         assert wal.read_bytes() == bytes(data), "it must be left as it was"
     store.close()
@@ -210,43 +211,78 @@ def test_a_damaged_head_of_the_log_is_told(tmp_path: Path) -> None:
         data = bytearray(Path(f"{path}-wal").read_bytes())
         data[place] ^= 0xFF
         Path(f"{path}-wal").write_bytes(bytes(data))
-        with pytest.raises(StoreDamaged, match="commits are lost"):
+        with pytest.raises(StoreDamaged, match="were acknowledged"):
             Store(str(path))
+    store.close()
+
+
+def test_a_log_that_is_gone_or_cut_short_is_told(tmp_path: Path) -> None:
+    """The very last commit, too: it was acknowledged."""
+    store = grown(tmp_path / "store.db")
+    for number, left in enumerate((None, 0, 100, -1)):
+        path = copied(tmp_path / "store.db", tmp_path / f"damaged{number}")
+        wal = Path(f"{path}-wal")
+        data = wal.read_bytes()
+        wal.unlink() if left is None else wal.write_bytes(data[:left])
+        assert "were acknowledged" in copies.examine(str(path)), number
+        with pytest.raises(StoreDamaged, match="were acknowledged"):
+            Store(str(path))
+        Path(f"{path}-kept").unlink()
+        Store(str(path)).close()  # whoever says so goes on with what is left
+    store.close()
+
+
+@pytest.mark.parametrize("syncs", ["commit", "later", "never"])
+def test_what_is_kept_is_noted_and_nothing_more(tmp_path: Path, syncs: Syncs) -> None:
+    store = Store(str(tmp_path / "store.db"), syncs=syncs)
+    with store.transaction():
+        store.put(key("a"), thing("a", 1))
+        assert (store.kept, note.read(str(tmp_path / "store.db"))) == (0, 0)
+    store.put(key("b"), thing("b", 1))
+    assert store.kept == note.read(str(tmp_path / "store.db")) == (0 if syncs == "later" else 2)
+    until = store.disk.flush()
+    store.put(key("c"), thing("c", 1))
+    store.disk.keep(until)
+    assert store.kept == note.read(str(tmp_path / "store.db")) == (2 if syncs == "later" else 3)
+    store.close()
+    assert note.read(str(tmp_path / "store.db")) == 3
+
+
+def test_a_note_that_cannot_be_read_claims_nothing(tmp_path: Path) -> None:
+    grown(tmp_path / "store.db").close()
+    Path(tmp_path / "store.db-kept").write_bytes(b"\xff" * 12)
+    assert copies.examine(str(tmp_path / "store.db")) == ""
+    Store(str(tmp_path / "store.db")).close()
+
+
+def test_after_the_disk_has_failed_nothing_is_written_and_everything_read(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "store.db"), syncs="later")
+    store.put(key("a"), thing("a", 1))
+    store.disk.fail("the disk has failed")
+    with pytest.raises(StoreRefuses, match="has failed"):
+        store.put(key("a"), thing("a", 2))
+    assert (present(store), store.kept) == ({"a": 1}, 1)
     store.close()
 
 
 def test_an_undamaged_log_after_a_crash_is_whole(tmp_path: Path) -> None:
     """At every number of commits, with checkpoints in between that begin the log anew over old frames."""
-    store = Store(str(tmp_path / "store.db"), is_durable=False)
+    store = Store(str(tmp_path / "store.db"), syncs="never")
     for value in range(40):
         store.put(key(f"n{value % 5}"), thing(f"n{value % 5}", value, size=value * 100))
         if value % 7 == 6:
-            store._checkpoint()
+            store.disk.checkpoint()
         path = copied(tmp_path / "store.db", tmp_path / f"crash{value}")
         assert copies.examine(str(path)) == ""
-        again = Store(str(path), is_durable=False)
+        again = Store(str(path), syncs="never")
         assert (again.revision, present(again)) == (store.revision, present(store))
         again.close()
     store.close()
 
 
-def test_what_sqlite_reads_of_a_log_is_what_we_reckon(tmp_path: Path) -> None:
-    """Where the disk is full we count whole frames ourselves: at every cut and after every damage the same."""
-    store = grown(tmp_path / "store.db", commits=12)
-    log, chance = Path(f"{tmp_path / 'store.db'}-wal").read_bytes(), Random(1)
-    for number in range(30):
-        path = copied(tmp_path / "store.db", tmp_path / f"cut{number}")
-        data = bytearray(log[: chance.randrange(len(log))] if number % 2 else log)
-        if number % 3 and data:
-            data[chance.randrange(len(data))] ^= 0xFF
-        Path(f"{path}-wal").write_bytes(bytes(data))
-        assert wal._whole_frames(bytes(data)) == wal._last_frame(str(path)), number
-    store.close()
-
-
 def test_no_changed_byte_of_an_object_goes_unnoticed(tmp_path: Path) -> None:
     """A byte within a body is nothing that SQLite would see."""
-    store = Store(str(tmp_path / "store.db"), is_durable=False)
+    store = Store(str(tmp_path / "store.db"), syncs="never")
     store.put(key("a"), thing("a", 1234567, size=20_000))
     store.close()
     data = (tmp_path / "store.db").read_bytes()
@@ -279,7 +315,7 @@ def test_any_damaged_page_is_told_or_harmless(tmp_path: Path) -> None:
 
 def _after_damage(path: Path, wanted: dict[str, int], past: list[str]) -> str:
     try:
-        store = Store(str(path), is_durable=False)
+        store = Store(str(path), syncs="never")
     except StoreDamaged:
         return "told"
     try:
@@ -298,7 +334,7 @@ def _after_damage(path: Path, wanted: dict[str, int], past: list[str]) -> str:
 
 def test_a_copy_is_whole_and_a_restore_begins_all_watches_anew(tmp_path: Path) -> None:
     store = grown(tmp_path / "store.db")
-    (tmp_path / "copy").write_bytes(store.image())
+    (tmp_path / "copy").write_bytes(store.disk.image())
     wanted, newest = present(store), store.revision
     store.put(key("later"), thing("later"))
     with pytest.raises(StoreInUse):
@@ -316,7 +352,7 @@ def test_a_copy_is_whole_and_a_restore_begins_all_watches_anew(tmp_path: Path) -
 
 def test_a_damaged_copy_is_never_put_back(tmp_path: Path) -> None:
     store = grown(tmp_path / "store.db")
-    image = bytearray(store.image())
+    image = bytearray(store.disk.image())
     image[image.index(b"xxxxxxxx")] ^= 1
     (tmp_path / "copy").write_bytes(bytes(image))
     wanted = present(store)
@@ -330,7 +366,7 @@ def test_a_damaged_copy_is_never_put_back(tmp_path: Path) -> None:
 
 def test_a_damaged_store_is_replaced_by_a_copy_and_kept(tmp_path: Path) -> None:
     store = grown(tmp_path / "store.db")
-    (tmp_path / "copy").write_bytes(store.image())
+    (tmp_path / "copy").write_bytes(store.disk.image())
     wanted = present(store)
     store.close()
     (tmp_path / "store.db").write_bytes(b"\0" * 20_000)

@@ -32,7 +32,8 @@ from stead.runtimes.cri import messages
 from stead.runtimes.native import static_server
 from stead.simulation import schedules
 from stead.store import copies
-from stead.store.log import Store, StoreDamaged
+from stead.store.disk import StoreDamaged
+from stead.store.log import Store
 
 NOW = Now(1_790_000_000.0, 0.0)
 JSON = "application/json"
@@ -285,7 +286,7 @@ def run_copy(folder: Path, data: bytes) -> None:
         assert sorted(entry.name for entry in place.iterdir()) in ([], ["store.db.lock"])
         return
     with contextlib.suppress(StoreDamaged):
-        Store(str(place / "store.db"), is_durable=False).close()
+        Store(str(place / "store.db"), syncs="never").close()
 
 
 def a_copy() -> bytes:

@@ -14,7 +14,7 @@ import uvloop
 from stead.api.request import ADMIN, Request, Response, Stream, User
 from stead.machinery.times import Now
 from stead.serve.authentication import Authenticator
-from stead.serve.http import HttpServer, SideDoor
+from stead.serve.http import Disk, HttpServer, SideDoor
 from stead.serve.limits import Limits
 
 
@@ -83,7 +83,10 @@ class Echo:
             "groups": request.user.groups,
         }
         return Response(
-            200, msgspec.json.encode(told), warnings=('say "no"\r\nEvil: 1',) if request.path == "/warn" else ()
+            200,
+            msgspec.json.encode(told),
+            warnings=('say "no"\r\nEvil: 1',) if request.path == "/warn" else (),
+            rests_on=int(request.parameter("rests_on")) if request.parameter("rests_on") else None,
         )
 
 
@@ -146,6 +149,7 @@ class House:
     port: int
     echo: Echo
     tls: ssl.SSLContext | None = None
+    disk: Any = None
 
     @asynccontextmanager
     async def client(self, **options: Any) -> Any:
@@ -165,12 +169,13 @@ async def serving(
     authenticate: Authenticator | None = None,
     server_tls: ssl.SSLContext | None = None,
     client_tls: ssl.SSLContext | None = None,
+    disk: Disk | None = None,
 ) -> Any:
     echo = Echo()
-    server = HttpServer(echo, authenticate or anybody, side_door, now, limits=limits)
+    server = HttpServer(echo, authenticate or anybody, side_door, now, limits=limits, disk=disk)
     port = await server.listen(server_tls, "127.0.0.1", 0)
     try:
-        yield House(server, port, echo, client_tls)
+        yield House(server, port, echo, client_tls, disk)
     finally:
         await server.close(0.2)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from dataclasses import dataclass
 
 import pytest
 from serving import Ticker, eventually, run, serving
@@ -69,6 +70,59 @@ def test_writes_that_arrive_together_are_one_batch():
             assert sum(house.echo.batches) == 16
             for door in doors:
                 await door.__aexit__(None, None, None)
+
+    run(scenario)
+
+
+@dataclass
+class Paper:
+    """A disk that keeps when it is told."""
+
+    revision: int = 7
+    kept: int = 5
+    is_busy: bool = False
+
+
+def test_answers_leave_when_what_they_rest_on_is_on_the_disk():
+    async def scenario():
+        async with serving(disk=Paper()) as house, house.client() as late, house.client() as early:
+            late.say("PUT /written HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
+            await eventually(lambda: house.echo.batches == [1])
+            answer = await early.ask("GET /?rests_on=5 HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert answer.code == 200, "what it tells of is there already"
+            assert not late.reader._buffer
+            house.disk.kept = 7
+            house.server.kept()
+            assert (await late.answer()).json["path"] == "/written"
+
+    run(scenario)
+
+
+def test_writes_wait_while_the_file_is_busy_and_reads_do_not():
+    async def scenario():
+        async with serving(disk=Paper(kept=7, is_busy=True)) as house, house.client() as late, house.client() as early:
+            late.say("PUT /written HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
+            assert (await early.ask("GET /read HTTP/1.1\r\nHost: h\r\n\r\n")).json["path"] == "/read"
+            assert house.echo.batches == [1]
+            house.disk.is_busy = False
+            house.server.kept()
+            assert (await late.answer()).json["path"] == "/written"
+
+    run(scenario)
+
+
+def test_who_waits_for_a_disk_that_has_failed_is_told():
+    async def scenario():
+        async with serving(disk=Paper()) as house, house.client() as client:
+            client.say("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
+            await eventually(lambda: house.echo.batches == [1])
+            house.server.lost("the disk has failed")
+            answer = await client.answer()
+            assert (answer.code, answer.json["reason"], answer.json["message"]) == (
+                504,
+                "Timeout",
+                "the disk has failed",
+            )
 
     run(scenario)
 

@@ -57,7 +57,7 @@ def test_forgetting_comes_in_slices_and_the_present_stays() -> None:
         store.forget(90, most=25)
         floors.append(store.oldest)
     assert floors == [25, 50, 75, 90]
-    (count,) = store._db.execute("SELECT count(*) FROM log").fetchone()
+    (count,) = store.disk._db.execute("SELECT count(*) FROM log").fetchone()
     assert count == 101 - 89  # 90 is the state before 91
     assert [row.obj["data"]["v"] for row in store.rows("ConfigMap")] == [99, 0]
 
@@ -89,7 +89,7 @@ def test_what_was_removed_is_forgotten_whole() -> None:
         store.put(key, thing(key.name))
         store.remove(key, thing(key.name))
     store.forget(store.revision)
-    assert store._db.execute("SELECT count(*) FROM log").fetchone() == (0,)
+    assert store.disk._db.execute("SELECT count(*) FROM log").fetchone() == (0,)
 
 
 def test_memory_keeps_the_newest_changes_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +156,7 @@ def test_a_long_life_keeps_the_store_small_and_events_for_an_hour() -> None:
         for _ in range(4):
             life.delete("Pod", f"web-{hour % 2}", grace_seconds=0)
             life.run_for(900)
-        (rows,) = life.store._db.execute("SELECT count(*) FROM log").fetchone()
+        (rows,) = life.store.disk._db.execute("SELECT count(*) FROM log").fetchone()
         sizes.append(rows)
         events = life.store.rows("Event")
         assert all(row.obj["lastTimestamp"] > text_before(life, EVENT_SECONDS + 120) for row in events)

@@ -10,7 +10,8 @@ from stead.machinery.errors import Expired
 from stead.machinery.keys import Key
 from stead.store import copies, log
 from stead.store.cursor import Cursor
-from stead.store.log import Store, StoreDamaged, StoreInUse
+from stead.store.disk import StoreDamaged, StoreInUse
+from stead.store.log import Store
 
 
 def key(name: str, kind: str = "ConfigMap") -> Key:
@@ -121,6 +122,7 @@ def test_a_lost_state_is_damage(tmp_path: Path) -> None:
     store.close()
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("DELETE FROM log")
+    Path(f"{path}-kept").unlink()
     assert "lost their state" in copies.examine(path)
     with pytest.raises(StoreDamaged, match="ConfigMap default/a at revision 1 is missing"):
         Store(path)

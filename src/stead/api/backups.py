@@ -11,4 +11,4 @@ def answer(core: Core, request: Request) -> Response | None:
     """The store as of the last commit; None where something else is asked."""
     if (request.method, request.path) != ("GET", PATH):
         return None
-    return Response(200, core.store.image(), MEDIA)
+    return Response(200, core.store.disk.image(), MEDIA)

@@ -66,13 +66,17 @@ class Pieces:
 
 
 class Response(Struct, frozen=True):
-    """`media` is the Content-Type, exactly; `warnings` become `Warning: 299 - "..."` headers."""
+    """`media` is the Content-Type, exactly; `warnings` become `Warning: 299 - "..."` headers.
+
+    `rests_on` is the revision that has to be on the disk before anybody is told; None: whatever has been written.
+    """
 
     code: int
     content: bytes | Pieces
     media: str = "application/json"
     warnings: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
+    rests_on: int | None = None
 
     @property
     def body(self) -> bytes:

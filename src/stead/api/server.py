@@ -160,7 +160,10 @@ class Api(Door):
             obj = verbs.in_namespace(target.namespace, bodies.read(self.core, call, target.kind, request))
             return _shown(target, view, reviews.answer(self.core, call, target.kind, (obj, self._authorize)), call)
         done = ANSWERS[verb](self.core, call, target, request)
-        return _shown(target, view, done, call)
+        response = _shown(target, view, done, call)
+        if verb == "get" and not target.subresource:  # nobody waits for what others have just written
+            return msgspec.structs.replace(response, rests_on=int(meta.resource_version(done.obj)))
+        return response
 
     def _answer_elsewhere(self, request: Request, now: Now, told: list[str]) -> Response:
         """Paths that name no kind: discovery, and `bindings`, which is a verb in disguise."""

@@ -47,7 +47,7 @@ class Watch:
         self._says_initial_end = bool(options.sends_initial) and options.sends_bookmarks
         after = 0 if options.sends_initial else options.revision or 0
         self._starts_with_all = not after and options.sends_initial is not False
-        self._cursor = Cursor(core.store, after or core.store.revision, self._id)
+        self._cursor = Cursor(core.store, after or core.store.revision, self._id, only_kept=True)
         chosen = options.timeout_seconds
         seconds = chosen if chosen else core.chance.uniform(LONGEST_SECONDS, 2 * LONGEST_SECONDS)
         self._end = now.mono + seconds
@@ -80,8 +80,8 @@ class Watch:
 
     def _initial(self, now: Now) -> Iterator[bytes]:
         """The present, as if it had just been made."""
-        self._cursor.revision = self._core.store.revision
-        for row in self._core.store.rows(self._id, self._namespace or None):
+        kept = self._cursor.revision = self._core.store.kept
+        for row in self._core.store.rows_at(self._id, self._namespace or None, kept):
             if self._match is None or self._match(row.obj):
                 yield self._frame("ADDED", self._shown(row.obj, row.body, now))
         yield from self._initial_end(now)

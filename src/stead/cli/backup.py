@@ -9,7 +9,7 @@ from stead.cli import running
 from stead.cli.options import add_data, complain, data_directory
 from stead.kube.client import ClientError
 from stead.store import copies
-from stead.store.log import StoreDamaged, StoreInUse
+from stead.store.disk import StoreDamaged, StoreInUse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from stead.cli.options import add_data, data_directory
 from stead.cluster import live, roster
 from stead.runtimes.native import probe
 from stead.store import copies
-from stead.store.log import WAL_BYTES
+from stead.store.disk import WAL_BYTES
 
 LITTLE_ROOM, FEW_FILES = 2 * WAL_BYTES, 100  # what the store alone may want soon
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from stead.cli.options import add_data, complain, data_directory
 from stead.cluster import live
 from stead.store import copies
-from stead.store.log import StoreDamaged, StoreInUse
+from stead.store.disk import StoreDamaged, StoreInUse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -21,7 +21,7 @@ from stead.cluster.settled import is_settled
 from stead.engine.journal import Round
 from stead.machinery.keys import key_of
 from stead.store.cursor import Cursor
-from stead.store.log import StoreDamaged, StoreInUse, StoreRefuses
+from stead.store.disk import StoreDamaged, StoreInUse, StoreRefuses
 
 DOUBLED_SECONDS = 0.5
 LONGEST_TTL = 3600  # what CoreDNS takes

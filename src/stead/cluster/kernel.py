@@ -6,6 +6,7 @@ reads a clock and throws no dice of its own; the shells around it do.
 
 import contextlib
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from stead.api.request import Request, Response, Stream
@@ -42,7 +43,8 @@ from stead.machinery.runtime import PodAction, PodEvent, RemoveVolume, RuntimeAc
 from stead.machinery.times import Now
 from stead.machinery.watch import WatchEvent
 from stead.store.cursor import Cursor
-from stead.store.log import Store, StoreRefuses
+from stead.store.disk import StoreRefuses
+from stead.store.log import Store
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +74,7 @@ class Cluster:
         self._recorder = Recorder(api)
         self._cursor = Cursor(store, store.revision)
         self._told: list[tuple[Member, RuntimeAction, Now]] = []
+        self._orders: deque[tuple[int, list[tuple[Member, RuntimeAction, Now]]]] = deque()
         self._housekeeping = Housekeeping(store, api)
         self._is_refused = False
         for kind in store.kinds():
@@ -250,10 +253,13 @@ class Cluster:
             self.engine.feed(WatchEvent("MODIFIED" if old else "ADDED", key, new, old, 0))
 
     def _send(self) -> None:
-        """Give the runtime its actions, now that the writes they rest on are committed."""
-        for member, action, now in self._told:
-            member.runtime.send(action, now)
-        self._told.clear()
+        """Give the runtime its actions once the writes they rest on are on the disk."""
+        if self._told:
+            self._orders.append((self.store.revision, self._told))
+            self._told = []
+        while self._orders and self._orders[0][0] <= self.store.kept:
+            for member, action, now in self._orders.popleft()[1]:
+                member.runtime.send(action, now)
 
     def _door(self, controller: AnyController, action: Action, now: Now) -> Outcome:
         outcome = controller.member.answers_instead(action) if isinstance(controller, Aboard) else None

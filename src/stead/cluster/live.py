@@ -19,6 +19,7 @@ from stead.api.request import ADMIN, Request, Response, Stream, User
 from stead.cluster import assembly, bootstrap, machine, notes, process, rubbish, ways
 from stead.cluster.config import Config
 from stead.cluster.imagecare import ImageCare
+from stead.cluster.keeping import Keeping
 from stead.cluster.kernel import Cluster
 from stead.cluster.machines import BECOMES, AnyRuntime, Machines, StartError
 from stead.cluster.onlookers import Onlookers
@@ -83,7 +84,7 @@ class Live:
         _make_ours(config.data)
         config.volumes_path.mkdir(mode=0o711, exist_ok=True)  # where the directory was there before, open to others
         _raise_open_files()
-        self._store = Store(str(config.store_path), is_durable=config.is_durable)
+        self._store = Store(str(config.store_path), syncs="later" if config.is_durable else "never")
         names = tls.server_names(config.cluster_domain, [ways.service_address(config)])
         certificates = tls.certificates(config.data / "pki", names, time.time())
         token = authentication.admin_token(config.data / "token")
@@ -105,7 +106,8 @@ class Live:
         self.cluster.refuse = self._onlookers.refuse
         bootstrap.install(self.cluster, config, now())
         users = authentication.Authenticator({token: ADMIN}, lambda given: self.cluster.api.bearer(given, now()), names)
-        self._server = HttpServer(self._handle, users, self._side_door(), now)
+        self._server = HttpServer(self._handle, users, self._side_door(), now, disk=self._store.disk)
+        self._keeping = Keeping(self._store.disk, self._kept, self._server.lost)
         self.cluster.metrics.more += [process.metrics, self._sockets]
         await self._listen(tls.server_context(certificates), listener)
         self._write_kubeconfig(certificates, token)
@@ -128,6 +130,7 @@ class Live:
         if self._turn_at is not None:
             self._turn_at.cancel()
         await self._server.close()
+        await self._keeping.close()
         if self._dns is not None:
             self._dns.close()
         for relay in self._relays:
@@ -159,6 +162,7 @@ class Live:
         headers = {"content-type": media, "accept": "application/json", "user-agent": "stead"}
         request = Request(method, raw, pairs, headers, encode(body) if body is not None else b"")
         (answer,) = self._handle([request])
+        self._store.disk.keep(self._store.disk.flush())
         assert isinstance(answer, Response)
         return answer
 
@@ -170,9 +174,14 @@ class Live:
         for request, answered in zip(requests, answers, strict=True):
             self._onlookers.note(request, answered)
         if self._store.revision != before:
-            self._server.ring()
+            self._keeping.bell()
             self._bell()
         return answers
+
+    def _kept(self) -> None:
+        """More is on the disk: who waited for that is told, and the runtime gets its orders."""
+        self._server.kept()
+        self._bell()
 
     def _bell(self) -> None:
         """Something happened: turn in this loop turn."""
@@ -182,9 +191,12 @@ class Live:
             self._turn_at = self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
-        """One step of the kernel, then sleep until the next is due."""
+        """One step of the kernel, then sleep until the next is due; while the file is busy nothing is decided."""
         self._turn_at = None
+        if self._store.disk.is_busy:
+            return
         rounds = self.cluster.step(now(), reads_on=True)
+        self._keeping.bell()
         self._server.ring()
         for watcher in self.watchers:
             watcher(rounds)
@@ -233,7 +245,7 @@ class Live:
         about = self.cluster.cache.get(key)
         if about is not None:
             self.cluster.tell(Emit(about, "Warning", reason, told), now(), node)
-            self._server.ring()
+            self._keeping.bell()
             self._bell()
 
     def _bearer(self, token: str) -> User | None:

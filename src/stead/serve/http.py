@@ -1,7 +1,7 @@
 """The HTTP server: who is connected, which requests arrived together, which watches are open.
 
-Reads are answered one by one; writes that wait together are handed over as one batch and answered after the batch's
-commit (architecture, section 10: group commit). Nothing here knows a verb or a kind.
+Reads are answered one by one; writes that wait together are handed over as one batch. Answers leave when what they rest
+on is on the disk (architecture, section 10: group commit). Nothing here knows a verb or a kind.
 """
 
 import asyncio
@@ -9,23 +9,24 @@ import logging
 import socket
 import ssl
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from stead.api.request import Request, Response, Stream, User
-from stead.machinery.errors import ApiError
+from stead.machinery.errors import ApiError, Timeout
 from stead.machinery.times import Now
 from stead.serve import message
 from stead.serve.accepting import Doorway
 from stead.serve.connection import Connection
 from stead.serve.conversation import Conversation
 from stead.serve.limits import Limits
-from stead.serve.line import Line, Place
+from stead.serve.line import Line, Place, Waiter
 from stead.serve.watches import Watches
 
 log = logging.getLogger(__name__)
 
-SLICE_SECONDS = 0.002  # of reads in one loop turn; what is left over waits for the next
+SLICE_SECONDS = 0.0005  # of reads in one loop turn; what is left over waits for the next
 
 HandleBatch = Callable[[list[Request]], Sequence[Response | Stream]]
 Authenticate = Callable[[Mapping[str, str], Mapping[str, Any] | None], User | None]
@@ -40,13 +41,29 @@ class SideDoor(Protocol):
         """Speak with the client until one of both ends it. An ApiError before the first byte is answered as it is."""
 
 
+class Disk(Protocol):
+    """Where what is written goes. `kept` is the revision up to which it is there; `is_busy`: writes had better wait."""
+
+    revision: int
+    kept: int
+    is_busy: bool
+
+
+class NoDisk:
+    """Nothing is written, or it is of no account."""
+
+    revision = kept = 0
+    is_busy = False
+
+
 class HttpServer:
     """Serves until `close`.
 
-    handle_batch  synchronous: requests that arrived together in, as many outcomes out, committed
+    handle_batch  synchronous: requests that arrived together in, as many outcomes out
     authenticate  (headers with lower-case names, `ssl.getpeercert()` of a verified client or None) -> who, None: 401
     side_door     log, exec, attach, port-forward, or None
     now           wall and monotonic seconds
+    disk          whoever moves its `kept` or `is_busy` calls `kept`
     """
 
     def __init__(
@@ -57,6 +74,7 @@ class HttpServer:
         now: Callable[[], Now],
         *,
         limits: Limits | None = None,
+        disk: Disk | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.identify = authenticate
@@ -69,6 +87,8 @@ class HttpServer:
         self._connections: dict[Connection, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._line = Line()
+        self._disk = disk or NoDisk()
+        self._held: deque[tuple[int, Waiter, Response | Stream]] = deque()  # by the revision they rest on
         self._is_due = False
         self._is_closed = False  # who still asks is cut off
         self._sweep: asyncio.TimerHandle | None = None
@@ -89,6 +109,19 @@ class HttpServer:
     def ring(self) -> None:
         """The log has moved: open watches are asked in this loop turn."""
         self.watches.ring()
+
+    def kept(self) -> None:
+        """More is on the disk: who waited for it is answered, and watches are told."""
+        self._let_go()
+        self.watches.ring()
+        if self._line:
+            self._come_soon()
+
+    def lost(self, told: str) -> None:
+        """The disk has failed: nobody knows what has become of what was written last."""
+        for _, who, _ in self._held:
+            who.answer(message.refusal(Timeout(told)))
+        self._held.clear()
 
     @property
     def open_connections(self) -> int:
@@ -162,7 +195,7 @@ class HttpServer:
             self._loop.call_soon(self._serve_line)
 
     def _serve_line(self) -> None:
-        """Reads for a moment, then one commit: nobody who only reads waits for more than the commit under way."""
+        """Reads for a moment, then a few writes; what is left waits for the next turn, and who has just come, too."""
         self._is_due = False
         if self._is_closed:
             return
@@ -171,10 +204,9 @@ class HttpServer:
             self._answer([self._line.next_read()])
             if time.monotonic() > end:
                 break
-        writes = self._line.next_writes(self.limits.batch)
-        if writes:
-            self._answer(writes)
-        if self._line:
+        if self._line.has_writes and not self._disk.is_busy:
+            self._answer(self._line.next_writes(self.limits.batch))
+        if self._line.has_reads or (self._line.has_writes and not self._disk.is_busy):
             self._come_soon()
 
     def _answer(self, taken: list[Place]) -> None:
@@ -186,10 +218,29 @@ class HttpServer:
             log.exception("a batch of %d requests broke", len(requests))
             outcomes = [message.broken_inside()] * len(requests)
         for (who, _), outcome in zip(taken, outcomes, strict=True):
-            who.answer(outcome)
+            self._tell(who, outcome)
         share = (time.monotonic() - began) / len(taken)
         for who, _ in taken:
             self._line.charge(who, share)
+
+    def _tell(self, who: Waiter, outcome: Response | Stream) -> None:
+        """Now, or when what it rests on is on the disk."""
+        own = outcome.rests_on if isinstance(outcome, Response) else None
+        revision = self._disk.revision if own is None else own
+        if revision > self._disk.kept:
+            self._held.append((revision, who, outcome))
+        else:
+            who.answer(outcome)
+
+    def _let_go(self) -> None:
+        """For a moment; who asks for something else has his turn between."""
+        end = time.monotonic() + SLICE_SECONDS
+        while self._held and self._held[0][0] <= self._disk.kept:
+            _, who, outcome = self._held.popleft()
+            who.answer(outcome)
+            if time.monotonic() > end:
+                self._loop.call_soon(self._let_go)
+                return
 
     def _look_at_deadlines(self) -> None:
         self._sweep = None

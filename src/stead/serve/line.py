@@ -41,6 +41,10 @@ class Line:
     def has_reads(self) -> bool:
         return bool(self._reads)
 
+    @property
+    def has_writes(self) -> bool:
+        return bool(self._writes)
+
     def add(self, who: Waiter, request: Request) -> None:
         who.served = max(who.served, self._clock)
         line = self._reads if request.method in READS else self._writes

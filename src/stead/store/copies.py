@@ -5,8 +5,8 @@ import sqlite3
 import zlib
 from pathlib import Path
 
-from stead.store import wal
-from stead.store.log import FORMAT, StoreDamaged, hold
+from stead.store import note
+from stead.store.disk import FORMAT, StoreDamaged, hold, newest, uri, without_log
 
 LEAP = 1_000_000  # revisions skipped by a restore, so that none that anyone has seen is given out twice
 
@@ -16,10 +16,10 @@ def examine(path: str) -> str:
     if not Path(path).exists():
         return ""
     try:
-        lost = wal.lost_commits(path)
+        lost = note.lost(path, newest(path))
         if lost:
-            return f"its write-ahead log is damaged: {lost} commits are lost"
-        db = sqlite3.connect(wal.uri(path, "mode=ro&vfs=unix-excl"), uri=True)  # no index of the log on the disk
+            return lost
+        db = sqlite3.connect(uri(path, "mode=ro&vfs=unix-excl"), uri=True)
         try:
             return "; ".join(_troubles(db))
         finally:
@@ -50,9 +50,9 @@ def take(path: str) -> bytes:
     if told:
         raise StoreDamaged(f"{path}: {told}")
     with hold(path):
-        db = sqlite3.connect(wal.uri(path, "vfs=unix-excl"), uri=True)
+        db = sqlite3.connect(uri(path, "vfs=unix-excl"), uri=True)
         try:
-            return wal.without_log(db.serialize())
+            return without_log(db.serialize())
         finally:
             db.close()
 
@@ -81,12 +81,12 @@ def put_back(copy: Path, path: str) -> str:
 
 
 def _write(fresh: str, copy: Path) -> None:
-    source, target = sqlite3.connect(wal.uri(str(copy), "mode=ro"), uri=True), sqlite3.connect(fresh)
+    source, target = sqlite3.connect(uri(str(copy), "mode=ro"), uri=True), sqlite3.connect(fresh)
     try:
         source.backup(target)
         target.execute("PRAGMA journal_mode=DELETE")
-        (newest,) = target.execute("SELECT max(revision) FROM log").fetchone()
-        target.execute("INSERT OR REPLACE INTO meta VALUES ('oldest', ?)", (str((newest or 0) + LEAP),))
+        (last,) = target.execute("SELECT max(revision) FROM log").fetchone()
+        target.execute("INSERT OR REPLACE INTO meta VALUES ('oldest', ?)", (str((last or 0) + LEAP),))
         target.commit()
     finally:
         source.close()
@@ -101,7 +101,7 @@ def _move_aside(path: str) -> str:
     number = next(n for n in range(1, 1_000_000) if not os.path.exists(f"{path}.before-restore-{n}"))
     aside = f"{path}.before-restore-{number}"
     os.rename(path, aside)
-    for ending in ("-wal", "-shm"):
+    for ending in ("-wal", "-shm", "-kept"):
         if os.path.exists(path + ending):
             os.rename(path + ending, aside + ending)
     return aside

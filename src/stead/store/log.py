@@ -1,19 +1,17 @@
 """The store: every write is a row of a log, and the row's number is the revision of the whole cluster.
 
-One SQLite file and one connection (SQLite below 3.51.3 can damage a WAL that two connections share). The present
-state and the recent log are kept in memory, as objects and as the bytes of their JSON, so reads never touch the file.
-Writes become visible in memory at once and durable when the transaction ends; whoever must not speak before a commit
-(the shell's answers, the watches) waits for the end of the transaction.
+The present state and the recent log are kept in memory, as objects and as the bytes of their JSON, so reads never
+touch the file (`store/disk`).
+Writes become visible in memory at once, are committed when the transaction ends, and are `kept` once they are on the
+disk: with the commit, or when somebody has called `flush`. Whoever must not speak of what a power cut could undo (the
+shell's answers, the watches, the runtime's orders) waits until it is kept.
 """
 
-import fcntl
-import sqlite3
 import zlib
 from bisect import bisect_left, insort
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import IO, NamedTuple, TypeAlias
+from contextlib import contextmanager
+from typing import NamedTuple
 
 from msgspec import DecodeError
 
@@ -21,36 +19,10 @@ from stead.machinery.errors import Expired
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, decode, encode
 from stead.machinery.watch import WatchEvent
-from stead.store import wal
-from stead.store.recent import TYPES, Change, Recent, from_log
+from stead.store.disk import ADDED, DELETED, MODIFIED, Disk, Entry, StoreDamaged, Syncs
+from stead.store.recent import TYPES, Change, Recent
 
-ADDED, MODIFIED, DELETED = 0, 1, 2
-CHECKPOINT_ROWS = 500
-WAL_BYTES = 16 * 1024 * 1024  # what the write-ahead log may keep of the disk between checkpoints
 SLICE = 1000  # revisions read or forgotten in one go
-SCHEMA = Path(__file__).with_name("schema.sql")
-FORMAT = "2"
-# What nobody can ask for once a kind's (or "", every kind's) history begins at ?2 instead of ?1.
-_FORGET = (
-    """DELETE FROM log WHERE revision IN (
-           SELECT previous FROM log WHERE revision > ?1 AND revision <= ?2 AND ?3 IN ('', kind))""",
-    "DELETE FROM log WHERE revision > ?1 AND revision <= ?2 AND type = 2 AND ?3 IN ('', kind)",
-)
-
-
-_Entry: TypeAlias = tuple[int, int, str, str, str, int, bytes, int]
-
-
-class StoreDamaged(Exception):
-    """The file cannot be trusted; it is left as it was found."""
-
-
-class StoreInUse(Exception):
-    """Another process holds this store."""
-
-
-class StoreRefuses(Exception):
-    """Nothing can be written now (a full disk, most likely). What was to be written is undone, all else holds."""
 
 
 class Row(NamedTuple):
@@ -63,46 +35,32 @@ class Row(NamedTuple):
 
 
 class Store:
-    """`path` is a file or `:memory:`. With `is_durable` a commit survives a power cut (fsync), else only a crash.
+    """`disk` is the file behind it, and says how far what is committed is kept.
 
-    Raises StoreInUse when another process has the file, StoreDamaged when the file is not a whole store, StoreRefuses
-    when it cannot be opened for writing.
+    `path` is a file or `:memory:`. Raises StoreInUse when another process has the file, StoreDamaged when the file is
+    not a whole store, StoreRefuses when it cannot be opened for writing.
     """
 
-    def __init__(self, path: str = ":memory:", *, is_durable: bool = True) -> None:
-        self._lock = None if path == ":memory:" else hold(path)
-        self._db = sqlite3.connect(":memory:")  # until it is opened
+    def __init__(self, path: str = ":memory:", *, syncs: Syncs = "commit") -> None:
         self._heads: dict[str, dict[tuple[str, str], Row]] = {}
         self._order: dict[str, list[tuple[str, str]]] = {}  # by namespace and name
         self._sorted: dict[str, dict[str | None, list[Row]]] = {}  # by kind and namespace, until the next write
         self._recent = Recent()
         self._undo: list[tuple[Key, Row | None]] | None = None
-        self._pending: list[_Entry] = []
-        self._uncheckpointed = 0
-        self._floors: dict[str, int] = {}
-        self.revision = 0
+        self._pending: list[Entry] = []
+        self.disk = Disk(path, syncs)
+        self.revision = self.disk.revision
         try:
-            self._open(path, is_durable)
-        except BaseException:
-            if self._lock is not None:
-                self._lock.close()
-            self._db.close()
-            raise
+            for key, revision, body in self.disk.present():
+                self._set_head(key, Row(key, decode(body), body, revision))
+        except (StoreDamaged, DecodeError) as error:
+            self.disk.abandon()
+            raise StoreDamaged(str(error)) from error
 
-    def _open(self, path: str, is_durable: bool) -> None:
-        try:
-            lost = wal.lost_commits(path)
-            if lost:
-                raise StoreDamaged(f"{path}: its write-ahead log is damaged: {lost} commits are lost")
-            if path != ":memory:":
-                _keep_private(Path(path))
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._prepare(is_durable)
-            self._load()
-        except (sqlite3.OperationalError, OSError) as error:
-            raise StoreRefuses(f"{path}: {error}{_what_helps(error)}") from error
-        except (sqlite3.DatabaseError, DecodeError) as error:
-            raise StoreDamaged(f"{path}: {error}") from error
+    @property
+    def kept(self) -> int:
+        """The revision up to which a power cut undoes nothing."""
+        return self.disk.kept
 
     # --- reading
 
@@ -143,11 +101,11 @@ class Store:
 
     def oldest_of(self, kind: str = "") -> int:
         """The revision from which on a kind's history is whole ("": every kind's that has none of its own)."""
-        return max(self.oldest, self._floors.get(kind, 0))
+        return max(self.oldest, self.disk.floors.get(kind, 0))
 
     @property
     def oldest(self) -> int:
-        return self._floors.get("", 0)
+        return self.disk.floors.get("", 0)
 
     def changes(self, after: int, limit: int | None = SLICE, kind: str = "") -> list[Change]:
         """What the log holds of the `limit` revisions past `after`, oldest first, of one kind or ("") of all.
@@ -210,55 +168,12 @@ class Store:
         to = min(before, self.revision, floor + most)
         if to <= floor:
             return 0
-        span = (floor, to, kind)
-        with self._writing():
-            gone = sum(self._db.execute(sql, span).rowcount for sql in _FORGET)
-            name = f"oldest:{kind}" if kind else "oldest"
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, str(to)))
-        self._floors[kind] = to
-        return gone
-
-    def image(self) -> bytes:
-        """The whole store as the bytes of one file, as of the last commit."""
-        return wal.without_log(self._db.serialize())
+        return self.disk.forget(kind, to)
 
     def close(self) -> None:
-        with suppress(sqlite3.OperationalError):  # no room for it: what is in the write-ahead log is as durable there
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._db.close()
-        if self._lock:
-            self._lock.close()
+        self.disk.close()
 
     # --- inside
-
-    def _prepare(self, is_durable: bool) -> None:
-        self._db.execute("PRAGMA page_size=8192")
-        # One connection needs no index of its log in a shared file, which ends the process where the disk is full.
-        self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute(f"PRAGMA synchronous={'FULL' if is_durable else 'NORMAL'}")
-        self._db.execute("PRAGMA wal_autocheckpoint=0")
-        self._db.execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
-        self._db.executescript(SCHEMA.read_text())
-        found = dict(self._db.execute("SELECT name, value FROM meta"))
-        if found.setdefault("format", FORMAT) != FORMAT:
-            raise StoreDamaged(f"format {found['format']} is not one this stead reads ({FORMAT})")
-        self._db.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (FORMAT,))
-        for name, value in found.items():
-            if name.startswith("oldest"):
-                self._floors[name.removeprefix("oldest").removeprefix(":")] = int(value)
-
-    def _load(self) -> None:
-        present = """SELECT head.kind, head.namespace, head.name, head.revision, log.body, log.sum
-                     FROM head LEFT JOIN log USING (revision) ORDER BY head.revision"""
-        for kind, namespace, name, revision, body, sum_ in self._db.execute(present):
-            if body is None or zlib.crc32(body) != sum_:
-                what = "missing" if body is None else "not as it was written"
-                raise StoreDamaged(f"the state of {kind} {namespace}/{name} at revision {revision} is {what}")
-            key = Key(kind, namespace, name)
-            self._set_head(key, Row(key, decode(body), body, revision))
-        (newest,) = self._db.execute("SELECT max(revision) FROM log").fetchone()
-        self.revision = max(newest or 0, self.oldest)
 
     def _changed(self, key: Key, obj: Json, old: Row | None, type_: int) -> tuple[Row, Change]:
         revision = self.revision + 1
@@ -289,40 +204,9 @@ class Store:
             self._undo.append((change.key, old))
 
     def _commit(self) -> None:
-        if not self._pending:
-            return
-        with self._writing():
-            self._db.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._pending)
-            heads = {entry[2:5]: entry for entry in self._pending}  # of each object, what came last
-            gone = [place for place, entry in heads.items() if entry[1] == DELETED]
-            here = [(*place, entry[0]) for place, entry in heads.items() if entry[1] != DELETED]
-            if gone:
-                self._db.executemany("DELETE FROM head WHERE kind = ? AND namespace = ? AND name = ?", gone)
-            self._db.executemany("INSERT OR REPLACE INTO head VALUES (?, ?, ?, ?)", here)
-        self._recent.trim(len(self._pending))
-        self._uncheckpointed += len(self._pending)
-        if self._uncheckpointed >= CHECKPOINT_ROWS:
-            self._checkpoint()
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """One transaction of SQLite's; raises StoreRefuses where it cannot be written."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-            self._db.execute("COMMIT")
-        except BaseException as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError):
-                raise StoreRefuses(f"the store cannot be written: {error}{_what_helps(error)}") from error
-            raise
-
-    def _checkpoint(self) -> None:
-        """Move the write-ahead log into the file. On a full disk it waits where it is: all in it is durable."""
-        with suppress(sqlite3.OperationalError):
-            self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
-            self._uncheckpointed = 0
+        if self._pending:
+            self.disk.commit(self._pending)
+            self._recent.trim(len(self._pending))
 
     def _roll_back(self) -> None:
         for key, row in reversed(self._undo or []):
@@ -344,40 +228,12 @@ class Store:
 
     def _read_log(self, after: int, until: int, kind: str) -> list[Change]:
         """From the file; a past that is damaged there is as good as forgotten."""
-        past = f"""SELECT log.revision, log.type, log.kind, log.namespace, log.name, log.body, log.sum,
-                          before.body, before.sum
-                   FROM log LEFT JOIN log AS before ON before.revision = log.previous
-                   WHERE log.revision > ? AND log.revision <= ? {"AND log.kind = ?" if kind else ""}
-                   ORDER BY log.revision"""
-        span = (after, until, kind) if kind else (after, until)
         try:
-            return [from_log(*row) for row in self._db.execute(past, span)]
-        except (sqlite3.DatabaseError, ValueError) as error:
+            return self.disk.changes(after, until, kind)
+        except ValueError as error:
             raise Expired(f"too old resource version: {after} (what came after it cannot be read: {error})") from error
 
 
 def _row(key: Key, body: bytes) -> Row:
     obj = decode(body)
     return Row(key, obj, body, int(obj["metadata"]["resourceVersion"]))
-
-
-def _what_helps(error: Exception) -> str:
-    is_full = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
-    return "; make room on the disk of the data directory (stead doctor says how much there is)" if is_full else ""
-
-
-def _keep_private(path: Path) -> None:
-    """Secrets are in it: its owner alone may read it, and what SQLite puts beside it takes after it."""
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-
-
-def hold(path: str) -> IO[str]:
-    """Hold the store at `path` until this is closed, or the process ends, however it does. Raises StoreInUse."""
-    lock = Path(path + ".lock").open("a+")  # noqa: SIM115  held until the store is closed
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise StoreInUse(f"{path} is in use by another stead") from error
-    return lock
