@@ -131,7 +131,7 @@ class Cluster:
             self.engine.undo(rounds, now)
             return []
         self._is_refused = self._is_refused and not rounds
-        self._send()
+        self.deliver()
         self._take_in(now)
         self._tidy(now)
         return rounds
@@ -252,14 +252,16 @@ class Cluster:
         elif new is not None and new is not old:
             self.engine.feed(WatchEvent("MODIFIED" if old else "ADDED", key, new, old, 0))
 
-    def _send(self) -> None:
-        """Give the runtime its actions once the writes they rest on are on the disk."""
+    def deliver(self) -> bool:
+        """Give the runtime its actions once the writes they rest on are on the disk; says whether there were any."""
         if self._told:
             self._orders.append((self.store.revision, self._told))
             self._told = []
+        before = len(self._orders)
         while self._orders and self._orders[0][0] <= self.store.kept:
             for member, action, now in self._orders.popleft()[1]:
                 member.runtime.send(action, now)
+        return len(self._orders) < before
 
     def _door(self, controller: AnyController, action: Action, now: Now) -> Outcome:
         outcome = controller.member.answers_instead(action) if isinstance(controller, Aboard) else None

@@ -74,6 +74,7 @@ class Live:
         self._image_care: asyncio.Task[None] | None = None
         self._turn_at: asyncio.TimerHandle | asyncio.Handle | None = None
         self._closing = False
+        self._is_put_off = False  # a turn was due while the file was busy
 
     # --- life
 
@@ -181,7 +182,8 @@ class Live:
     def _kept(self) -> None:
         """More is on the disk: who waited for that is told, and the runtime gets its orders."""
         self._server.kept()
-        self._bell()
+        if self.cluster.deliver() or self._is_put_off:
+            self._bell()
 
     def _bell(self) -> None:
         """Something happened: turn in this loop turn."""
@@ -193,7 +195,8 @@ class Live:
     def _turn(self) -> None:
         """One step of the kernel, then sleep until the next is due; while the file is busy nothing is decided."""
         self._turn_at = None
-        if self._store.disk.is_busy:
+        self._is_put_off = self._store.disk.is_busy
+        if self._is_put_off:
             return
         rounds = self.cluster.step(now(), reads_on=True)
         self._keeping.bell()
