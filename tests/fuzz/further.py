@@ -293,7 +293,7 @@ def a_copy() -> bytes:
     store = Store()
     api = Api(store, BUILT_IN, Random(1))
     api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}}, NOW)
-    return store.image()
+    return store.disk.image()
 
 
 FURTHER: dict[str, tuple[Callable[[bytes], None], list[bytes]]] = {

@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path
 
 from stead.store import note
-from stead.store.disk import FORMAT, StoreDamaged, hold, newest, uri, without_log
+from stead.store.disk import FORMAT, StoreDamaged, hold, newest, reading, uri, without_log
 
 LEAP = 1_000_000  # revisions skipped by a restore, so that none that anyone has seen is given out twice
 
@@ -19,12 +19,9 @@ def examine(path: str) -> str:
         lost = note.lost(path, newest(path))
         if lost:
             return lost
-        db = sqlite3.connect(uri(path, "mode=ro&vfs=unix-excl"), uri=True)
-        try:
+        with reading(path) as db:
             return "; ".join(_troubles(db))
-        finally:
-            db.close()
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, OSError) as error:
         return str(error)
 
 

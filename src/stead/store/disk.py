@@ -5,10 +5,12 @@ One SQLite file and one connection (SQLite below 3.51.3 can damage a WAL that tw
 
 import fcntl
 import os
+import shutil
 import sqlite3
+import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Literal, TypeAlias
 
@@ -20,6 +22,8 @@ from stead.store.recent import Change, from_log
 ADDED, MODIFIED, DELETED = 0, 1, 2
 CHECKPOINT_ROWS = 500
 WAL_BYTES = 16 * 1024 * 1024  # what the write-ahead log may keep of the disk between checkpoints
+ROOM = 1 << 20  # that SQLite's index of its log may take
+MEMORY = "/dev/shm"
 SCHEMA = Path(__file__).with_name("schema.sql")
 FORMAT = "2"
 # What nobody can ask for once a kind's (or "", every kind's) history begins at ?2 instead of ?1.
@@ -286,15 +290,34 @@ def newest(path: str) -> int:
     """The last revision that SQLite finds in the store at `path`, 0 where there is none; it is only read."""
     if not os.path.exists(path):
         return 0
-    db = sqlite3.connect(uri(path, "mode=ro&vfs=unix-excl"), uri=True)  # no index of the log on the disk
-    try:
-        (last,) = db.execute("SELECT max(revision) FROM log").fetchone()
-        (oldest,) = db.execute("SELECT max(CAST(value AS INTEGER)) FROM meta WHERE name = 'oldest'").fetchone()
+    with reading(path) as db:
+        try:
+            (last,) = db.execute("SELECT max(revision) FROM log").fetchone()
+            (oldest,) = db.execute("SELECT max(CAST(value AS INTEGER)) FROM meta WHERE name = 'oldest'").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+                raise
+            return 0  # none of our tables are there (yet, or because their making is lost)
         return max(last or 0, oldest or 0)
-    except sqlite3.OperationalError:  # none of our tables are there (yet, or because their making is lost)
-        return 0
-    finally:
-        db.close()
+
+
+@contextmanager
+def reading(path: str) -> Iterator[sqlite3.Connection]:
+    """A store that is only read. Raises OSError where it cannot be.
+
+    SQLite makes an index beside its log, in a file that is written through memory: where the disk has no room for that,
+    the process ends. So there a copy is read that lies in memory.
+    """
+    with ExitStack() as stack:
+        found = os.statvfs(os.path.dirname(path) or ".")
+        if found.f_bavail * found.f_frsize < ROOM:
+            place = stack.enter_context(tempfile.TemporaryDirectory(prefix="stead-", dir=MEMORY))
+            for ending in ("", "-wal"):
+                if os.path.exists(path + ending):
+                    shutil.copyfile(path + ending, f"{place}/store.db{ending}")
+            path = f"{place}/store.db"
+        db = stack.enter_context(closing(sqlite3.connect(uri(path, "mode=ro"), uri=True)))
+        yield db
 
 
 def without_log(image: bytes) -> bytes:
