@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from stead.kinds.checks import Errors, between, faults, known, needed, one_of
+from stead.kinds.checks import Errors, between, faults, needed, one_of
 from stead.kinds.containerrules import Surroundings, validate_containers, validate_ephemeral, validate_init_containers
 from stead.kinds.objectmeta import annotation_errors, label_errors
+from stead.kinds.osrules import validate_os
 from stead.kinds.resourcerules import validate_resources
 from stead.kinds.schedulingrules import validate_affinity, validate_gates, validate_spread, validate_tolerations
 from stead.kinds.securityrules import validate_pod_security_context
+from stead.kinds.shownstructs import as_struct
 from stead.kinds.syntax import ip_faults, label_faults, qualified_name_faults, subdomain_faults, underscored_faults
 from stead.kinds.volumerules import validate_volumes
 from stead.machinery import fields
@@ -19,6 +21,7 @@ _DNS_POLICIES = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"]
 _MOST_SERVERS, _MOST_SEARCHES, _LONGEST_SEARCH_LIST = 3, 32, 2048
 _LARGEST_DEADLINE = 2**31 - 1
 _MIRROR = "kubernetes.io/config.mirror"
+_CLAIM_SOURCES = ("resourceClaimName", "resourceClaimTemplateName")
 _DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 
 
@@ -103,14 +106,29 @@ def _claim_errors(claims: list[Json], path: str) -> Errors:
     errors: Errors = []
     names: set[str] = set()
     for index, claim in enumerate(claims):
-        name, at = claim.get("name", ""), f"{path}[{index}].name"
+        name, at = claim.get("name", ""), f"{path}[{index}]"
         if not name:
-            errors.append(fields.required(at))
+            errors.append(fields.required(f"{at}.name"))
         elif name in names:
-            errors.append(fields.duplicate(at, name))
+            errors.append(fields.duplicate(f"{at}.name", name))
         else:
-            errors += faults(at, name, label_faults(name))
+            errors += faults(f"{at}.name", name, label_faults(name))
         names.add(name)
+        errors += _claim_source_errors(claim, at)
+    return errors
+
+
+def _claim_source_errors(claim: Json, path: str) -> Errors:
+    """One of two sources, each a name."""
+    given = [(member, claim[member]) for member in _CLAIM_SOURCES if claim.get(member) is not None]
+    errors: Errors = []
+    if len(given) != 1:
+        listed = "`resourceClaimName`, `resourceClaimTemplateName`"
+        told = "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"
+        shown = as_struct("core.v1.PodResourceClaim", claim)
+        errors.append(fields.invalid(path, shown, told if given else f"must specify one of: {listed}"))
+    for member, name in given:
+        errors += faults(f"{path}.{member}", name, subdomain_faults(name))
     return errors
 
 
@@ -202,7 +220,7 @@ def _late_errors(spec: Json, surroundings: Surroundings, path: str) -> Errors:
         errors += one_of(f"{path}.preemptionPolicy", policy, ["PreemptLowerPriority", "Never"])
     if spec.get("overhead"):
         errors += validate_resources({"limits": spec["overhead"]}, surroundings.claims, f"{path}.overhead")
-    return [*errors, *_os_errors(spec.get("os"), f"{path}.os"), *_linux_errors(spec, path)]
+    return [*errors, *validate_os(spec, path)]
 
 
 def _host_alias_errors(aliases: list[Json], path: str) -> Errors:
@@ -212,24 +230,3 @@ def _host_alias_errors(aliases: list[Json], path: str) -> Errors:
         for number, name in enumerate(alias.get("hostnames") or []):
             errors += faults(f"{path}[{index}].hostnames[{number}]", name, subdomain_faults(name))
     return errors
-
-
-def _os_errors(system: Json | None, path: str) -> Errors:
-    if system is None:
-        return []
-    if not system.get("name"):
-        return [fields.required(f"{path}.name", "cannot be empty")]
-    return known(path, system["name"], ["linux", "windows"])
-
-
-def _linux_errors(spec: Json, path: str) -> Errors:
-    """Who says Linux cannot ask for what Windows has."""
-    if (spec.get("os") or {}).get("name") != "linux":
-        return []
-    places = [(f"{path}.securityContext", spec.get("securityContext"))]
-    for list_ in ("initContainers", "containers", "ephemeralContainers"):
-        for index, container in enumerate(spec.get(list_) or []):
-            places.append((f"{path}.{list_}[{index}].securityContext", container.get("securityContext")))
-    told = "windows options cannot be set for a linux pod"
-    given = [at for at, context in places if (context or {}).get("windowsOptions") is not None]
-    return [fields.forbidden(f"{at}.windowsOptions", told) for at in given]

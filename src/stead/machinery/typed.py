@@ -62,14 +62,35 @@ def _in_list(value: Any, shape: Shape, path: str) -> Iterator[str]:
         return
     seen: set[str] = set()
     for place, (step, item) in enumerate(items):
-        if step == "k:{}":
-            keys = " ".join(f'"{key}"' for key in shape.map_keys)
-            why = f"associative list with keys has an element that omits all key fields [{keys}]"
-            yield f"{path}: element {place}: {why} (and doesn't have default values for any key fields)"
-        elif step in seen:
+        why = _why_not_told_apart(item, step, shape)
+        if why:  # and nothing more is said of this list
+            yield f"{path}: element {place}: {why}"
+            return
+        if step in seen:
             yield f"{path}: duplicate entries for key {step_text(step)}"
         seen.add(step)
         yield from problems(item, element, f"{path}{step_text(step)}")
+
+
+def _why_not_told_apart(item: Any, step: str, shape: Shape) -> str:
+    """Why an item has no place of its own in a list with keys or in a set, "" where it has."""
+    if shape.list_type != "map":
+        return _OF_SETS.get(type(item), "")
+    if item is None:
+        return "associative list with keys may not have a null element"
+    if not isinstance(item, Mapping):
+        return "associative list with keys may not have non-map elements"
+    if step != "k:{}":
+        return ""
+    keys = " ".join(f'"{key}"' for key in shape.map_keys)
+    why = f"associative list with keys has an element that omits all key fields [{keys}]"
+    return f"{why} (and doesn't have default values for any key fields)"
+
+
+_OF_SETS: Mapping[type, str] = {
+    dict: "associative list without keys has an element that's a map type",
+    list: "not supported: associative list with lists as elements",
+}
 
 
 def _in_scalar(value: Any, shape: Shape, path: str) -> Iterator[str]:
