@@ -5,7 +5,7 @@ from typing import Any
 from asking import SETS, TABLE, Client, stateful_set
 from defining import defined, with_spec
 
-from stead.kinds import protowire
+from stead.kinds import enums, protowire, types
 
 SET = "io.k8s.api.apps.v1.StatefulSet"
 PROTOBUF = {"accept": "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"}
@@ -61,6 +61,23 @@ def test_fields_are_described_in_both_versions(client: Client) -> None:
         )
         assert schemas["io.k8s.apimachinery.pkg.api.resource.Quantity"]["description"].startswith("An amount:")
     assert three[f"{SET}List"]["properties"]["items"]["description"] == "The objects, by namespace and name."
+
+
+def test_fields_of_few_words_list_them(client: Client) -> None:
+    """What `kubectl explain` prints under ENUM."""
+    three = client.get("/openapi/v3/apis/apps/v1").body["components"]["schemas"]
+    two = client.get("/openapi/v2").body["definitions"]
+    for found in (three, two):
+        spec = found["io.k8s.api.apps.v1.StatefulSetSpec"]["properties"]
+        assert spec["podManagementPolicy"]["enum"] == ["OrderedReady", "Parallel"]
+        claim = found["io.k8s.api.core.v1.PersistentVolumeClaimSpec"]["properties"]
+        assert claim["accessModes"]["items"]["enum"][0] == "ReadOnlyMany"
+
+
+def test_words_are_of_fields_there_are() -> None:
+    for place in enums.places():
+        type_name, _, field = place.rpartition(".")
+        assert field in types.fields_of(type_name), place
 
 
 def test_custom_kinds_have_what_every_object_has(client: Client) -> None:

@@ -133,3 +133,25 @@ def test_a_node_is_nominated_by_its_name(client: Client) -> None:
     client.ask("POST", PODS, pod("p"))
     got = client.ask("PATCH", f"{PODS}/p/status", {"status": {"nominatedNodeName": "A b"}}, MERGE)
     assert told(got)[0].startswith('status.nominatedNodeName: Invalid value: "A b": a lowercase RFC 1123 subdomain')
+
+
+def test_pods_of_windows_have_none_of_what_linux_has(client: Client) -> None:
+    made = pod("p")
+    made["spec"] |= {"os": {"name": "windows"}, "hostPID": True, "securityContext": {"runAsUser": 1, "sysctls": []}}
+    made["spec"]["containers"][0]["securityContext"] = {"privileged": False}
+    told_ = "Forbidden: cannot be set for a windows pod"
+    assert told(client.ask("POST", PODS, made)) == [
+        f"spec.{place}: {told_}"
+        for place in ("hostPID", "securityContext.runAsUser", "containers[0].securityContext.privileged")
+    ]
+
+
+def test_a_claim_of_devices_has_one_source(client: Client) -> None:
+    made = pod("p")
+    made["spec"]["resourceClaims"] = [{"name": "a"}, {"name": "b", "resourceClaimName": "B_"}]
+    first, second = told(client.ask("POST", PODS, made))
+    assert first == (
+        'spec.resourceClaims[0]: Invalid value: {"Name":"a","ResourceClaimName":null,"ResourceClaimTemplateName":null}: '
+        "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"
+    )
+    assert second.startswith('spec.resourceClaims[1].resourceClaimName: Invalid value: "B_": a lowercase RFC 1123')

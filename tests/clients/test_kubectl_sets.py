@@ -173,6 +173,7 @@ def test_events(shown: Space) -> None:
     (("sts", "--recursive"), r"      volumeClaimTemplates\t|    volumeClaimTemplates\t<\[\]PersistentVolumeClaim>"),
     (("pods.spec.containers.resources",), r"limits\t<map\[string\]Quantity>"),
     (("pvc",), r"KIND: +PersistentVolumeClaim"),
+    (("sts.spec.podManagementPolicy",), r"ENUM:\n +OrderedReady\n +Parallel"),
 ])  # fmt: skip
 def test_explain(shown: Space, words: tuple[str, ...], told: str) -> None:
     assert re.search(told, shown.kubectl("explain", *words))

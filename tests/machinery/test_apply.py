@@ -247,6 +247,14 @@ def test_kubectl_takes_over_what_its_older_apply_set() -> None:
             ".spec.boxes: element 0: associative list with keys has an element that omits all key fields "
             '["name"] (and doesn\'t have default values for any key fields)',
         ),
+        (
+            {"boxes": [None, {"name": "a", "nope": 1}]},
+            ".spec.boxes: element 0: associative list with keys may not have a null element",
+        ),
+        (
+            {"boxes": ["a"]},
+            ".spec.boxes: element 0: associative list with keys may not have non-map elements",
+        ),
         ({"x": 1, "y": 2}, "errors:\n  .spec.x: field not declared in schema\n  .spec.y: field not declared in schema"),
     ],
 )

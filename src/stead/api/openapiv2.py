@@ -19,7 +19,7 @@ from stead.machinery.objects import Json, encode
 PATH = "/openapi/v2"
 PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 DEFINITIONS = "#/definitions/"
-_KEPT = ("description", "type", "format", "required")  # said the same way in both versions
+_KEPT = ("description", "type", "format", "required", "enum")  # said the same way in both versions
 _WHOLE = "x-kubernetes-preserve-unknown-fields"
 
 
@@ -97,6 +97,7 @@ def _schema(schema: Schema) -> bytes:
     if "description" in schema:
         made += _text(4, schema["description"])
     made += b"".join(_text(19, name) for name in schema.get("required", ()))
+    made += b"".join(_bytes(20, _text(2, encode(word).decode())) for word in schema.get("enum", ()))
     if "additionalProperties" in schema:
         made += _bytes(21, _bytes(1, _schema(schema["additionalProperties"])))
     if "type" in schema:

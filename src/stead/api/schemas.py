@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stead.kinds import types
+from stead.kinds import enums, types
 from stead.kinds.descriptions import Descriptions
 from stead.kinds.kind import Kind
 from stead.kinds.types import Field
@@ -123,8 +123,19 @@ def _struct(type_name: str, texts: Mapping[str, str]) -> Schema:
     if required:
         made["required"] = required
     if fields:
-        made["properties"] = {name: _described(_property(fields[name]), texts.get(name)) for name in sorted(fields)}
+        made["properties"] = {
+            name: _described(_with_words(type_name, name, _property(fields[name])), texts.get(name))
+            for name in sorted(fields)
+        }
     return made
+
+
+def _with_words(type_name: str, field: str, schema: Schema) -> Schema:
+    """A field that takes one of a few words, or a list of them."""
+    words = enums.words_of(type_name, field)
+    if not words:
+        return schema
+    return {**schema, "items": {**schema["items"], "enum": words}} if "items" in schema else {**schema, "enum": words}
 
 
 def _is_required(field: Field) -> bool:
