@@ -150,8 +150,7 @@ def test_a_claim_of_devices_has_one_source(client: Client) -> None:
     made = pod("p")
     made["spec"]["resourceClaims"] = [{"name": "a"}, {"name": "b", "resourceClaimName": "B_"}]
     first, second = told(client.ask("POST", PODS, made))
-    assert first == (
-        'spec.resourceClaims[0]: Invalid value: {"Name":"a","ResourceClaimName":null,"ResourceClaimTemplateName":null}: '
-        "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"
-    )
+    shown = '{"Name":"a","ResourceClaimName":null,"ResourceClaimTemplateName":null}'
+    why = "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"
+    assert first == f"spec.resourceClaims[0]: Invalid value: {shown}: {why}"
     assert second.startswith('spec.resourceClaims[1].resourceClaimName: Invalid value: "B_": a lowercase RFC 1123')
