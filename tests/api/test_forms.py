@@ -146,3 +146,21 @@ values = st.recursive(
 @given(st.dictionaries(st.sampled_from(["a", "b"]), values))
 def test_yaml_comes_back(value: Any) -> None:
     assert yamltext.parse(yamlwriting.text(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("path", "sort", "told"),
+    [
+        ("", "", "you requested PartialObjectMetadata, but the requested object is a list (*core.ConfigMapList)"),
+        (
+            "/a",
+            "List",
+            "you requested PartialObjectMetadataList, but the requested object is not a list (*core.ConfigMap)",
+        ),
+    ],
+)
+def test_metadata_of_a_list_are_a_list(client: Client, path: str, sort: str, told: str) -> None:
+    client.create(config_map("a"))
+    accept = {"accept": f"application/json;as=PartialObjectMetadata{sort};v=v1;g=meta.k8s.io,application/json"}
+    answer = client.ask("GET", CONFIG_MAPS + path, None, accept)
+    assert (answer.code, answer.body["reason"], answer.message) == (406, "NotAcceptable", told)

@@ -145,14 +145,16 @@ class Api(Door):
             return self._watch(request, target, now)
         computed = self._computed.get(target.kind.id)
         if verb == "list" and computed is not None:
-            return Response(200, computed.list(request, target, views.asked(request), now))
+            return Response(
+                200, computed.list(request, target, views.asked_of(request, target.kind, is_list=True), now)
+            )
         if verb == "list":
             found = listing.rows(self.core, target.kind, target.namespace, options.of_list(request))
-            view = views.asked(request)
+            view = views.asked_of(request, target.kind, is_list=True)
             if slices.suits(request, view, found[0]):
                 return slices.LongList(target.kind, view, found, now)
             return Response(200, listing.answer(target.kind, view, found, now))
-        view = views.asked(request)
+        view = views.asked_of(request, target.kind, is_list=verb == "deletecollection")
         call = self._call(request, now, told)
         if computed is not None:
             return _shown(target, view, computed.get(target, now), call)

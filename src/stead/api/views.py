@@ -11,7 +11,7 @@ from stead.api.forms import Clause, Form
 from stead.api.request import Request
 from stead.kinds.kind import Column, Kind
 from stead.machinery import fields, meta
-from stead.machinery.errors import Invalid
+from stead.machinery.errors import Invalid, NotAcceptable
 from stead.machinery.objects import Json
 from stead.machinery.times import Now
 
@@ -36,6 +36,7 @@ class View(Struct, frozen=True):
     version: str = "v1"
     includes: str = "Metadata"
     form: Form = "json"
+    is_of_list: bool = False
 
     @property
     def api_version(self) -> str:
@@ -74,7 +75,23 @@ def _view(clause: Clause) -> View | None:
     if sort == "object":
         return View(form=clause.form)
     is_known = clause.said.get("g") == GROUP and version in ("v1", "v1beta1")
-    return View(sort, version, form=clause.form) if is_known else None
+    return View(sort, version, form=clause.form, is_of_list=clause.said["as"].endswith("List")) if is_known else None
+
+
+def asked_of(request: Request, kind: Kind, *, is_list: bool) -> View:
+    """The same, as long as it fits: the metadata of a list are a list, those of an object are none."""
+    view = asked(request)
+    if view.sort == "metadata" and view.is_of_list != is_list:
+        what, is_it = ("", "is a list") if is_list else ("List", "is not a list")
+        told = f"you requested PartialObjectMetadata{what}, but the requested object {is_it}"
+        raise NotAcceptable(f"{told} ({_go_type(kind, is_list=is_list)})")
+    return view
+
+
+def _go_type(kind: Kind, *, is_list: bool) -> str:
+    """What Go calls the object inside the server."""
+    name = f"{kind.group.partition('.')[0] or 'core'}.{kind.name}" if kind.type else "unstructured.Unstructured"
+    return f"*{name}List" if is_list else f"*{name}"
 
 
 def _includes(request: Request) -> str:
