@@ -1,12 +1,13 @@
 """`stead backup` while stead runs and while it rests, `stead restore`, and what a damaged store leads to."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.shells.cluster import Cluster, a_cluster
+from tests.shells.cluster import EXAMPLE, Cluster, a_cluster
 
 pytestmark = [pytest.mark.shell, pytest.mark.anyone]
 
@@ -89,3 +90,48 @@ def test_nothing_that_is_no_copy_is_put_back(cluster: Cluster) -> None:
     assert "file is not a database" in cluster.stead("restore", str(wrong), check=False)
     assert "No such file" in cluster.stead("restore", str(cluster.data.parent / "none"), check=False)
     assert not (cluster.data / "store.db").exists()
+
+
+def test_volumes_come_back_after_the_data_directory_is_lost() -> None:
+    """Real pods, whose bytes are copied while they run; then everything is gone."""
+    with (
+        tempfile.TemporaryDirectory(prefix="stead-", ignore_cleanup_errors=True) as name,
+        a_cluster(Path(name)) as cluster,
+    ):
+        objects, volumes = str(cluster.data.parent / "o.db"), str(cluster.data.parent / "v.tar")
+        cluster.up(EXAMPLE)
+        cluster.wait_ready("web-0", "web-1", "web-2")
+        for pod in cluster.ready():
+            cluster.write_page(pod, f"bytes-of-{pod}")
+        said = cluster.stead("backup", objects, "--volumes", volumes)
+        assert "3 volumes (3 files" in said
+        assert "3 pods ran meanwhile: stead down first" in said
+        assert Path(volumes).stat().st_mode & 0o777 == 0o600
+        cluster.write_page("web-1", "later")
+        cluster.crash()
+        again = ("restore", objects, "--volumes", volumes)
+        assert "still run" in cluster.stead(*again, check=False), "they would go on in what is moved aside"
+        cluster.up().down()
+        said = cluster.stead(*again)
+        assert f"what was there is in {cluster.data}/volumes.before-restore-1" in said
+        shutil.rmtree(cluster.data)
+        assert "3 volumes are in" in cluster.stead(*again)
+        cluster.up()
+        cluster.wait_ready("web-0", "web-1", "web-2")
+        assert [cluster.page(pod) for pod in cluster.ready()] == [f"bytes-of-web-{n}" for n in range(3)]
+        other = Cluster(cluster.data.parent / "other")
+        said = other.stead(*again)
+        assert "3 volumes lie in another data directory" in said
+
+
+def test_what_is_no_archive_of_volumes_changes_nothing(cluster: Cluster) -> None:
+    objects, wrong = str(cluster.data.parent / "o.db"), cluster.data.parent / "wrong.tar"
+    cluster.up()
+    cluster.stead("backup", objects)
+    cluster.down()
+    before = (cluster.data / "store.db").read_bytes()
+    wrong.write_bytes(b"no tar" * 1000)
+    assert "it cannot be read" in cluster.stead("restore", objects, "--volumes", str(wrong), check=False)
+    assert "No such file" in cluster.stead("restore", objects, "--volumes", "/none.tar", check=False)
+    assert (cluster.data / "store.db").read_bytes() == before
+    assert not list(cluster.data.glob("*restor*"))

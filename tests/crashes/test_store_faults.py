@@ -332,6 +332,20 @@ def _after_damage(path: Path, wanted: dict[str, int], past: list[str]) -> str:
 # --- copies
 
 
+@pytest.mark.parametrize("sql", ["UPDATE log SET body = 'text'", "UPDATE head SET name = 'n7' WHERE name = 'n0'"])
+def test_a_copy_that_says_what_no_store_does_is_damaged(sql: str, tmp_path: Path) -> None:
+    """Text instead of bytes ended in a traceback; nobody compared what an object calls itself with its row."""
+    store = grown(tmp_path / "store.db")
+    store.close()
+    db = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+    db.execute(sql)
+    db.close()
+    with pytest.raises(StoreDamaged):
+        copies.put_back(tmp_path / "store.db", str(tmp_path / "other.db"))
+    with pytest.raises(StoreDamaged):
+        Store(str(tmp_path / "store.db"))
+
+
 def test_a_copy_is_whole_and_a_restore_begins_all_watches_anew(tmp_path: Path) -> None:
     store = grown(tmp_path / "store.db")
     (tmp_path / "copy").write_bytes(store.disk.image())

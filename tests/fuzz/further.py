@@ -4,8 +4,10 @@ print, web requests, notes and copies. Each is a function of bytes, with samples
 
 import contextlib
 import io
+import os
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -27,9 +29,10 @@ from stead.kube.kubeconfig import KubeconfigError, Plugin
 from stead.kube.reflector import NO_ANSWER, Reflector, Scope, Told
 from stead.machinery.objects import encode
 from stead.machinery.times import Now
-from stead.runtimes import logins, references
+from stead.runtimes import logins, references, volumecopies
 from stead.runtimes.cri import messages
 from stead.runtimes.native import static_server
+from stead.runtimes.volumecopies import BadArchive
 from stead.simulation import schedules
 from stead.store import copies
 from stead.store.disk import StoreDamaged
@@ -237,8 +240,9 @@ def run_schedule(data: bytes) -> None:
 
 
 SCHEDULES = [
-    b"seed: 7\nset: {replicas: 3, policy: Parallel}\nsteps:\n- {at: 1, verb: scale, replicas: 2}\n- {at: 2.5}\n",
-    b'{"seed": 1, "steps": [{"at": 0, "verb": "settle"}]}',
+    b"seed: 7\nsets: [{name: web, replicas: 3, claims: [www], minReadySeconds: 5, readyAfter: 2}]\n"
+    b"steps:\n- {at: 1, do: scale, set: web, replicas: 2}\n- {at: 2.5, do: revise, set: web, image: b}\n",
+    b'{"sets": [{"name": "web"}], "steps": [{"at": 3, "do": "delete-pod", "pod": "web-0", "grace": 0}]}',
 ]
 
 
@@ -296,6 +300,33 @@ def a_copy() -> bytes:
     return store.disk.image()
 
 
+def run_volumes(folder: Path, data: bytes) -> None:
+    """Nothing comes of an archive that is not whole, and nothing lies beside the volumes."""
+    place = folder / "archive"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    (folder / "volumes.tar").write_bytes(data)
+    with contextlib.suppress(BadArchive):
+        with (folder / "volumes.tar").open("rb") as file:
+            volumecopies.checked(file)
+        with volumecopies.unpacked(folder / "volumes.tar", place / "volumes") as made:
+            made.put_in_place()
+    assert [entry.name for entry in place.iterdir()] in ([], ["volumes"])
+
+
+def some_volumes() -> bytes:
+    target = io.BytesIO()
+    with tempfile.TemporaryDirectory() as name:
+        one = Path(name, "pvc-1")
+        one.mkdir()
+        (one / "a").write_text("x")
+        os.link(one / "a", one / "b")
+        os.symlink("a", one / "c")
+        os.truncate(one / "a", 100_000)
+        volumecopies.take(Path(name), target)
+    return target.getvalue()
+
+
 FURTHER: dict[str, tuple[Callable[[bytes], None], list[bytes]]] = {
     "rule": (run_rule, RULES),
     "definition": (run_definition, DEFINITIONS),
@@ -309,4 +340,5 @@ FURTHER: dict[str, tuple[Callable[[bytes], None], list[bytes]]] = {
 IN_FOLDERS: dict[str, tuple[Callable[[Path, bytes], None], list[bytes]]] = {
     "notes": (run_notes, NOTES),
     "copy": (run_copy, [a_copy()]),
+    "volumes": (run_volumes, [some_volumes()]),
 }

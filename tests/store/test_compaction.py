@@ -65,7 +65,7 @@ def test_forgetting_comes_in_slices_and_the_present_stays() -> None:
 def test_one_kind_is_forgotten_earlier_than_the_others(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "store.db"))
     for value in range(20):
-        store.put(Key("Lease", "kube-node-lease", "n"), thing("n", value))
+        store.put(Key("Lease", "default", "n"), thing("n", value))
         store.put(Key("ConfigMap", "default", "a"), thing("a", value))
     assert store.forget(30, kind="Lease") == 14
     for _ in range(2):

@@ -5,9 +5,11 @@ import sqlite3
 import zlib
 from pathlib import Path
 
+from stead.machinery.objects import decode, dig
 from stead.store import note
 from stead.store.disk import FORMAT, StoreDamaged, hold, newest, reading, uri, without_log
 
+PROVISIONED = "pv.kubernetes.io/provisioned-by"
 LEAP = 1_000_000  # revisions skipped by a restore, so that none that anyone has seen is given out twice
 
 
@@ -21,7 +23,7 @@ def examine(path: str) -> str:
             return lost
         with reading(path) as db:
             return "; ".join(_troubles(db))
-    except (sqlite3.DatabaseError, OSError) as error:
+    except (sqlite3.DatabaseError, OSError, ValueError, TypeError) as error:
         return str(error)
 
 
@@ -34,11 +36,24 @@ def _troubles(db: sqlite3.Connection) -> list[str]:
         return [f"format {found} is not one this stead reads ({FORMAT})"]
     (orphans,) = db.execute("SELECT count(*) FROM head LEFT JOIN log USING (revision) WHERE body IS NULL").fetchone()
     told = [f"{orphans} objects have lost their state"] if orphans else []
+    (strays,) = db.execute(_STRAYS).fetchone()
+    told += [f"{strays} objects go by another's name"] if strays else []
     changed = [revision for revision, body, sum_ in db.execute(_BODIES) if zlib.crc32(body) != sum_]
     return [*told, f"{len(changed)} states are not as they were written"] if changed else told
 
 
+_STRAYS = """SELECT count(*) FROM head JOIN log USING (revision)
+             WHERE json_extract(CAST(body AS TEXT), '$.metadata.name') IS NOT head.name"""
 _BODIES = "SELECT revision, body, sum FROM log ORDER BY revision"
+
+
+def volume_paths(path: str) -> list[str]:
+    """Where the provisioned volumes of the store at `path` say that they lie."""
+    with reading(path) as db:
+        bodies = db.execute("SELECT body FROM head JOIN log USING (revision) WHERE head.kind = 'PersistentVolume'")
+        volumes = [decode(body) for (body,) in bodies]
+    made = [volume for volume in volumes if dig(volume, "metadata", "annotations", PROVISIONED) is not None]
+    return [str(dig(volume, "spec", "hostPath", "path", default="")) for volume in made]
 
 
 def take(path: str) -> bytes:

@@ -52,8 +52,12 @@ class Store:
         self.revision = self.disk.revision
         try:
             for key, revision, body in self.disk.present():
-                self._set_head(key, Row(key, decode(body), body, revision))
-        except (StoreDamaged, DecodeError) as error:
+                obj = decode(body)
+                told = obj["metadata"]["name"], obj["metadata"].get("namespace", key.namespace)
+                if told != (key.name, key.namespace):
+                    raise StoreDamaged(f"{path}: the state at revision {revision} is not of {key}")
+                self._set_head(key, Row(key, obj, body, revision))
+        except (StoreDamaged, DecodeError, ValueError, TypeError, KeyError) as error:
             self.disk.abandon()
             raise StoreDamaged(str(error)) from error
 
