@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stead.runtimes import lending
+from stead.runtimes.native import plain
 from tests.shells.cluster import EXAMPLE, KUBECTL, a_cluster, until
 
 pytestmark = [pytest.mark.shell, pytest.mark.anyone]
@@ -27,6 +28,26 @@ def test_the_plain_tier_runs_the_example_and_says_what_it_cannot_do(folder: Path
             port = until(process.stdout.readline).split(":")[1].split()[0]
             assert urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).read() == b"plain web-1"
             process.terminate()
+
+
+@pytest.mark.skipif(not plain.name_library(), reason="libnss-wrapper is not installed")
+def test_plain_processes_find_names_where_a_library_helps_them(folder: Path) -> None:
+    """A name follows its pod, in the short form and in the long one."""
+    with a_cluster(folder, runtime="plain") as cluster:
+        cluster.up(EXAMPLE)
+        cluster.wait_ready("web-0", "web-1", "web-2")
+
+        def found(name: str) -> str:
+            script = f"import socket; print(socket.gethostbyname('{name}'))"
+            return cluster.kubectl("exec", "web-0", "--", "python3", "-c", script, check=False).strip()
+
+        assert found("web-1.nginx") == cluster.pods()["web-1"]["status"]["podIP"]
+        assert found("web-2.nginx.default.svc.cluster.local") == cluster.pods()["web-2"]["status"]["podIP"]
+        assert "not known" in found("web-9.nginx")
+        before = found("web-1.nginx")
+        cluster.kubectl("delete", "pod", "web-1")
+        until(lambda: found("web-1.nginx") not in (before, "") and cluster.ready() == ["web-0", "web-1", "web-2"])
+        until(lambda: found("web-1.nginx") == cluster.pods()["web-1"]["status"]["podIP"], wish="the new address")
 
 
 def test_the_user_tier_is_what_an_ordinary_user_gets(folder: Path) -> None:

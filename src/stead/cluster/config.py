@@ -117,5 +117,10 @@ class Config(Struct, frozen=True):
         return self.data / "volumes"
 
     @property
+    def names_path(self) -> Path:
+        """Hosts files of the plain tier."""
+        return self.data / "names"
+
+    @property
     def kubeconfig_path(self) -> Path:
         return self.data / "kubeconfig"

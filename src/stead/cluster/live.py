@@ -4,20 +4,19 @@ import asyncio
 import itertools
 import logging
 import os
-import resource
 import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from random import SystemRandom
 
 from stead.api import tokens
 from stead.api.request import ADMIN, Request, Response, Stream, User
-from stead.cluster import assembly, bootstrap, machine, notes, process, rubbish, ways
+from stead.cluster import assembly, bootstrap, machine, notes, premises, process, rubbish, ways
 from stead.cluster.config import Config
+from stead.cluster.hostfiles import HostFiles
 from stead.cluster.imagecare import ImageCare
 from stead.cluster.keeping import Keeping
 from stead.cluster.kernel import Cluster
@@ -82,9 +81,9 @@ class Live:
         """Everything up and listening; raises StartError, StoreInUse or StoreDamaged with nothing left behind."""
         config = self.config
         config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _make_ours(config.data)
+        premises.make_ours(config.data)
         config.volumes_path.mkdir(mode=0o711, exist_ok=True)  # where the directory was there before, open to others
-        _raise_open_files()
+        process.raise_open_files()
         self._store = Store(str(config.store_path), syncs="later" if config.is_durable else "never")
         names = tls.server_names(config.cluster_domain, [ways.service_address(config)])
         certificates = tls.certificates(config.data / "pki", names, time.time())
@@ -119,6 +118,9 @@ class Live:
             relay = Relay(routes, runtime, config.host_of(name), SystemRandom(), node=name, complain=told)
             self._relays.append(relay)
         self.machines.attend(self.cluster)
+        if self._tier == "plain":
+            index = self.cluster.cache.index(NameIndex)
+            self.watchers.append(HostFiles(index, config.names_path, config.cluster_domain).look)
         self._serve_orders()
         self._care_for_images()
         self._write_state()
@@ -370,25 +372,6 @@ class Live:
 
 def _log_broken(key: Key, error: Exception) -> None:
     log.error("the round of %s broke", key, exc_info=error)
-
-
-def _make_ours(data: Path) -> None:
-    """Nobody else may put files into the data directory. Raises StartError where one of them is somebody else's."""
-    for path in (data, *data.iterdir(), *(data / "pki").glob("*")):
-        with suppress(FileNotFoundError):
-            owner = path.lstat().st_uid
-            if owner != os.geteuid():
-                remedy = "choose another with --data, or make it yours with chown"
-                raise StartError(f"{path} belongs to another user (uid {owner}): {remedy}")
-    mode = data.stat().st_mode & 0o7777
-    if mode & 0o022:
-        data.chmod(mode & ~0o022)
-
-
-def _raise_open_files() -> None:
-    """As many sockets as this user may have: a watch is one."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def read_state(data: Path) -> Json | None:

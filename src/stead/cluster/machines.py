@@ -185,6 +185,7 @@ class Machines:
             cluster_cidr=config.cluster_cidr,
             siblings=tuple(str(config.directory_of(other)) for other in config.nodes if other != name),
             images=str(config.directory_of(config.node) / "images"),
+            names=str(config.names_path),
         )
         try:
             runtime = NativeRuntime(config.directory_of(name), self._bell, settings)

@@ -1,4 +1,4 @@
-"""This process in numbers, under the names that every exporter of Prometheus uses."""
+"""This process: its bounds, and itself in numbers, under the names that every exporter of Prometheus uses."""
 
 import os
 import resource
@@ -8,6 +8,12 @@ from pathlib import Path
 from stead.machinery.metrics import Metric, one
 
 TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def raise_open_files() -> None:
+    """As many sockets as this user may have: a watch is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def metrics() -> Iterator[Metric]:

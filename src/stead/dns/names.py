@@ -76,6 +76,13 @@ class NameIndex:
     def service(self, namespace: str, name: str) -> Service | None:
         return self._services.get((namespace, name))
 
+    def places(self) -> list[Place]:
+        """Every service."""
+        return list(self._services)
+
+    def namespaces(self) -> list[str]:
+        return list(self._namespaces)
+
     def has_namespace(self, namespace: str) -> bool:
         return namespace in self._namespaces
 

@@ -35,6 +35,7 @@ class Settings(Struct, frozen=True):
     cluster_cidr: str = ""
     siblings: tuple[str, ...] = ()
     images: str = ""
+    names: str = ""  # where hosts files are, one a namespace, for processes of the plain tier
 
 
 class Node:
@@ -146,7 +147,9 @@ class Node:
 
     def starting_pod(self, pod: Sandbox) -> starting.Pod:
         layers = str(self.images.layers)
-        return starting.Pod(pod.directory, pod.hostname, pod.ip, self.tier, layers, self._hidden, pod.group, self.users)
+        names = os.path.join(self._settings.names, pod.pod.namespace) if self._settings.names else ""
+        told = (pod.directory, pod.hostname, pod.ip, self.tier, layers, self._hidden, pod.group)
+        return starting.Pod(*told, users=self.users, names=names)
 
     def image(self, reference: str, pod: Sandbox, container: str) -> Image:
         """The image that runs for `reference`; raises ImageTrouble."""

@@ -10,12 +10,12 @@ import socket
 import subprocess
 from typing import NamedTuple
 
-from stead.runtimes.native import booting, subordinates, trials
+from stead.runtimes.native import booting, plain, subordinates, trials
 
 _TRIAL_SECONDS = 20
 _WEB_PORT = 80
 _PLAIN = (
-    "runs as plain processes: no host name, root or resolv.conf of its own (names of the cluster are not found), "
+    "runs as plain processes: no host name, root or resolv.conf of its own ({}), "
     "volumes by rewriting paths in arguments and environment, programs must listen on $POD_IP"
 )
 _MOVED = "; web servers of host: images answer on port 8080 instead of 80"
@@ -98,11 +98,12 @@ def facts() -> list[Fact]:
         "root" if is_root else "user",
         "namespaces as root" if is_root else "namespaces as an ordinary user",
         "every pod has its own host name, network address, processes and root",
-        "pods are plain processes with 127.x addresses, without mounts of their own; names of the cluster are not "
-        "found in them, and stead node cut leaves them on the network",
+        "pods are plain processes with 127.x addresses, without mounts of their own, and stead node cut leaves them on "
+        "the network",
         _namespace_remedy(),
     )
-    return [*(_fact(topic, found[topic.trial]) for topic in (spaces, *_TOPICS)), _users_fact(is_root, found["users"])]
+    told = (_fact(topic, found[topic.trial]) for topic in (spaces, *_TOPICS))
+    return [*told, _users_fact(is_root, found["users"]), _names_fact()]
 
 
 def _fact(topic: _Topic, trouble: str) -> Fact:
@@ -127,6 +128,17 @@ def _users_fact(is_root: bool, trouble: str) -> Fact:
 
 
 _NOT_LENT = "let this user run programs with the setuid bit (newuidmap): no no_new_privs, no mount with nosuid"
+
+
+def _names_fact() -> Fact:
+    remedy = "apt-get install libnss-wrapper (only the plain tier needs it)"
+    return Fact("names in plain processes", bool(plain.name_library()), _names_meaning(), remedy)
+
+
+def _names_meaning() -> str:
+    if plain.name_library():
+        return "names of the cluster are found by programs that ask the C library, by libnss-wrapper"
+    return "names of the cluster are not found without libnss-wrapper"
 
 
 def _namespace_remedy() -> str:
@@ -157,7 +169,7 @@ def note_of(tier: str, is_host_network: bool, seccomp: tuple[str, ...] = ()) -> 
     """What the tier cannot do for a pod that asks for this, for people; "" where nothing is missing."""
     missing = []
     if tier == "plain":
-        missing.append(_PLAIN + (_MOVED if trials.lowest_port() > _WEB_PORT else ""))
+        missing.append(_PLAIN.format(_names_meaning()) + (_MOVED if trials.lowest_port() > _WEB_PORT else ""))
     if tier == "user" and is_host_network:
         missing.append("an ordinary user's pods cannot use the host's network; this one uses the node's")
     unset = [name for name in seccomp if tier == "plain" or name.startswith("Localhost/")]

@@ -30,6 +30,7 @@ class Pod(Struct, frozen=True):
     hidden: tuple[str, ...] = ()
     group: int | None = None  # the pod's fsGroup
     users: int = 1  # as many users as the node has, root is one
+    names: str = ""  # a hosts file for the plain tier
 
 
 def container_directory(pod_directory: str, container: str) -> str:
@@ -118,6 +119,8 @@ def _environment(start: StartContainer, image: Image, pod: Pod) -> dict[str, str
     if pod.tier == "plain":
         own["POD_IP"] = pod.ip  # the one address a program may listen on
         own["HOME"] = os.path.expanduser("~")
+        library = plain.name_library() if pod.names else ""
+        own |= plain.names_by(library, pod.names) if library else {}
     return {**own, **dict(image.environment), **dict(start.environment)}
 
 
