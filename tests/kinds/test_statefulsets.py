@@ -153,6 +153,12 @@ def test_status_arithmetic(status: Json, told: list[str]) -> None:
     assert [str(error) for error in STATEFUL_SET.validate_status(new, old)] == told
 
 
+def test_a_claim_template_is_a_claim_whatever_it_says() -> None:
+    template = {"apiVersion": "x/v2", "kind": "Foo", "metadata": {"name": "d"}}
+    (made,) = STATEFUL_SET.default(a_set(volumeClaimTemplates=[template]))["spec"]["volumeClaimTemplates"]
+    assert (made["apiVersion"], made["kind"]) == ("v1", "PersistentVolumeClaim")
+
+
 def test_a_mount_may_name_a_claim_template() -> None:
     """2.2 in api.md: a synthetic volume for every claim, in place of one of that name."""
     both = template(volumes=[{"name": "www", "hostPath": {}}])

@@ -37,9 +37,11 @@ def _default_strategy(strategy: Json) -> Json:
 
 
 def _default_claim_template(template: Json) -> Json:
-    """D-5: a template says of what kind it is, and carries a claim's first status."""
+    """D-5: a template is of one kind, whatever it says, and carries a claim's first status."""
     return {
-        **filled(template, apiVersion="v1", kind="PersistentVolumeClaim"),
+        **template,
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
         "spec": default_claim_spec(template.get("spec") or {}),
         "status": filled(template.get("status") or {}, phase="Pending"),
     }
