@@ -211,3 +211,46 @@ def test_versions_share_their_objects(client: Client) -> None:
 def test_definitions_are_checked(client: Client, change: Json, field: str) -> None:
     answer = client.ask("POST", DEFINITIONS, definition(**change))
     assert (answer.code, answer.body["details"]["causes"][0]["field"]) == (422, field)
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ({"kind": "Tab"}, '422 Tab.stable.example.com "t" is invalid: kind: Invalid value: "Tab": must be CronTab'),
+        (
+            {"apiVersion": "stable.example.com/v2"},
+            "400 the API version in the data (stable.example.com/v2) does not match the expected API version "
+            "(stable.example.com/v1)",
+        ),
+        (
+            {"kind": ""},
+            "400 the object provided is unrecognized (must be of type CronTab): Object 'Kind' is missing in '{",
+        ),
+    ],
+)
+def test_a_custom_object_says_what_it_is(tabs: Client, said: Json, answer: str) -> None:
+    got = tabs.ask("POST", TABS, {**tab("t"), **said})
+    assert f"{got.code} {got.message}".startswith(answer)
+
+
+def test_what_a_custom_object_says_that_nobody_reads_is_sorted(tabs: Client) -> None:
+    """Repeats first, then what metadata do not know, then the rest."""
+    text = (
+        '{"apiVersion":"stable.example.com/v1","kind":"CronTab","zz":1,"metadata":{"name":"t","mm":1},'
+        '"spec":{"cron":"* * * * *","aa":1,"image":"a","image":"b"}}'
+    )
+    told = (
+        'duplicate field "spec.image"',
+        'unknown field "metadata.mm"',
+        'unknown field "spec.aa"',
+        'unknown field "zz"',
+    )
+    assert tabs.ask("POST", TABS, text.encode()).warnings == told
+
+
+def test_what_is_applied_must_fit_the_schema(tabs: Client) -> None:
+    apply = {"content-type": "application/apply-patch+yaml"}
+    given = tab("t")
+    given["spec"]["replicas"] = "x"
+    got = tabs.ask("PATCH", f"{TABS}/t?fieldManager=m", given, apply)
+    assert got.message.endswith(".spec.replicas: expected numeric (int or float), got string")

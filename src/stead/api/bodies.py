@@ -11,7 +11,7 @@ from stead.api.request import Request
 from stead.kinds import conversion, decoding, protobuf, strictness, types
 from stead.kinds.decoding import DecodingError
 from stead.kinds.kind import Kind
-from stead.machinery import gojson
+from stead.machinery import errors, fields, gojson
 from stead.machinery.errors import BadRequest, UnsupportedMediaType
 from stead.machinery.objects import Json, decode_literally, encode
 
@@ -106,6 +106,8 @@ def strictly(kind: Kind, call: Call, body: bytes, before: Sequence[str] = (), *,
     if call.validation == "Ignore" or not body:
         return ""
     found = strictness.unknown_and_duplicate(kind.shape or kind.type, body)
+    if kind.schema is not None:
+        found = sorted(found, key=strictness.place_in_custom)
     told = [*before, *(sorted(found) if is_map else found)]
     if told and call.validation == "Strict":
         return strictness.refusal(told)
@@ -209,6 +211,8 @@ def word(value: Any) -> str:
 
 def _of_kind(core: Core, kind: Kind, obj: Json) -> Json:
     """The object with the kind of the URL where it names none; refused where it names another."""
+    if kind.schema is not None:
+        return _of_custom_kind(kind, obj)
     why = other_kind(core, kind, obj)
     if not why:
         return obj
@@ -218,6 +222,21 @@ def _of_kind(core: Core, kind: Kind, obj: Json) -> Json:
         raise BadRequest(f"{told} ({kind.api_version})")
     version = api_version.rpartition("/")[2]
     raise BadRequest(f'{name} in version "{version}" cannot be handled as a {kind.name}: {why}')
+
+
+def _of_custom_kind(kind: Kind, obj: Json) -> Json:
+    """Nobody fills in what a custom object does not say of itself: its version is compared, its kind validated."""
+    name, api_version = obj.get("kind"), obj.get("apiVersion") or ""
+    if not name:
+        text = encode(obj)
+        raise unrecognized(kind.name, f"Object 'Kind' is missing in '{text.decode()}'", text)
+    if api_version != kind.api_version:
+        told = f"the API version in the data ({api_version}) does not match the expected API version"
+        raise BadRequest(f"{told} ({kind.api_version})")
+    if name != kind.name:
+        wrong = fields.invalid("kind", name, f"must be {kind.name}")
+        raise errors.invalid(name, kind.group, str((obj.get("metadata") or {}).get("name") or ""), [wrong])
+    return obj
 
 
 def _said_of_kind(kind: Kind, obj: Json) -> tuple[str, str]:

@@ -102,6 +102,9 @@ def _key_defaults(items: Any, keys: tuple[str, ...]) -> Json:
     return {key: properties[key]["default"] for key in keys if "default" in properties.get(key, {})}
 
 
+_SCALARS = {"string": "string", "integer": "int64", "number": "float64", "boolean": "bool"}
+
+
 def shape_of(schema: Json, of_every_object: Mapping[str, Shape] | None = None) -> Shape:
     """How a place merges, is owned and what fields it knows. `of_every_object` are the fields the root has anyway."""
     sort = schema.get("type", "")
@@ -114,7 +117,7 @@ def shape_of(schema: Json, of_every_object: Mapping[str, Shape] | None = None) -
         sort = schema.get(LIST_TYPE) or "atomic"
         return Shape("list", element=element, list_type=sort, map_keys=keys, defaults=_key_defaults(items, keys))
     if sort != "object" and not of_every_object:
-        return Shape("scalar") if sort else ANYTHING
+        return Shape("scalar", _SCALARS.get(sort, "")) if sort else ANYTHING
     is_atomic = schema.get(MAP_TYPE) == "atomic"
     others = schema.get("additionalProperties")
     if isinstance(others, Mapping):

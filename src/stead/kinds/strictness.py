@@ -77,6 +77,13 @@ def _repeated(value: Any, path: str) -> Iterator[str]:
             yield from _repeated(item, f"{path}[{index}]")
 
 
+def place_in_custom(text: str) -> tuple[int, str]:
+    """Where a text comes among those of a custom object: repeats, what metadata do not know, the rest sorted."""
+    if text.startswith("duplicate"):
+        return 0, ""
+    return (1, "") if text.startswith('unknown field "metadata.') else (2, text)
+
+
 def refusal(told: list[str]) -> str:
     """All that is told, as Strict refuses it."""
     return f"strict decoding error: {', '.join(told)}"
