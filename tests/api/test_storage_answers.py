@@ -174,3 +174,10 @@ def test_an_address_of_a_node_is_told_once(client: Client) -> None:
 def test_a_made_up_name_of_a_namespace_is_its_label(client: Client) -> None:
     made = client.ask("POST", "/api/v1/namespaces", {"metadata": {"generateName": "n-"}}).body["metadata"]
     assert made["labels"] == {"kubernetes.io/metadata.name": made["name"]}
+
+
+def test_a_claim_has_no_less_than_nothing(client: Client) -> None:
+    client.ask("POST", CLAIMS, claim())
+    got = client.ask("PATCH", f"{CLAIMS}/c/status", {"status": {"capacity": {"storage": "-1Gi"}}}, MERGE)
+    told = "status.capacity[storage]: Invalid value: -1073741824: must be a valid resource quantity"
+    assert got.message == f'PersistentVolumeClaim "c" is invalid: {told}'

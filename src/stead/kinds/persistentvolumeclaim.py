@@ -9,7 +9,7 @@ from stead.kinds.kind import Column, Kind, Subresource
 from stead.kinds.syntax import subdomain_faults
 from stead.kinds.volumes import default_claim_spec
 from stead.kinds.volumewarnings import persistent_claim_warnings
-from stead.machinery import meta
+from stead.machinery import fields, meta, quantity
 from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json, dig
 from stead.machinery.times import Now
@@ -51,7 +51,14 @@ def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
 
 
 def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
-    return objectmeta.validate_update(new, old)
+    errors = objectmeta.validate_update(new, old)
+    capacity: Json = dig(new, "status", "capacity", default={})
+    for resource in sorted(capacity):
+        found = quantity.parse(capacity[resource]).value
+        if found < 0:
+            told = "must be a valid resource quantity"
+            errors.append(fields.invalid(f"status.capacity[{resource}]", found, told))
+    return errors
 
 
 def _phase(obj: Json, now: Now) -> str:
