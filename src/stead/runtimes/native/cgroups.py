@@ -19,10 +19,24 @@ def has_version_2() -> bool:
     return os.path.exists(f"{_ROOT}/cgroup.controllers")
 
 
-def is_writable() -> bool:
-    """Whether limits can be set on this machine by us."""
-    parents = [_base()] if has_version_2() else [f"{_ROOT}/memory", f"{_ROOT}/cpu"]
-    return all(os.access(parent, os.W_OK) for parent in parents)
+def try_out() -> None:
+    """Make a group with limits and remove it. Raises OSError with the reason where limits cannot be set by us."""
+    name = f"trial-{os.getpid()}"
+    groups = _groups_2(name) if has_version_2() else _groups_1(name)
+    try:
+        limit(groups, 1 << 30, 1000)
+    except OSError as error:
+        raise OSError(f"{error}{_crowd() if has_version_2() else ''}") from error
+    finally:
+        remove([*groups, *(os.path.dirname(group) for group in groups)])  # the family stays where it has others
+
+
+def _crowd() -> str:
+    """Version 2 gives no controllers to the children of a group with processes, unless it is the machine's own root."""
+    base = _base()
+    with open(f"{base}/cgroup.procs") as file:
+        is_crowded = os.path.exists(f"{base}/cgroup.type") and bool(file.read(1))
+    return f" ({base} has processes of its own: move them to a group below it)" if is_crowded else ""
 
 
 def _base() -> str:
@@ -41,9 +55,10 @@ def make(name: str, memory_bytes: int | None, cpu_millis: int | None) -> list[st
     """Groups for one container; answers their directories, fewer where the machine does not allow them."""
     try:
         groups = _groups_2(name) if has_version_2() else _groups_1(name)
-        limit(groups, memory_bytes, cpu_millis)
     except OSError:
         return []
+    with contextlib.suppress(OSError):
+        limit(groups, memory_bytes, cpu_millis)
     return groups
 
 
@@ -52,8 +67,9 @@ def _groups_2(name: str) -> list[str]:
     family = f"{base}/{_FAMILY}"
     os.makedirs(family, exist_ok=True)
     for parent in (base, family):
-        with contextlib.suppress(OSError):  # of controllers that are not here
-            _write(f"{parent}/cgroup.subtree_control", "+memory +cpu +pids")
+        for controller in ("memory", "cpu", "pids"):
+            with contextlib.suppress(OSError):  # it is not here, or was not delegated
+                _write(f"{parent}/cgroup.subtree_control", f"+{controller}")
     os.makedirs(f"{family}/{name}", exist_ok=True)
     return [f"{family}/{name}"]
 
@@ -66,12 +82,15 @@ def _groups_1(name: str) -> list[str]:
 
 
 def limit(groups: list[str], memory_bytes: int | None, cpu_millis: int | None) -> None:
-    """Set the limits, None: none. Raises OSError, also where memory in use cannot be given back."""
+    """Set the limits, None: none. Raises OSError, also where memory in use cannot be given back, or no group has it."""
     files = _files_2(memory_bytes, cpu_millis) if has_version_2() else _files_1(memory_bytes, cpu_millis)
-    for group in groups:
-        for file, text in files:
-            if os.path.exists(f"{group}/{file}"):
-                _write(f"{group}/{file}", text)
+    found = [(group, file, text) for group in groups for file, text in files if os.path.exists(f"{group}/{file}")]
+    for group, file, text in found:
+        _write(f"{group}/{file}", text)
+    held = {file.partition(".")[0] for _, file, _ in found}
+    for wanted, controller in ((memory_bytes, "memory"), (cpu_millis, "cpu")):
+        if wanted is not None and controller not in held:
+            raise OSError(f"control groups do not limit {controller} here")
 
 
 def _files_2(memory_bytes: int | None, cpu_millis: int | None) -> list[tuple[str, str]]:
@@ -81,6 +100,7 @@ def _files_2(memory_bytes: int | None, cpu_millis: int | None) -> list[tuple[str
     return [
         ("memory.max", memory),
         ("memory.swap.max", swap),
+        ("memory.oom.group", "1"),  # a container is killed as a whole
         ("cpu.max", f"{quota} {_PERIOD}"),
         ("pids.max", str(MOST_PROCESSES)),
     ]
