@@ -399,6 +399,18 @@ def test_a_running_container_gets_other_limits(play: Play) -> None:
     play(scenario)
 
 
+def test_containers_of_a_pod_share_its_limits(play: Play) -> None:
+    async def scenario(machine: CriMachine) -> None:
+        await machine.sandbox("a", memory_limit_bytes=48 << 20)
+        greedy = "x=xxxxxxxxxxxxxxxx; while true; do x=$x$x; done"
+        await machine.start("a", "sh", "-c", greedy)
+        assert (await machine.exited("a")).reason == "OOMKilled"
+        await machine.remove("a")
+        assert not list(Path("/sys/fs/cgroup").glob("*/stead/uid-a"))
+
+    play(scenario)
+
+
 def test_the_end_of_a_log_stands_in_for_last_words(play: Play) -> None:
     async def scenario(machine: CriMachine) -> None:
         await machine.sandbox("a")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stead.machinery.runtime import ContainerResized, ResizeContainer
+from stead.machinery.runtime import ContainerExited, ContainerResized, ResizeContainer
 from stead.runtimes.native import cgroups, probe
 
 from .conftest import Machine, Play, pod
@@ -88,6 +88,27 @@ def test_processes_are_bounded_and_limits_change_while_it_runs(play: Play) -> No
     play("root", scenario)
 
 
+def test_containers_of_a_pod_share_its_limits(play: Play) -> None:
+    """spec.resources: each container alone would have room enough."""
+
+    async def scenario(machine: Machine) -> None:
+        await machine.sandbox("a", memory_limit_bytes=64 << 20, cpu_limit_millis=500)
+        hold = "import time; b = bytearray(40 << 20); print(len(b), flush=True); time.sleep(1000)"
+        for name in ("c", "d"):
+            await machine.start("a", "python3", "-S", "-c", hold, container=name)
+            while name == "c" and not os.path.getsize(machine.log("a")):
+                await asyncio.sleep(0.01)
+        above = group_of(pid_of(machine), MEMORY).parent.parent
+        assert above.name == "uid-a" and (above / MEMORY).read_text() == f"{64 << 20}\n"
+        ended = await machine.until(ContainerExited)
+        assert ended.reason == "OOMKilled"
+        assert sum(machine.runtime._node.pods["uid-a"].containers[name]["is_running"] for name in "cd") == 1
+        await machine.remove("a")
+        assert not above.exists()
+
+    play("root", scenario)
+
+
 def test_a_crowded_group_of_version_2_is_told() -> None:
     """In an engine's container the root of the groups has processes, and gives its children no controllers."""
     if not cgroups.has_version_2() or os.geteuid():
@@ -102,4 +123,5 @@ def test_a_crowded_group_of_version_2_is_told() -> None:
         done = subprocess.run(command, capture_output=True, text=True)
         assert "move them to a group below it" in done.stdout, done.stdout + done.stderr
     finally:
-        crowd.rmdir()
+        for place in (crowd / "stead", crowd):
+            place.rmdir()

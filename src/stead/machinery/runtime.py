@@ -75,6 +75,8 @@ class RunSandbox(Struct, frozen=True):
     is_host_ipc: bool = False
     sysctls: tuple[tuple[str, str], ...] = ()
     seccomp: tuple[str, ...] = ()  # the profiles of its containers, sorted; "" (Unconfined) is none
+    memory_limit_bytes: int | None = None  # of all its containers together
+    cpu_limit_millis: int | None = None
 
 
 class PullImage(Struct, frozen=True):

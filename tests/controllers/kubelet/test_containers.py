@@ -2,7 +2,7 @@
 
 import pytest
 
-from stead.machinery.runtime import PullImage, ResizeContainer, StartContainer, StopContainer
+from stead.machinery.runtime import PullImage, ResizeContainer, RunSandbox, StartContainer, StopContainer
 
 from .world import World, a_container, a_pod, a_probe
 
@@ -336,3 +336,11 @@ def test_a_restart_of_stead_does_not_forget_a_resize():
     world.restart()
     world.run(1)
     assert world.status()["resources"] == {"limits": {"memory": "128Mi"}}
+
+
+def test_a_pods_own_limits_are_its_sandboxs():
+    world = World(a_pod(limited("64Mi"), resources={"limits": {"memory": "128Mi", "cpu": "500m"}}))
+    world.run(1)
+    (sandbox,) = world.sent_of(RunSandbox)
+    assert (sandbox.memory_limit_bytes, sandbox.cpu_limit_millis) == (128 << 20, 500)
+    assert world.sent_of(StartContainer)[0].memory_limit_bytes == 64 << 20

@@ -26,7 +26,7 @@ def run_sandbox(round_: Round) -> RunSandbox:
         name = str(spec.get("nodeName") or name)
     elif spec.get("setHostnameAsFQDN") and domain:
         name = f"{name}.{domain}"
-    config = spec.get("dnsConfig") or {}
+    config, limits = spec.get("dnsConfig") or {}, limits_of(spec.get("resources") or {})
     return RunSandbox(
         round_.observed.key,
         round_.uid,
@@ -44,6 +44,8 @@ def run_sandbox(round_: Round) -> RunSandbox:
         is_host_ipc=bool(spec.get("hostIPC")),
         sysctls=sysctls(round_.pod),
         seccomp=privileges.profiles(round_),
+        memory_limit_bytes=limits.memory_bytes,
+        cpu_limit_millis=limits.cpu_millis,
     )
 
 

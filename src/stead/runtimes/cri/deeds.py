@@ -37,7 +37,7 @@ from stead.runtimes.cri.client import EngineTrouble
 from stead.runtimes.cri.node import Held, Node, Pod, real, remember
 from stead.runtimes.cri.reach import Reach
 from stead.runtimes.images import ImageTrouble
-from stead.runtimes.native import starting
+from stead.runtimes.native import cgroups, starting
 from stead.runtimes.native.addresses import AddressesExhausted
 from stead.runtimes.native.channel import Refusal
 from stead.runtimes.native.volumes import VolumeTrouble
@@ -73,6 +73,8 @@ async def _make_sandbox(node: Node, action: RunSandbox, known: Pod | None) -> Po
     logs = os.path.join(directory, "logs")
     os.makedirs(logs, exist_ok=True)
     config = mapping.sandbox_config(action, node.owner, logs, attempt)
+    if mapping.has_limits(action):
+        cgroups.hold_pod(action.uid, (action.memory_limit_bytes, action.cpu_limit_millis))
     ip = _address(node, action)
     pod = Pod(action.pod, action.uid, directory, ip, action.hostname, action.fs_group, config)
     node.pods[action.uid] = pod
@@ -235,6 +237,7 @@ async def remove_sandbox(node: Node, action: RemoveSandbox) -> None:
         pod = node.pods.pop(action.uid, None)
         if pod is not None:
             await _end_for_good(node, pod)
+        cgroups.let_go_of_pod(action.uid)
         await furnishing.discard(node.pod_directory(action.uid), node.discard)
         if node.addresses is not None:
             node.addresses.release(action.uid)

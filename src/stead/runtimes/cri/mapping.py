@@ -59,11 +59,16 @@ def sandbox_config(order: RunSandbox, owner: str, log_directory: str, attempt: i
         "log_directory": log_directory,
         "labels": pod_labels(order.pod, order.uid, owner),
         "linux": {
-            "cgroup_parent": _CGROUP,
+            "cgroup_parent": f"{_CGROUP}/{order.uid}" if has_limits(order) else _CGROUP,
             "security_context": {"namespace_options": namespaces(order)},
             "sysctls": dict(order.sysctls),
         },
     }
+
+
+def has_limits(order: RunSandbox) -> bool:
+    """Whether the pod has limits of its own, beside its containers': then it has control groups of its own."""
+    return order.memory_limit_bytes is not None or order.cpu_limit_millis is not None
 
 
 def pod_labels(pod: Key, uid: str, owner: str) -> dict[str, str]:

@@ -12,7 +12,12 @@ _ROOT = "/sys/fs/cgroup"
 _FAMILY = "stead"
 _PERIOD = 100_000
 _LEAST_QUOTA = 1000
+_CONTROLLERS = ("memory", "cpu", "pids")
+_OF_CONTAINERS = ("pids.max", "memory.oom.group")
 MOST_PROCESSES = 4096  # of one container, so that one that only multiplies harms itself alone
+
+
+Limits = tuple[int | None, int | None]  # memory in bytes, CPU in thousandths; None is none
 
 
 def has_version_2() -> bool:
@@ -21,14 +26,13 @@ def has_version_2() -> bool:
 
 def try_out() -> None:
     """Make a group with limits and remove it. Raises OSError with the reason where limits cannot be set by us."""
-    name = f"trial-{os.getpid()}"
-    groups = _groups_2(name) if has_version_2() else _groups_1(name)
+    groups = _groups(f"trial-{os.getpid()}/container")
     try:
         limit(groups, 1 << 30, 1000)
     except OSError as error:
         raise OSError(f"{error}{_crowd() if has_version_2() else ''}") from error
     finally:
-        remove([*groups, *(os.path.dirname(group) for group in groups)])  # the family stays where it has others
+        remove(groups)
 
 
 def _crowd() -> str:
@@ -51,23 +55,65 @@ def _base() -> str:
     return found
 
 
-def make(name: str, memory_bytes: int | None, cpu_millis: int | None) -> list[str]:
-    """Groups for one container; answers their directories, fewer where the machine does not allow them."""
+def make(name: str, memory_bytes: int | None, cpu_millis: int | None, *, pod: Limits = (None, None)) -> list[str]:
+    """Groups for one container, `<pod>/<container>`; answers their directories, fewer where the machine does not allow
+    them. `pod` are the memory and the CPU of all the pod's containers together.
+    """
     try:
-        groups = _groups_2(name) if has_version_2() else _groups_1(name)
+        groups = _groups(name)
     except OSError:
         return []
-    with contextlib.suppress(OSError):
-        limit(groups, memory_bytes, cpu_millis)
+    for places, limits, is_pod in ((_above(groups), pod, True), (groups, (memory_bytes, cpu_millis), False)):
+        with contextlib.suppress(OSError):
+            _set(places, limits, is_pod=is_pod)
     return groups
+
+
+def hold_pod(name: str, limits: Limits) -> None:
+    """The groups of a pod whose containers' are made by others. Raises OSError where the limits cannot be."""
+    groups = [f"{group}/{name}" for group in _families()]
+    for group in groups:
+        os.makedirs(group, exist_ok=True)
+    _set(groups, limits, is_pod=True)
+
+
+def let_go_of_pod(name: str) -> None:
+    """Remove its groups, and those that containers left whose shim was killed."""
+    everywhere = [] if has_version_2() else [f"{place}/{_FAMILY}" for place in _hierarchies()]  # an engine's containers
+    for family in (*_families(), *everywhere):
+        with contextlib.suppress(OSError):
+            remove([entry.path for entry in os.scandir(f"{family}/{name}") if entry.is_dir()])
+            os.rmdir(f"{family}/{name}")
+
+
+def _families() -> list[str]:
+    if has_version_2():
+        return [f"{_base()}/{_FAMILY}"]
+    return [f"{_ROOT}/{controller}/{_FAMILY}" for controller in _CONTROLLERS]
+
+
+def _hierarchies() -> list[str]:
+    with contextlib.suppress(OSError):
+        return [entry.path for entry in os.scandir(_ROOT) if entry.is_dir(follow_symlinks=False)]
+    return []
+
+
+def _above(groups: list[str]) -> list[str]:
+    return [os.path.dirname(group) for group in groups]
+
+
+def _groups(name: str) -> list[str]:
+    """Raises OSError."""
+    return _groups_2(name) if has_version_2() else _groups_1(name)
 
 
 def _groups_2(name: str) -> list[str]:
     base = _base()
     family = f"{base}/{_FAMILY}"
-    os.makedirs(family, exist_ok=True)
-    for parent in (base, family):
-        for controller in ("memory", "cpu", "pids"):
+    above = f"{family}/{os.path.dirname(name)}"
+    os.makedirs(above, exist_ok=True)
+    for parent in (base, family, above):
+        for controller in _CONTROLLERS:
             with contextlib.suppress(OSError):  # it is not here, or was not delegated
                 _write(f"{parent}/cgroup.subtree_control", f"+{controller}")
     os.makedirs(f"{family}/{name}", exist_ok=True)
@@ -75,7 +121,7 @@ def _groups_2(name: str) -> list[str]:
 
 
 def _groups_1(name: str) -> list[str]:
-    groups = [f"{_ROOT}/{controller}/{_FAMILY}/{name}" for controller in ("memory", "cpu", "pids")]
+    groups = [f"{family}/{name}" for family in _families()]
     for group in groups:
         os.makedirs(group, exist_ok=True)
     return groups
@@ -83,12 +129,19 @@ def _groups_1(name: str) -> list[str]:
 
 def limit(groups: list[str], memory_bytes: int | None, cpu_millis: int | None) -> None:
     """Set the limits, None: none. Raises OSError, also where memory in use cannot be given back, or no group has it."""
-    files = _files_2(memory_bytes, cpu_millis) if has_version_2() else _files_1(memory_bytes, cpu_millis)
+    _set(groups, (memory_bytes, cpu_millis), is_pod=False)
+
+
+def _set(groups: list[str], limits: Limits, *, is_pod: bool) -> None:
+    """A pod's group bounds memory and CPU alone: what goes beyond is the matter of one container."""
+    files = _files_2(*limits) if has_version_2() else _files_1(*limits)
+    if is_pod:
+        files = [(file, text) for file, text in files if file not in _OF_CONTAINERS]
     found = [(group, file, text) for group in groups for file, text in files if os.path.exists(f"{group}/{file}")]
     for group, file, text in found:
         _write(f"{group}/{file}", text)
     held = {file.partition(".")[0] for _, file, _ in found}
-    for wanted, controller in ((memory_bytes, "memory"), (cpu_millis, "cpu")):
+    for wanted, controller in zip(limits, _CONTROLLERS, strict=False):
         if wanted is not None and controller not in held:
             raise OSError(f"control groups do not limit {controller} here")
 
@@ -142,7 +195,8 @@ def kill(groups: list[str]) -> None:
 
 
 def remove(groups: list[str]) -> None:
-    for group in groups:
+    """A container's, and its pod's with the last of them."""
+    for group in (*groups, *_above(groups)):
         with contextlib.suppress(OSError):
             os.rmdir(group)
 

@@ -32,7 +32,7 @@ from stead.machinery.runtime import (
 )
 from stead.runtimes import furnishing, probing
 from stead.runtimes.images import Image, ImageTrouble
-from stead.runtimes.native import handlers, probe, recipes, sandbox, starting, volumes, wire
+from stead.runtimes.native import cgroups, handlers, probe, recipes, sandbox, starting, volumes, wire
 from stead.runtimes.native.addresses import AddressesExhausted
 from stead.runtimes.native.channel import Refusal
 from stead.runtimes.native.keeping import KeeperTrouble
@@ -79,6 +79,7 @@ async def _make_sandbox(node: Node, action: RunSandbox) -> Sandbox:
         "is_host_network": action.is_host_network,
         "is_host_ipc": action.is_host_ipc,
         "processes": action.processes,
+        "pod_limits": (action.memory_limit_bytes, action.cpu_limit_millis),
         "sysctls": [list(setting) for setting in action.sysctls],
         "memory_volumes": volumes.in_memory(os.path.join(directory, "volumes"), action, node.users),
     }
@@ -182,6 +183,7 @@ async def remove_sandbox(node: Node, action: RemoveSandbox) -> None:
         pod = node.pods.pop(action.uid, None)
         if pod is not None:
             await node.end(pod)
+        cgroups.let_go_of_pod(action.uid)
         await furnishing.discard(node.pod_directory(action.uid), node.discard)
         node.addresses.release(action.uid)
         node.report(SandboxRemoved(action.pod, action.uid))

@@ -59,7 +59,7 @@ class Job:
         with reason StartError.
         """
         spec = self.spec
-        self._groups = cgroups.make(spec["cgroup"], spec["memory_bytes"], spec["cpu_millis"])
+        self._groups = cgroups.make(spec["cgroup"], spec["memory_bytes"], spec["cpu_millis"], pod=spec["pod_limits"])
         spec["cgroups"] = self._groups
         try:
             words = self._fork(loop, beside)

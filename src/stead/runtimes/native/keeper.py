@@ -20,7 +20,7 @@ from stead.runtimes.native import linux, subordinates, surroundings, trials, upl
 from stead.runtimes.native.shim import Shim
 from stead.runtimes.native.wire import Message
 
-PROTOCOL = 4
+PROTOCOL = 5
 _IP_FREEBIND = 15
 
 

@@ -114,7 +114,7 @@ class Shim:
         known = self._jobs.get(name)
         if known is not None and (known.is_running or known.attempt >= attempt):
             return known.told()
-        message["spec"] |= {"processes": self._pod["processes"], "is_host_ipc": self._pod["is_host_ipc"]}
+        message["spec"] |= {name: self._pod[name] for name in ("processes", "is_host_ipc", "pod_limits")}
         beside = self._companion(message)
         job = Job(message)
         try:

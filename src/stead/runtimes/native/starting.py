@@ -84,7 +84,7 @@ def order(start: StartContainer, image: Image, pod: Pod) -> Message:
             "memory_bytes": start.memory_limit_bytes,
             "cpu_millis": start.cpu_limit_millis,
             "seccomp": seccomp.program(start.seccomp, start.capabilities_added),
-            "cgroup": f"{start.uid}-{start.container}-{start.attempt}-{identity[:8]}",
+            "cgroup": f"{start.uid}/{start.container}-{start.attempt}-{identity[:8]}",
         },
     }
 
