@@ -1,6 +1,7 @@
 """Paths inside a root that is not ours: links are followed as if the root were `/`. Standard library only."""
 
 import os
+import stat
 
 _LINK_LIMIT = 40
 
@@ -32,7 +33,39 @@ def follow(root: str, path: str) -> str:
 
 def part(root: str, path: str) -> str:
     """The place of `path`, a directory made where nothing is yet. Raises OSError."""
-    place = follow(root, path)
-    if not os.path.exists(place):
-        os.makedirs(place)
+    rest = os.path.relpath(follow(root, path), root)
+    os.close(held(root, rest, makes=True))
+    return os.path.normpath(os.path.join(root, rest))
+
+
+def held(root: str, path: str, *, makes: bool = False) -> int:
+    """A descriptor (O_PATH) of `path` below `root`, a path in which `follow` has followed every link. With `makes`, the
+    directories that are missing are made.
+
+    Who lives in `root` may put a link where there was none; each step is taken from the directory held open by the one
+    before, and no link is followed any more. Raises OSError.
+    """
+    place = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    for part in path.split("/"):
+        if part in ("", "."):
+            continue
+        try:
+            step = _step(place, part, makes)
+        finally:
+            os.close(place)
+        place = step
     return place
+
+
+def _step(place: int, part: str, makes: bool) -> int:
+    try:
+        step = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
+    except FileNotFoundError:
+        if not makes:
+            raise
+        os.mkdir(part, dir_fd=place)
+        step = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
+    if part == ".." or stat.S_ISLNK(os.fstat(step).st_mode):
+        os.close(step)
+        raise OSError(f"{part} has become a link meanwhile")
+    return step

@@ -7,7 +7,7 @@ Paths of the image are followed inside the new root only, so no link in an image
 import os
 from typing import Any
 
-from stead.runtimes.inside import follow
+from stead.runtimes.inside import follow, held
 from stead.runtimes.native import linux, overlay
 
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
@@ -21,7 +21,8 @@ def build(spec: Spec) -> str:
     """Mount everything; answers where. Raises OSError.
 
     `directory` is the attempt's own; `lowers` are image layers in `layers`, topmost first ([] is the host's root);
-    `files` are (source, target) for /etc; `mounts` (source, target, is_read_only); `hidden` host paths to cover.
+    `files` are (source, target) for /etc; `mounts` (source, target, is_read_only); `roots` the volumes of those
+    mounts that are part of one, by target; `hidden` host paths to cover.
     """
     linux.mount(None, "/", None, linux.RECURSIVE | linux.PRIVATE)
     targets = [target for _, target, *_ in (*spec["files"], *spec["mounts"])]
@@ -40,7 +41,7 @@ def build(spec: Spec) -> str:
     for source, target in spec["files"]:
         _bind_file(root, source, target)
     for source, target, is_read_only in spec["mounts"]:
-        _bind(root, source, target, is_read_only)
+        _bind_held(root, spec["roots"].get(target, ""), source, target=target, is_read_only=is_read_only)
     if spec["is_root_read_only"]:
         overlay.make_read_only(root)
     return root
@@ -112,6 +113,20 @@ def _bind(root: str, source: str, target: str, is_read_only: bool) -> None:
     linux.mount(source, place, None, linux.BIND | linux.RECURSIVE)
     if is_read_only:
         overlay.make_read_only(place)
+
+
+def _bind_held(root: str, volume: str, source: str, *, target: str, is_read_only: bool) -> None:
+    """Bind a part of a `volume` ("": a whole one) that other containers may be changing: a link that has come into the
+    way since it was looked at is not followed.
+    """
+    if not volume:
+        _bind(root, source, target, is_read_only)
+        return
+    part = held(volume, os.path.relpath(source, volume))
+    try:
+        _bind(root, f"/proc/self/fd/{part}", target, is_read_only)
+    finally:
+        os.close(part)
 
 
 def _bind_file(root: str, source: str, target: str) -> None:

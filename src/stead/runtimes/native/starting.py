@@ -77,6 +77,7 @@ def order(start: StartContainer, image: Image, pod: Pod) -> Message:
             "lowers": list(image.layers),
             "files": [*_pod_files(pod, mounts), *last_words],
             "mounts": mounts,
+            "roots": _roots(start, pod),
             "hidden": list(pod.hidden),
             "is_static_server": image.identity == recipes.STATIC and not (start.command or start.arguments),
             "is_user": pod.tier == "user",
@@ -153,6 +154,12 @@ def _mounts(start: StartContainer, image: Image, pod: Pod) -> list[tuple[str, st
             if mount.is_grouped:
                 volumes.give_to_group_once(mount.within or mount.source, pod.group)
     return mounts
+
+
+def _roots(start: StartContainer, pod: Pod) -> dict[str, str]:
+    """The volumes of what is mounted by `subPath`, by where that is mounted: it must lie in there when it is."""
+    own = os.path.join(pod.directory, "volumes")
+    return {mount.target: volumes.volume_of(mount, own) for mount in start.mounts if mount.within}
 
 
 def _pod_files(pod: Pod, mounts: list[tuple[str, str, bool]]) -> list[tuple[str, str]]:

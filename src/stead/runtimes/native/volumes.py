@@ -98,34 +98,45 @@ def make_places(mounts: list[tuple[str, str, bool]]) -> None:
         for root, path, is_read_only in outer:
             if is_read_only:
                 with contextlib.suppress(OSError):  # what cannot be made is told by the mount that fails
-                    _make_place(source, inside.follow(root, os.path.relpath(target, path)))
+                    _make_place(source, root, os.path.relpath(target, path))
 
 
 def _is_below(path: str, other: str) -> bool:
     return path.rstrip("/").startswith(other.rstrip("/") + "/")
 
 
-def _make_place(source: str, place: str) -> None:
+def _make_place(source: str, root: str, path: str) -> None:
+    path = os.path.relpath(inside.follow(root, path), root)
     if os.path.isdir(source):
-        os.makedirs(place, exist_ok=True)
+        os.close(inside.held(root, path, makes=True))
         return
-    os.makedirs(os.path.dirname(place), exist_ok=True)
-    with open(place, "x"):
-        pass
+    folder = inside.held(root, os.path.dirname(path), makes=True)
+    try:
+        os.close(os.open(os.path.basename(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=folder))
+    finally:
+        os.close(folder)
 
 
 def source_of(mount: Mount, directory: str) -> str:
-    """The host path behind a mount, made or checked as its type asks. Raises VolumeTrouble."""
-    within = _absolute(mount.within, directory) if mount.within else ""
-    source = _absolute(mount.source, directory)
-    if within:
-        try:
-            source = inside.part(within, os.path.relpath(source, within))
-        except PermissionError:
-            if not lending.lent():
-                raise
-            return str(lending.ask("part", within, os.path.relpath(source, within)))  # of a directory of theirs
-    return _checked(source, mount.host_type)
+    """The host path behind a mount, made or checked as its type asks. Raises VolumeTrouble, OSError.
+
+    Of a `subPath` no link is left in it: who mounts it holds it from its volume on (`volume_of`, `inside.held`).
+    """
+    volume = _checked(volume_of(mount, directory), mount.host_type)
+    if not mount.within:
+        return volume
+    path = os.path.relpath(_absolute(mount.source, directory), volume)
+    try:
+        return inside.part(volume, path)
+    except PermissionError:
+        if not lending.lent():
+            raise
+        return str(lending.ask("part", volume, path))  # of a directory of theirs
+
+
+def volume_of(mount: Mount, directory: str) -> str:
+    """The host path of the volume that a mount is all of or, with a `subPath`, part of."""
+    return _absolute(mount.within or mount.source, directory)
 
 
 def _absolute(source: str, directory: str) -> str:
