@@ -6,8 +6,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench import waking
 from bench.harness import Figures, Measurement, memory_mb, processor_seconds, timed
-from bench.living import command, command_on, with_bytecode
+from bench.living import EXAMPLE, command, command_on, with_bytecode
+
+SETTLING_SECONDS, IDLE_SECONDS = 8.0, 20.0
 
 
 def _start() -> Figures:
@@ -35,8 +38,21 @@ def _idle() -> Figures:
         return {"memory of an idle stead": memory_mb(process.pid)}
 
 
+def _wakeups() -> Figures:
+    """How often the processes of an idle stead begin to run again: each time the machine cannot sleep."""
+    figures: dict[str, float] = {}
+    for name, files in (("alone", ()), ("three pods", ("-f", str(EXAMPLE)))):
+        with command("native", *files) as (process, data, _):
+            time.sleep(SETTLING_SECONDS)
+            counted = waking.counted([process.pid, *waking.servants(data)], IDLE_SECONDS)
+            figures[f"wakeups of an idle stead, {name}"] = counted.pop(process.pid)
+            figures[f"wakeups of keeper, shims and pods, {name}"] = sum(counted.values())
+    return figures
+
+
 ALL = (
     Measurement("start", "s", _start, runs=5),
     Measurement("words", "ms", _words, runs=5),
     Measurement("idle", "MB", _idle),
+    Measurement("idle wakeups", "/s", _wakeups),
 )
