@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +23,7 @@ class SmallDisk:
     """`place` is where those inside find it, `seen` where we do."""
 
     def __init__(self, folder: Path, kind: str, megabytes: int) -> None:
+        self._megabytes = megabytes
         self.place = folder / "disk"
         self.place.mkdir()
         is_root = os.geteuid() == 0
@@ -63,6 +64,16 @@ class SmallDisk:
     def empty(self) -> None:
         self.run("rm", "-f", f"{self.place}/ballast")
 
+    def be_full(self, is_full: bool) -> None:
+        """At once, and however large it is: root makes it as small as what is on it, others fill it."""
+        if os.geteuid() != 0:
+            (self.fill if is_full else self.empty)()
+            return
+        found = os.statvfs(self.seen)
+        used = (found.f_blocks - found.f_bfree) * found.f_frsize
+        size = f"{max(used, 4096) // 1024}k" if is_full else f"{self._megabytes}m"
+        self.run("mount", "-o", f"remount,size={size}", str(self.place))
+
     def leave(self) -> None:
         assert self._holder.stdin is not None
         self._holder.stdin.close()
@@ -85,29 +96,46 @@ class SteadOnDisk(Stead):
         return self.disk.place / "data"
 
     def start(self) -> None:
-        self.begin(self.disk.words(*up(self.inside, self.port, self.runtime)))
+        self.begin(self.disk.words(*up(self.inside, self.port, self.runtime, self.program)))
+
+    def fill(self) -> None:
+        self.may_be_full = True
+        self.disk.be_full(True)
+
+    def make_room(self) -> None:
+        self.disk.be_full(False)
+        self.may_be_full = False
 
     def command(self, *words: str) -> str:
         """What another command says."""
         return self.disk.run(sys.executable, "-m", "stead", *words, "--data", str(self.inside))
 
 
-def up(data: Path, port: int, runtime: str) -> list[str]:
-    return [sys.executable, "-m", "stead", "up", "--data", str(data), "--port", str(port), "--runtime", runtime]
+def up(data: Path, port: int, runtime: str, program: Sequence[str] = ("-m", "stead")) -> list[str]:
+    return [sys.executable, *program, "up", "--data", str(data), "--port", str(port), "--runtime", runtime]
+
+
+@contextmanager
+def a_disk(folder: Path, kind: str = "tmpfs", megabytes: int = 0) -> Iterator[SmallDisk]:
+    """One of this size (0: as much as a long story may want, and an ordinary user can fill)."""
+    disk = SmallDisk(folder, kind, megabytes or (2048 if os.geteuid() == 0 else 64))
+    try:
+        yield disk
+    finally:
+        disk.leave()
 
 
 @contextmanager
 def a_stead_on(kind: str, runtime: str, megabytes: int) -> Iterator[SteadOnDisk]:
     """Started and answering; stopped and gone when the block ends, whatever happened in it."""
-    with tempfile.TemporaryDirectory(prefix="stead-", ignore_cleanup_errors=True) as name:
-        disk = SmallDisk(Path(name), kind, megabytes)
+    with (
+        tempfile.TemporaryDirectory(prefix="stead-", ignore_cleanup_errors=True) as name,
+        a_disk(Path(name), kind, megabytes) as disk,
+    ):
+        stead = SteadOnDisk(Path(name), runtime, disk)
+        stead.start()
         try:
-            stead = SteadOnDisk(Path(name), runtime, disk)
-            stead.start()
-            try:
-                stead.await_up()
-                yield stead
-            finally:
-                stead.end()
+            stead.await_up()
+            yield stead
         finally:
-            disk.leave()
+            stead.end()

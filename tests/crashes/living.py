@@ -72,6 +72,7 @@ class Stead:
     mark: str = ""
     process: subprocess.Popen[bytes] | None = None
     kills: int = 0
+    may_be_full: bool = False  # its disk: writes may be refused
     starts_seconds: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -94,7 +95,21 @@ class Stead:
     def start(self) -> None:
         """Start; does not wait."""
         words = ["up", "--data", str(self.data), "--port", str(self.port), "--runtime", self.runtime]
-        self.begin([sys.executable, "-m", "stead", *words])
+        self.begin([sys.executable, *self.program, *words])
+
+    @property
+    def program(self) -> list[str]:
+        """stead, with a clock that can be moved."""
+        return [str(Path(__file__).with_name("clock.py")), str(self._clock)]
+
+    @property
+    def _clock(self) -> Path:
+        return self.folder / "clock"
+
+    def move_clock(self, seconds: float) -> None:
+        """From now on it is so wrong."""
+        self._clock.with_name("clock.new").write_text(str(seconds))
+        self._clock.with_name("clock.new").replace(self._clock)
 
     def begin(self, command: list[str]) -> None:
         with (self.folder / "stead.out").open("ab") as log:

@@ -59,7 +59,8 @@ class Roller(Worker):
         deed = self._chance.choice((self._scale, self._roll_out, self._delete_pod))
         code, answer = deed()
         self.deeds += 1
-        if code >= 500 or code in (400, 403, 422):
+        is_refused = code == 503 and "full" in str(answer)
+        if (code >= 500 and not is_refused) or code in (400, 403, 422):
             self.broken.append(f"{deed.__name__} answered {code}: {answer}")
         self.stopping.wait(self._chance.random() * self._seconds)
 

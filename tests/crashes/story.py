@@ -11,7 +11,8 @@ from typing import Any
 
 from stead.kinds.explanation import EXPLANATION
 from stead.kinds.paths import path_of
-from tests.crashes import rolling
+from tests.crashes import disks, rolling
+from tests.crashes.disks import SteadOnDisk
 from tests.crashes.living import Down, Stead, Worker
 from tests.crashes.rolling import CLAIMS, PODS, SETS, VOLUMES, Roller
 from tests.crashes.watching import Watcher, check_watchers
@@ -30,6 +31,9 @@ class Report:
     acknowledged: int = 0
     watched: int = 0
     resumed: int = 0
+    filled: int = 0
+    refused: int = 0
+    jumps: int = 0
     deeds: int = 0
     seconds: float = 0.0
     start_median: float = 0.0
@@ -38,6 +42,7 @@ class Report:
     def __str__(self) -> str:
         told = (
             f"{self.kills} kills of stead, {self.servants_killed} of keepers and shims in {self.seconds:.0f} s; "
+            f"the disk full {self.filled} times ({self.refused} writes refused), the clock moved {self.jumps} times; "
             f"{self.acknowledged} acknowledged writes, {self.deeds} roll-outs, scalings and deletions, "
             f"{self.watched} events watched over {self.resumed} resumptions; start {self.start_median:.2f} s (median)"
         )
@@ -54,8 +59,13 @@ def run(
     tell: Callable[[str], None] = print,
 ) -> Report:
     """Kill stead `kills` times under load, or for `seconds`; answers what was found."""
-    chance = random.Random(seed)
-    stead = Stead(folder, runtime)
+    with disks.a_disk(folder) as disk:
+        return _lived(SteadOnDisk(folder, runtime, disk), random.Random(seed), kills, seconds=seconds, tell=tell)
+
+
+def _lived(
+    stead: SteadOnDisk, chance: random.Random, kills: int, *, seconds: float, tell: Callable[[str], None]
+) -> Report:
     report, began = Report(), time.monotonic()
     stead.start()
     try:
@@ -63,6 +73,7 @@ def run(
         _set_up(stead)
         load = _Load(stead, chance)
         for number in range(1, kills + 1):
+            _trouble(stead, chance, number, report)
             _die(stead, chance, report)
             _note(report, load.broken(), tell)
             if number % LOOK_EVERY == 0:
@@ -70,6 +81,7 @@ def run(
                 tell(f"{number} kills after {time.monotonic() - began:.0f} s, {len(report.broken)} broken")
             if len(report.broken) > 10 or time.monotonic() - began > seconds:
                 break
+        stead.make_room()
         load.finish(report)
         report.broken += take_down(stead)
     finally:
@@ -115,6 +127,7 @@ class _Load:
             watcher.stopping.set()
         report.broken += self.broken()
         report.acknowledged = sum(len(writer.acknowledged) for writer in self.writers)
+        report.refused = sum(writer.refused for writer in self.writers)
         report.watched = sum(len(watcher.seen) for watcher in self.watchers)
         report.resumed = sum(watcher.resumed for watcher in self.watchers)
         report.deeds = self.roller.deeds
@@ -125,7 +138,20 @@ def _set_up(stead: Stead) -> None:
     assert code == 201, answer
 
 
-def _die(stead: Stead, chance: random.Random, report: Report) -> None:
+def _trouble(stead: SteadOnDisk, chance: random.Random, number: int, report: Report) -> None:
+    """Beside the kills: every fourth time the disk is full, until a later kill or two; every fourth the clock moves."""
+    if stead.may_be_full and chance.random() < 0.7:
+        stead.make_room()
+    if number % 4 == 1:
+        stead.await_up()
+        stead.fill()
+        report.filled += 1
+    elif number % 4 == 3:
+        stead.move_clock(chance.choice((-86_400, -3600, -30, 30, 3600, 86_400)))
+        report.jumps += 1
+
+
+def _die(stead: SteadOnDisk, chance: random.Random, report: Report) -> None:
     """Kill at a random moment: mostly under load, sometimes while it starts; then start it again."""
     if chance.random() < 0.8:
         stead.await_up()

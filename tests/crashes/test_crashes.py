@@ -17,4 +17,6 @@ def test_nothing_acknowledged_is_lost_and_nobody_lives_twice(runtime: str, kills
     assert not report.broken, str(report)
     assert report.kills == kills
     assert report.acknowledged > 10, str(report)
+    assert report.filled, str(report)
+    assert report.jumps, str(report)
     assert report.resumed >= kills / 2, str(report)

@@ -30,6 +30,7 @@ class Writer(Worker):
         self._doubt: tuple[str, int | None] | None = None
         self._count = 0
         self._newest = 0
+        self.refused = 0
         self.acknowledged: list[Acknowledged] = []
 
     @property
@@ -55,6 +56,11 @@ class Writer(Worker):
         self._doubt = (name, value)
         method, path, body, media = _request(name, self._now[name], value)
         code, answer = self.client.ask(method, path, body, media)
+        if code == 503 and "full" in str(answer):
+            self._doubt = None  # and nothing has happened: what is there is compared in the end
+            self.refused += 1
+            self.stopping.wait(0.02)
+            return
         if code not in (200, 201):
             self.broken.append(f"{method} {path} answered {code}: {answer}")
             return
