@@ -17,6 +17,22 @@ from stead.runtimes.native import rootfs, volumes
 from tests.runtimes.conftest import Machine, Play
 
 ROUNDS = 300
+# A directory made in its place meanwhile is thrown away.
+SWAP = """
+import os, shutil
+os.rename(place, aside)
+try:
+    os.symlink(outside, place)
+    os.unlink(place)
+except OSError:
+    pass
+while True:
+    try:
+        os.rename(aside, place)
+        break
+    except OSError:
+        shutil.rmtree(place, ignore_errors=True)
+"""
 
 
 @contextmanager
@@ -27,10 +43,7 @@ def swapping(place: Path, outside: Path) -> Iterator[None]:
 
     def play() -> None:
         while not end.is_set():
-            os.rename(place, aside)
-            os.symlink(outside, place)
-            os.unlink(place)
-            os.rename(aside, place)
+            exec(SWAP, {"place": str(place), "aside": str(aside), "outside": str(outside)})
 
     player = threading.Thread(target=play)
     player.start()
@@ -72,15 +85,6 @@ def test_a_link_that_comes_after_the_look_is_not_mounted(tmp_path: Path) -> None
         rootfs._bind_held(str(tmp_path), str(volume), source, target="/x", is_read_only=False)
 
 
-SWAP = """
-import os
-os.makedirs("/v/sub", exist_ok=True)
-print("ready", flush=True)
-while True:
-    os.rename("/v/sub", "/v/aside"); os.symlink(OUTSIDE, "/v/sub"); os.unlink("/v/sub"); os.rename("/v/aside", "/v/sub")
-"""
-
-
 @pytest.mark.shell
 @pytest.mark.anyone
 @pytest.mark.parametrize("tier", ["root", "user"])
@@ -91,7 +95,9 @@ def test_real_containers_race(play: Play, tier: str) -> None:
         secret.mkdir()
         (secret / "key").write_text("host's own")
         await machine.sandbox("a")
-        program = SWAP.replace("OUTSIDE", repr(str(secret)))
+        words = f"place, aside, outside = '/v/sub', '/v/aside', {str(secret)!r}"
+        begin = f"import os\nos.makedirs('/v/sub', exist_ok=True)\n{words}"
+        program = f"{begin}\ncode = compile({SWAP!r}, '', 'exec')\nwhile True: exec(code)"
         await machine.start("a", "python3", "-c", program, container="bad", mounts=(Mount(str(claim), "/v"),))
         seen, part = 0, (Mount(str(claim / "sub"), "/m", within=str(claim)),)
         for attempt in range(40):
@@ -102,6 +108,7 @@ def test_real_containers_race(play: Play, tier: str) -> None:
             assert b"key" not in said, "a file of the host was mounted"
             seen += isinstance(event, ContainerStarted)
         assert seen, "some start"
+        assert LogReader(machine.log("a", "bad")).read() == b"", "it plays to the end"
         assert [entry.name for entry in secret.iterdir()] == ["key"]
 
     play(tier, scenario)
