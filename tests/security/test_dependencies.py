@@ -2,11 +2,13 @@
 explained, has a licence that allows it, and is younger than every hole we know of.
 """
 
+import ast
 import base64
 import hashlib
 import re
+import sys
 import tomllib
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
 import pytest
@@ -84,3 +86,25 @@ def test_what_is_installed(name: str) -> None:
             assert base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == file.hash.value, f"{file} was changed"
             checked += 1
     assert checked, "nothing says what was published"
+
+
+def imported() -> set[str]:
+    """Top names of what our code imports and the standard library has not."""
+    found: set[str] = set()
+    for file in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found.add(str(node.module).partition(".")[0])
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "Late":
+                found.add(str(ast.literal_eval(node.args[0])).partition(".")[0])
+    return found - set(sys.stdlib_module_names) - {"stead"}
+
+
+def test_nothing_is_needed_that_is_not_named_and_nothing_named_that_is_not_needed() -> None:
+    """grpclib brings what it is made of; pytest is there where the plugin is asked for."""
+    given = packages_distributions()
+    needed_by_code = {name.lower() for module in imported() for name in given.get(module, [module])}
+    named = {name_of(requirement) for requirement in direct()}
+    assert needed_by_code - {"pytest", "h2", "multidict"} == named, "also what is imported late must be named"
