@@ -10,7 +10,7 @@ from pathlib import Path
 from stead.cli import running
 from stead.cli.options import add_data, complain, data_directory
 from stead.cluster import live
-from stead.runtimes.trees import remove_tree
+from stead.runtimes.trees import mounted_below, remove_tree
 
 _STORE = "store.db"
 
@@ -57,10 +57,8 @@ def _delete(data: Path) -> int:
 
 def _living(data: Path) -> str:
     """What of it still runs or is mounted, "" where nothing is."""
-    mounted = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    below = [path for path in mounted if path.startswith(f"{data}/")]
     keepers = [str(path) for path in data.glob("node*/keeper.sock") if _answers(path)]
-    return ", ".join([*below, *keepers])
+    return ", ".join([*mounted_below(str(data)), *keepers])
 
 
 def _answers(path: Path) -> bool:

@@ -48,7 +48,7 @@ from stead.store.log import Store
 
 log = logging.getLogger(__name__)
 
-TURNS_A_STEP = 128  # so that a step stays a few milliseconds long and requests get their turn
+TURNS_A_STEP = 128
 
 
 class Cluster:
@@ -108,8 +108,8 @@ class Cluster:
                 return [answer for request in requests for answer in self.handle([request], now)]
             return [refused(ServiceUnavailable(f"{trouble}", retry_after_seconds=5))]
 
-    def step(self, now: Now, *, reads_on: bool = False) -> list[Round]:
-        """Take in what happened, then let a bounded number of due keys have their round, in one transaction.
+    def step(self, now: Now, *, reads_on: bool = False, most: int = TURNS_A_STEP) -> list[Round]:
+        """Take in what happened, then let `most` due keys have their round, in one transaction.
 
         `reads_on`: what follows from a round without the runtime's help (a pod made is a pod to be placed) follows in
         the same step, for a commit costs more than ten rounds; without it a simulation sees every state in between.
@@ -121,10 +121,10 @@ class Cluster:
         seen: list[WatchEvent] = []
         try:
             with self.store.transaction():
-                rounds += self._turns(TURNS_A_STEP, now)
-                while reads_on and self.is_behind and len(rounds) < TURNS_A_STEP:
+                rounds += self._turns(most, now)
+                while reads_on and self.is_behind and len(rounds) < most:
                     seen += self._read_on()
-                    rounds += self._turns(TURNS_A_STEP - len(rounds), now)
+                    rounds += self._turns(most - len(rounds), now)
         except StoreRefuses as trouble:
             self._complain(trouble)
             self._unsee(seen)

@@ -49,6 +49,7 @@ from stead.store.log import Store
 
 log = logging.getLogger(__name__)
 
+ROUNDS_A_TURN = 16  # two or three milliseconds, so that who asks for something gets his turn
 NOTE_SECONDS = 5.0  # between two tries to write a note that found no room
 
 
@@ -200,7 +201,7 @@ class Live:
         self._is_put_off = self._store.disk.is_busy
         if self._is_put_off:
             return
-        rounds = self.cluster.step(now(), reads_on=True)
+        rounds = self.cluster.step(now(), reads_on=True, most=ROUNDS_A_TURN)
         self._keeping.bell()
         self._server.ring()
         for watcher in self.watchers:

@@ -2,8 +2,10 @@
 
 import contextlib
 import errno
+import itertools
 import os
 import stat
+from collections.abc import Iterator
 
 from stead.runtimes import lending
 
@@ -37,8 +39,9 @@ def _usage(path: str, closed: list[OSError]) -> int:
 
 
 def remove_tree(path: str) -> None:
-    """Delete a directory whatever its permission bits say, and where users that are lent to us own what is there;
-    links are not followed. Raises OSError.
+    """Delete a directory whatever its permission bits say, and where users that are lent to us own what is there.
+
+    Links are not followed, and where something is mounted nothing is deleted. Raises OSError.
     """
     try:
         _remove(path)
@@ -49,19 +52,75 @@ def remove_tree(path: str) -> None:
 
 
 def _remove(path: str) -> None:
-    for directory, names, _ in os.walk(path):
-        for name in names:
-            place = os.path.join(directory, name)
-            if not os.path.islink(place):
-                with contextlib.suppress(OSError):
-                    os.chmod(place, 0o700)
-    for directory, names, files in os.walk(path, topdown=False):
-        for name in files:
-            os.unlink(os.path.join(directory, name))
-        for name in names:
-            place = os.path.join(directory, name)
-            (os.unlink if os.path.islink(place) else os.rmdir)(place)
+    """All by handle, so that no link put in a directory's place meanwhile leads out; and each directory is moved to the
+    top before it is emptied, so that none is too deep, nor its name too long.
+    """
+    for place in mounted_below(path):
+        raise OSError(errno.EBUSY, "something is mounted there, and would be emptied", place)
+    numbers = itertools.count()
+    with _opened(path) as top:
+        while entries := _entries(top):
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    _empty(entry.name, top, numbers)
+                    os.rmdir(entry.name, dir_fd=top)
+                else:
+                    os.unlink(entry.name, dir_fd=top)
     os.rmdir(path)
+
+
+def _empty(name: str, top: int, numbers: Iterator[int]) -> None:
+    with _opened(name, top) as directory:
+        for entry in _entries(directory):
+            if entry.is_dir(follow_symlinks=False):
+                with _opened(entry.name, directory):
+                    _lift(entry.name, directory, top, numbers)
+            else:
+                os.unlink(entry.name, dir_fd=directory)
+
+
+def _lift(name: str, directory: int, top: int, numbers: Iterator[int]) -> None:
+    """Move a directory to the top, under a name that nothing has there."""
+    for number in numbers:
+        try:
+            os.rename(name, f".{number}", src_dir_fd=directory, dst_dir_fd=top)
+            return
+        except (FileExistsError, NotADirectoryError):
+            continue
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise
+
+
+@contextlib.contextmanager
+def _opened(name: str, within: int | None = None) -> Iterator[int]:
+    """A directory of ours, opened for us whatever its permission bits say; a link is refused."""
+    found = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY, dir_fd=within)
+    try:
+        place = f"/proc/self/fd/{found}"
+        with contextlib.suppress(OSError):
+            os.chmod(place, 0o700)
+        opened = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    finally:
+        os.close(found)
+    try:
+        yield opened
+    finally:
+        os.close(opened)
+
+
+def _entries(directory: int) -> list[os.DirEntry[str]]:
+    with os.scandir(directory) as found:
+        return list(found)
+
+
+def mounted_below(path: str) -> list[str]:
+    """The mount points at or below `path` that this process sees."""
+    real = os.path.realpath(path)
+    with open("/proc/self/mountinfo", "rb") as file:
+        escaped = [line.split(b" ", 5)[4] for line in file]
+    places = [os.fsdecode(place.decode("unicode_escape").encode("latin-1")) for place in escaped]
+    return [place for place in places if place == real or place.startswith(f"{real}/")]
 
 
 def give_to_group(place: str, group: int) -> None:
