@@ -13,7 +13,7 @@ import pytest
 from stead.machinery.runtime import ContainerStarted, Mount
 from stead.runtimes import inside
 from stead.runtimes.logs import LogReader
-from stead.runtimes.native import rootfs, volumes
+from stead.runtimes.native import volumes
 from tests.runtimes.conftest import Machine, Play
 
 ROUNDS = 300
@@ -74,15 +74,16 @@ def test_nothing_is_made_or_held_outside_while_links_come_and_go(tmp_path: Path)
     assert refused < ROUNDS, "some succeed"
 
 
-def test_a_link_that_comes_after_the_look_is_not_mounted(tmp_path: Path) -> None:
-    """The one interleaving that counts, without a race: looked at, swapped, held."""
-    volume = tmp_path / "volume"
+def test_a_link_that_comes_after_the_look_is_not_held(tmp_path: Path) -> None:
+    """The one interleaving that counts, without a race: looked at, swapped, held. Nothing is mounted by this test."""
+    volume, outside = tmp_path / "volume", tmp_path / "outside"
     (volume / "sub").mkdir(parents=True)
+    outside.mkdir()
     source = volumes.source_of(Mount(str(volume / "sub"), "/x", within=str(volume)), str(tmp_path))
     (volume / "sub").rmdir()
-    (volume / "sub").symlink_to("/etc")
+    (volume / "sub").symlink_to(outside)
     with pytest.raises(OSError, match="sub has become a link"):
-        rootfs._bind_held(str(tmp_path), str(volume), source, target="/x", is_read_only=False)
+        inside.held(str(volume), os.path.relpath(source, volume))
 
 
 @pytest.mark.shell

@@ -49,7 +49,7 @@ from stead.store.log import Store
 
 log = logging.getLogger(__name__)
 
-ROUNDS_A_TURN = 16  # two or three milliseconds, so that who asks for something gets his turn
+ROUNDS_A_TURN = 32  # a few milliseconds, so that who asks for something gets his turn
 NOTE_SECONDS = 5.0  # between two tries to write a note that found no room
 
 
