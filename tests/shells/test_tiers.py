@@ -80,6 +80,7 @@ spec:
 """
 
 
+@pytest.mark.lent
 def test_files_of_lent_users_go_with_their_claim_and_with_the_data_directory(folder: Path) -> None:
     if not lending.lent():
         pytest.skip("no users are lent to this one")

@@ -4,11 +4,13 @@ import contextlib
 import errno
 import itertools
 import os
+import re
 import stat
 from collections.abc import Iterator
 
 from stead.runtimes import lending
 
+_OCTAL = re.compile(rb"\\(\d{3})")
 _BLOCK_BYTES = 512  # whatever the disk's own are
 
 
@@ -119,7 +121,7 @@ def mounted_below(path: str) -> list[str]:
     real = os.path.realpath(path)
     with open("/proc/self/mountinfo", "rb") as file:
         escaped = [line.split(b" ", 5)[4] for line in file]
-    places = [os.fsdecode(place.decode("unicode_escape").encode("latin-1")) for place in escaped]
+    places = [os.fsdecode(_OCTAL.sub(lambda found: bytes([int(found[1], 8)]), place)) for place in escaped]
     return [place for place in places if place == real or place.startswith(f"{real}/")]
 
 
