@@ -43,6 +43,7 @@ def order(directory: Path) -> dict:
         "cpu_millis": None,
         "seccomp": "",
         "cgroup": "",
+        "pod_limits": (None, None),
         "may_gain_privileges": True,
     }
     names = {"container": "c", "attempt": 0, "container_id": "x", "image_id": "y", "stop_signal": signal.SIGTERM}
@@ -62,6 +63,7 @@ class Pause:
 
     def reached(self) -> int:
         """The pid of who waits there."""
+        assert select.select([self._heard], [], [], 30)[0], "nobody has come here"
         return int(os.read(self._heard, 16))
 
     def go_on(self) -> None:

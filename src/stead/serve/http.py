@@ -27,6 +27,7 @@ from stead.serve.watches import Watches
 log = logging.getLogger(__name__)
 
 SLICE_SECONDS = 0.0005  # of reads in one loop turn; what is left over waits for the next
+LATELY_SECONDS = 0.1
 
 HandleBatch = Callable[[list[Request]], Sequence[Response | Stream]]
 Authenticate = Callable[[Mapping[str, str], Mapping[str, Any] | None], User | None]
@@ -89,6 +90,7 @@ class HttpServer:
         self._line = Line()
         self._disk = disk or NoDisk()
         self._held: deque[tuple[int, Waiter, Response | Stream]] = deque()  # by the revision they rest on
+        self._read_at = 0.0  # when somebody last read
         self._is_due = False
         self._is_closed = False  # who still asks is cut off
         self._sweep: asyncio.TimerHandle | None = None
@@ -199,13 +201,16 @@ class HttpServer:
         self._is_due = False
         if self._is_closed:
             return
-        end = time.monotonic() + SLICE_SECONDS
+        now = time.monotonic()
         while self._line.has_reads:
             self._answer([self._line.next_read()])
-            if time.monotonic() > end:
+            self._read_at = time.monotonic()
+            if self._read_at > now + SLICE_SECONDS:
                 break
         if self._line.has_writes and not self._disk.is_busy:
-            self._answer(self._line.next_writes(self.limits.batch))
+            is_alone = now > self._read_at + LATELY_SECONDS
+            limits = self.limits
+            self._answer(self._line.next_writes(limits.batch if is_alone else limits.batch_beside_readers))
         if self._line.has_reads or (self._line.has_writes and not self._disk.is_busy):
             self._come_soon()
 
