@@ -119,7 +119,7 @@ class Patient:
 
 @contextmanager
 def _others(way: Way, options: list[str]) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
-    command = ["nice", "-n", "10", sys.executable, "-m", "tests.load.others", str(way.data), *options]
+    command = ["chrt", "--idle", "0", sys.executable, "-m", "tests.load.others", str(way.data), *options]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin
         assert process.stdout

@@ -6,12 +6,15 @@ sync, all together. Answers, watches and the runtime's orders wait until what th
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from stead.store.disk import Disk
 
 log = logging.getLogger(__name__)
+
+SWITCH_SECONDS = 0.0002  # the interpreter is the loop's for 5 ms at a stretch else, and a sync waits for it three times
 
 
 class Keeping:
@@ -23,6 +26,7 @@ class Keeping:
         self._lost = lost
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, "keeping")
+        sys.setswitchinterval(SWITCH_SECONDS)
         self._under_way: asyncio.Future[int] | None = None
 
     def bell(self) -> None:

@@ -91,6 +91,7 @@ class HttpServer:
         self._disk = disk or NoDisk()
         self._held: deque[tuple[int, Waiter, Response | Stream]] = deque()  # by the revision they rest on
         self._read_at = 0.0  # when somebody last read
+        self._reads_until = 0.0  # in this turn of the loop
         self._is_due = False
         self._is_closed = False  # who still asks is cut off
         self._sweep: asyncio.TimerHandle | None = None
@@ -165,8 +166,15 @@ class HttpServer:
         self._connections.pop(connection, None)
 
     def submit(self, connection: Connection, request: Request) -> None:
+        """Into the line; where this turn of the loop has time left for reads, its head is answered at once."""
         self._line.add(connection, request)
-        self._come_soon()
+        now = time.monotonic()
+        if not self._is_due:
+            self._reads_until = now + SLICE_SECONDS
+            self._come_soon()
+        if self._line.has_reads and now < self._reads_until:
+            self._read_at = now
+            self._answer([self._line.next_read()])
 
     def converse(self, connection: Connection, request: Request, is_upgrade: bool) -> Conversation | None:
         """Hand the request to the side door, if it is one for it."""

@@ -20,7 +20,7 @@ from stead.machinery.times import Now
 log = logging.getLogger(__name__)
 
 TURN_BYTES = 256 * 1024  # one watch may fill no more of one loop turn than this
-SLICE_SECONDS = 0.0005  # nor take more time; all together neither
+SLICE_SECONDS = 0.0003  # nor take more time; all together neither
 LOOK_BYTES = 64 * 1024  # what a frame that says nothing counts for: the stream has searched and may search on
 
 

@@ -20,7 +20,7 @@ from stead.store.note import Note
 from stead.store.recent import Change, from_log
 
 ADDED, MODIFIED, DELETED = 0, 1, 2
-CHECKPOINT_ROWS = 500
+CHECKPOINT_ROWS = 1000
 WAL_BYTES = 16 * 1024 * 1024  # what the write-ahead log may keep of the disk between checkpoints
 ROOM = 1 << 20  # that SQLite's index of its log may take
 MEMORY = "/dev/shm"
