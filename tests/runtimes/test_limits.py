@@ -84,6 +84,7 @@ def test_processes_are_bounded_and_limits_change_while_it_runs(play: Play) -> No
         await machine.stop("a", 0)
         while group.exists():
             await asyncio.sleep(0.01)
+        assert (await machine.answer(order, kind=ContainerResized)).trouble == "Error", "it is gone"
 
     play("root", scenario)
 
@@ -109,10 +110,9 @@ def test_containers_of_a_pod_share_its_limits(play: Play) -> None:
     play("root", scenario)
 
 
+@pytest.mark.cgroup2
 def test_a_crowded_group_of_version_2_is_told() -> None:
     """In an engine's container the root of the groups has processes, and gives its children no controllers."""
-    if not cgroups.has_version_2() or os.geteuid():
-        pytest.skip("control groups are not of version 2, or not ours")
     crowd = Path("/sys/fs/cgroup/stead-crowd")
     crowd.mkdir()
     try:

@@ -12,7 +12,7 @@ from stead.machinery.runtime import (
     RunSandbox,
     SandboxFailed,
 )
-from stead.runtimes.native import cgroups, probe, seccomp
+from stead.runtimes.native import seccomp
 
 from .conftest import Machine, Play, pod
 
@@ -126,31 +126,6 @@ def test_a_filter_is_whole(machine: str) -> None:
     jumps = [(place, line[2], line[3]) for place, line in enumerate(lines) if line[0] in (0x15, 0x35, 0x45)]
     assert jumps and all(place + 1 + max(yes, no) < len(lines) for place, yes, no in jumps)
     assert lines[-1][0] == 0x06
-
-
-def _limits(group: Path) -> str:
-    return next(p.read_text().strip() for p in (group / "memory.max", group / "memory.limit_in_bytes") if p.exists())
-
-
-@pytest.mark.shell
-@pytest.mark.skipif(bool(probe.tried("limits")["limits"]), reason="control groups are not ours")
-def test_a_running_container_gets_other_limits_and_cannot_multiply_for_ever(play: Play) -> None:
-    async def scenario(machine: Machine) -> None:
-        await machine.sandbox("a")
-        started = await machine.start("a", "sleep", "1000", memory_limit_bytes=64 << 20)
-        order = ResizeContainer(pod("a"), "uid-a", "c", 0, memory_limit_bytes=128 << 20, cpu_limit_millis=500)
-        assert (await machine.answer(order, kind=ContainerResized)).trouble == ""
-        root = Path("/sys/fs/cgroup") if cgroups.has_version_2() else Path("/sys/fs/cgroup/memory")
-        name = f"uid-a-c-0-{started.container_id.removeprefix('stead://')[:8]}"
-        assert _limits(root / "stead" / name) == str(128 << 20)
-        processes = Path("/sys/fs/cgroup") if cgroups.has_version_2() else Path("/sys/fs/cgroup/pids")
-        most = processes / "stead" / name / "pids.max"
-        assert most.read_text().strip() == str(cgroups.MOST_PROCESSES)
-        await machine.stop("a", 0)
-        gone = await machine.answer(order, kind=ContainerResized)
-        assert gone.trouble == "Error"
-
-    play("root", scenario)
 
 
 @pytest.mark.shell

@@ -218,7 +218,7 @@ def test_nobody_speaks_for_others_who_may_not(cluster: Cluster) -> None:
 def test_what_is_secret_is_its_owners_alone(cluster: Cluster) -> None:
     """Also in a directory that others may enter, and whatever the umask is."""
     assert (cluster.data / "volumes").stat().st_mode & 0o777 == 0o711, "names of volumes cannot be listed"
-    secret = ["token", "kubeconfig", "store.db", "store.db-wal", "store.db-shm", "pki"]
+    secret = ["token", "kubeconfig", "store.db", "store.db-wal", "store.db-kept", "pki"]
     secret += [f"pki/{name}" for name in ("ca.key", "admin.key", "server.pem")]
     for name in secret:
         mode = (cluster.data / name).stat().st_mode & 0o777

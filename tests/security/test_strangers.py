@@ -12,6 +12,7 @@ import pytest
 
 from stead.cluster.config import Config
 from stead.cluster.live import Live, StartError
+from stead.runtimes import trees
 from stead.runtimes.native import volumes
 from stead.serve.limits import Limits
 from stead.serve.tls import certificates, server_context, server_names
@@ -132,7 +133,7 @@ def test_a_group_is_given_no_file_behind_a_link(tmp_path: Path) -> None:
     (place / "deep" / "file").write_text("y")
     (place / "link").symlink_to(outside)
     (place / "far").symlink_to(tmp_path)
-    volumes.give_to_group(str(place), os.getgid())
+    trees.give_to_group(str(place), os.getgid())
     assert outside.stat().st_mode & 0o777 == 0o600
     assert (place / "deep" / "file").stat().st_mode & 0o060 == 0o060
     assert (place / "deep").stat().st_mode & 0o2070 == 0o2070
