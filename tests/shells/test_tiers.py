@@ -68,6 +68,7 @@ spec:
   template:
     metadata: {labels: {app: db}}
     spec:
+      terminationGracePeriodSeconds: 1
       securityContext: {runAsUser: 999, runAsGroup: 999, fsGroup: 2000}
       containers:
       - name: db

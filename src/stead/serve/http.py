@@ -172,7 +172,7 @@ class HttpServer:
         if not self._is_due:
             self._reads_until = now + SLICE_SECONDS
             self._come_soon()
-        if self._line.has_reads and now < self._reads_until:
+        if self._line.has_reads and now < self._reads_until and not self._is_closed:
             self._read_at = now
             self._answer([self._line.next_read()])
 
