@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import sys
 import tempfile
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -27,24 +28,31 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=3, help="of each phase")
     parser.add_argument("--pairs", type=int, default=9, help="of phases, alone and beside the others")
     parser.add_argument("--objects", type=int, default=10_000)
+    parser.add_argument("--elsewhere", action="store_true", help="the patient client asks another server, an idle one")
     parser.add_argument("--turns", action="store_true")
     parser.add_argument("--soak", metavar="MINUTES", type=float, default=0)
     parsed = parser.parse_args()
     if parsed.turns:
         return _turns(parsed)
-    with (
-        tempfile.TemporaryDirectory(prefix="stead-", ignore_cleanup_errors=True) as folder,
-        a_cluster(Path(folder), runtime="simulated") as cluster,
-    ):
-        cluster.up()
-        way = Way(cluster.data)
-        return asyncio.run(_soak(way, parsed.soak)) if parsed.soak else _paired(way, parsed)
+    with ExitStack() as stack:
+        way = _a_stead(stack)
+        if parsed.soak:
+            return asyncio.run(_soak(way, parsed.soak))
+        return _paired(way, _a_stead(stack) if parsed.elsewhere else way, parsed)
 
 
-def _paired(way: Way, parsed: argparse.Namespace) -> int:
-    asyncio.run(story.fill(way, parsed.objects, 1000))
+def _a_stead(stack: ExitStack) -> Way:
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="stead-", ignore_cleanup_errors=True))
+    cluster = stack.enter_context(a_cluster(Path(folder), runtime="simulated"))
+    cluster.up()
+    return Way(cluster.data)
+
+
+def _paired(others: Way, patient: Way, parsed: argparse.Namespace) -> int:
+    asyncio.run(story.fill(others, parsed.objects, 1000))
     for name, options in OTHERS.items():
-        print(pairs.measure(way, name, options, pairs=parsed.pairs, seconds=parsed.seconds), flush=True)
+        told = pairs.measure(patient, others, name, options, pairs=parsed.pairs, seconds=parsed.seconds)
+        print(told, flush=True)
     return 0
 
 

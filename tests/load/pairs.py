@@ -61,10 +61,10 @@ def middle(values: list[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
-def measure(way: Way, name: str, options: list[str], *, pairs: int, seconds: float) -> Told:
-    """Alone and beside, `pairs` times."""
+def measure(way: Way, others: Way, name: str, options: list[str], *, pairs: int, seconds: float) -> Told:
+    """Alone and beside, `pairs` times: one who asks `way`, and those who ask `others`."""
     told, patient = Told(name), Patient(way)
-    with _others(way, options) as (say, heard):
+    with _others(others, options) as (say, heard):
         for _ in range(pairs):
             alone = patient.waits(seconds)
             before = _said(say, heard, "go")
