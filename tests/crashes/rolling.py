@@ -22,12 +22,12 @@ while :; do sleep 0.5 9>&- & wait; done
 """
 
 
-def stateful_set(stead: Stead) -> Any:
+def stateful_set(stead: Stead, program: str = PROGRAM) -> Any:
     labels = {"app": "c"}
     container = {
         "name": "c",
         "image": "host:shell",
-        "command": ["sh", "-c", PROGRAM],
+        "command": ["sh", "-c", program],
         "env": [{"name": "MARK", "value": stead.mark}],
         "volumeMounts": [{"name": "v", "mountPath": "/v"}],
     }

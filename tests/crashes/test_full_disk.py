@@ -14,7 +14,7 @@ import pytest
 
 from tests.crashes import disks, living, story
 from tests.crashes.disks import SteadOnDisk, a_stead_on
-from tests.crashes.rolling import PODS, SETS
+from tests.crashes.rolling import PODS, SETS, stateful_set
 from tests.crashes.writing import MERGE, PLACE
 from tests.shells.cluster import until
 
@@ -31,30 +31,6 @@ PLACES = [("tmpfs", "native"), ("tmpfs", "simulated"), ("ext4", "native")]
 def needs_root(kind: str) -> None:
     if kind == "ext4" and os.geteuid() != 0:
         pytest.skip("an ordinary user can mount no ext4")
-
-
-def stateful_set(stead: SteadOnDisk) -> Any:
-    labels = {"app": "c"}
-    container = {
-        "name": "c",
-        "image": "host:shell",
-        "command": ["sh", "-c", PROGRAM],
-        "env": [{"name": "MARK", "value": stead.mark}],
-        "volumeMounts": [{"name": "v", "mountPath": "/v"}],
-    }
-    template = {
-        "metadata": {"labels": labels},
-        "spec": {"terminationGracePeriodSeconds": 1, "containers": [container]},
-    }
-    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
-    spec = {
-        "replicas": 2,
-        "serviceName": "c",
-        "selector": {"matchLabels": labels},
-        "template": template,
-        "volumeClaimTemplates": [{"metadata": {"name": "v"}, "spec": claim}],
-    }
-    return {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "c"}, "spec": spec}
 
 
 def ready(stead: SteadOnDisk) -> int:
@@ -114,7 +90,7 @@ def test_a_full_disk_refuses_writes_and_nothing_else(kind: str, runtime: str) ->
     needs_root(kind)
     with a_stead_on(kind, runtime, megabytes=12) as stead:
         stead.disk.take(4)
-        stead.client.ask("POST", SETS, stateful_set(stead))
+        stead.client.ask("POST", SETS, stateful_set(stead, PROGRAM))
         until(lambda: ready(stead) == 2, wish="two pods")
         heard, pids = Heard(stead), mains(stead)
         kept = written_until_refused(stead, "large", 300_000)

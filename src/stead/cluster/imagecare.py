@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from stead.controllers.kubelet.observed import containers_of
 from stead.machinery.objects import Json, dig
 from stead.runtimes import imagegc
 from stead.runtimes.blobs import BadBlob
@@ -53,7 +54,7 @@ class ImageCare:
         """One pass over a disk of this capacity, of which so much is available."""
         pods = [pod for pod in self._pods() if dig(pod, "status", "phase") not in _ENDED]
         identities = {identity for pod in pods for identity in _identities(pod)}
-        names = {name for pod in pods for name in _names(pod)}
+        names = {str(container.get("image", "")) for pod in pods for container in containers_of(pod)}
         wanted = imagegc.bytes_to_free(capacity, available, self._limits)
         try:
             gone = await asyncio.to_thread(self._collected, identities, names, wanted)
@@ -92,9 +93,3 @@ def _identities(pod: Json) -> Iterator[str]:
     for field in _LISTS:
         for status in dig(pod, "status", field, default=[]):
             yield str(status.get("imageID", "")).rpartition("@")[2]
-
-
-def _names(pod: Json) -> Iterator[str]:
-    for field in ("initContainers", "containers", "ephemeralContainers"):
-        for container in dig(pod, "spec", field, default=[]) or []:
-            yield str(container.get("image", ""))

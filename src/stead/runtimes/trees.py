@@ -4,13 +4,12 @@ import contextlib
 import errno
 import itertools
 import os
-import re
 import stat
 from collections.abc import Iterator
 
 from stead.runtimes import lending
+from stead.runtimes.native import linux
 
-_OCTAL = re.compile(rb"\\(\d{3})")
 _BLOCK_BYTES = 512  # whatever the disk's own are
 
 
@@ -119,10 +118,7 @@ def _entries(directory: int) -> list[os.DirEntry[str]]:
 def mounted_below(path: str) -> list[str]:
     """The mount points at or below `path` that this process sees."""
     real = os.path.realpath(path)
-    with open("/proc/self/mountinfo", "rb") as file:
-        escaped = [line.split(b" ", 5)[4] for line in file]
-    places = [os.fsdecode(_OCTAL.sub(lambda found: bytes([int(found[1], 8)]), place)) for place in escaped]
-    return [place for place in places if place == real or place.startswith(f"{real}/")]
+    return [place for place in linux.mount_points() if place == real or place.startswith(f"{real}/")]
 
 
 def give_to_group(place: str, group: int) -> None:

@@ -51,6 +51,18 @@ def _bytes(text: str | None) -> bytes | None:
     return None if text is None else os.fsencode(text)
 
 
+def mount_points() -> list[str]:
+    """Every mount point that this process sees, in the order they were mounted in."""
+    with open("/proc/self/mountinfo", "rb") as file:
+        return [_unescaped(line.split(b" ", 5)[4]) for line in file]
+
+
+def _unescaped(field: bytes) -> str:
+    """The kernel writes spaces, line ends and backslashes as a backslash and three octal digits."""
+    first, *others = field.split(b"\\")
+    return os.fsdecode(first + b"".join(bytes([int(part[:3], 8)]) + part[3:] for part in others))
+
+
 def mount(
     source: str | None, target: str, kind: str | None = None, flags: int = 0, *, options: str | None = None
 ) -> None:

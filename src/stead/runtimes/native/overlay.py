@@ -12,7 +12,6 @@ from stead.runtimes.native import linux
 _FRESH = ("proc", "sys", "dev", "tmp", "run")  # top directories that no host shows its pods
 _WRITTEN = ("/var/log", "/var/lib", "/var/cache", "/var/tmp", "/var/spool")
 _MIRROR_DEPTH = 4
-_MOUNT_POINT = 4  # the field of /proc/self/mountinfo
 
 
 class OwnLayers:
@@ -109,8 +108,7 @@ def mount_host_root(own: OwnLayers, root: str) -> None:
 
 def _mounted_directories() -> list[str]:
     """Where else the host has mounted something that programs may need (/usr, /home, ...), outermost first."""
-    with open("/proc/self/mountinfo") as file:
-        points = {line.split()[_MOUNT_POINT].encode().decode("unicode_escape") for line in file}
+    points = set(linux.mount_points())
     return sorted(path for path in points if path.split("/")[1] not in ("", *_FRESH) and os.path.isdir(path))
 
 
