@@ -166,7 +166,9 @@ class Live:
         headers = {"content-type": media, "accept": "application/json", "user-agent": "stead"}
         request = Request(method, raw, pairs, headers, encode(body) if body is not None else b"")
         (answer,) = self._handle([request])
-        self._store.disk.keep(self._store.disk.flush())
+        disk = self._store.disk
+        if not disk.is_kept:
+            disk.keep(disk.flush())
         assert isinstance(answer, Response)
         return answer
 
