@@ -218,6 +218,12 @@ def command_line(pid: int) -> bytes:
     return _bytes(pid, "cmdline")
 
 
+def parent(pid: int) -> int:
+    """Of a process, 0 where it has gone."""
+    fields = _bytes(pid, "stat").rpartition(b") ")[2].split()
+    return int(fields[1]) if fields else 0
+
+
 def _bytes(pid: int, what: str) -> bytes:
     try:
         return Path(f"/proc/{pid}/{what}").read_bytes()

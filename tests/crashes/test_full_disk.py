@@ -77,8 +77,9 @@ class Heard(threading.Thread):
 
 
 def mains(stead: SteadOnDisk) -> list[int]:
-    """The containers' first processes, without their sleeps."""
-    return sorted(pid for pid in stead.containers() if b"of a log" in living.command_line(pid))
+    """The containers' first processes, without their sleeps; what is about to become one is its parent's twin."""
+    loops = {pid for pid in stead.containers() if b"of a log" in living.command_line(pid)}
+    return sorted(pid for pid in loops if living.parent(pid) not in loops)
 
 
 def last_line(stead: SteadOnDisk) -> str:

@@ -33,7 +33,7 @@ class Controller:
         return self._path.read_text()
 
     def until_says(self, words: str) -> None:
-        until(lambda: words in self.output() or self.process.poll() is not None, wish=f"{words}; {self.output()}")
+        until(lambda: words in self.output() or self.process.poll() is not None, wish=words, heard=self.output)
         assert words in self.output(), self.output()
 
     def acts(self) -> "Controller":

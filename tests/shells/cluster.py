@@ -22,15 +22,21 @@ KUBECTL = ROOT / ".tools" / "bin" / "kubectl"
 DEADLINE_SECONDS = 60.0
 
 
-def until(what: Callable[[], Any], *, seconds: float = DEADLINE_SECONDS, wish: str = "") -> Any:
-    """Ask again until the answer is true; answers it. Raises AssertionError with the last answer."""
+def until(
+    what: Callable[[], Any],
+    *,
+    seconds: float = DEADLINE_SECONDS,
+    wish: str = "",
+    heard: Callable[[], str] | None = None,
+) -> Any:
+    """Ask again until the answer is true; answers it. Raises AssertionError with the last one and what was `heard`."""
     deadline = time.monotonic() + seconds
-    while True:
-        found = what()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"not after {seconds:g} s: {wish or what}: {found!r}"
+    while not (found := what()):
+        if time.monotonic() > deadline:
+            said = heard()[-2000:] if heard else ""
+            raise AssertionError(f"not after {seconds:g} s: {wish or what}: {found!r} {said}")
         time.sleep(0.02)
+    return found
 
 
 @contextmanager
@@ -62,7 +68,7 @@ class Cluster:
         command += ["--runtime", self.runtime, *options, *words]
         self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         log.close()
-        until(self._is_up, wish=f"stead up: {self.output()}")
+        until(self._is_up, wish="stead up", heard=self.output)
         return self
 
     def _is_up(self) -> bool:
@@ -119,7 +125,7 @@ class Cluster:
         return [name for name, pod in self.pods().items() if is_ready(pod)]
 
     def wait_ready(self, *names: str) -> None:
-        until(lambda: self.ready() == list(names), wish=f"{names} Ready; {self.output()[-2000:]}")
+        until(lambda: self.ready() == list(names), wish=f"{names} Ready", heard=self.output)
 
     def page(self, pod: str, path: str = "/") -> str:
         """What the pod's web server answers to another pod's question, by DNS name."""

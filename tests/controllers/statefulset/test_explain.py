@@ -56,6 +56,7 @@ WAITS = [
     ("PR-6", "1 ready=10", "0Y", (), "web-0 must stay Ready for 10 s", ""),
     ("PR-1", "1", "0F", (), "web-0 ended (Failed) and is replaced", ""),
     ("RU-11", "2 b", "0Ra 1Ua", (), "web-1 is not Ready (it is Running) and is still at web-", "kubectl delete pod web-1"),
+    ("RU-11", "4 b", "0Ra 1Ua 2Ra 3Ua", (), "web-1 is not Ready (it is Running) and is still at web-", "kubectl delete pod web-1 web-3"),
     ("RU-3", "3 b partition=2", "0Ra 1Ra 2Rb", (), "web-0 and web-1 stay at the old revision: partition is 2", "to roll them too: kubectl patch statefulset web -p"),
     ("RU-1", "2 b ondelete", "0Ra 1Ra", (), "web-0 and web-1 stay at the old revision until deleted (OnDelete)", "kubectl delete pod web-0"),
     ("SD-4", "0", "0U 1U", (), "web-1 should go but is not Ready, and web-0 below it is not Ready either", "kubectl delete pod web-1"),

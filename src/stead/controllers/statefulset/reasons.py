@@ -57,7 +57,18 @@ def _not_ready(observed: Observed, slot: Slot, history: History, rule: str) -> W
     text += f"; an ordered set does not replace it with {history.update.name} by itself"
     if is_bare:
         text += ", and its bare updateStrategy would bring it back as it is (RE-2)"
-    return Waiting(text, "RU-11", about, since, remedies.replace(observed, slot.name, returns_at_current=is_bare))
+    alike = " ".join(_sick_alike(observed, slot))
+    return Waiting(text, "RU-11", about, since, remedies.replace(observed, alike, returns_at_current=is_bare))
+
+
+def _sick_alike(observed: Observed, slot: Slot) -> Iterator[str]:
+    """A pod and those above it that would hold the set up next for the same reason: one command for them all."""
+    spec, roster = observed.spec, observed.roster
+    for ordinal in roster.unready.between(slot.ordinal, spec.last, _MOST_NAMED):
+        other = roster.at[ordinal]
+        is_alike = other.revision == slot.revision and not other.is_terminating and not other.is_terminal
+        if is_alike and not causes.of(observed, other).is_outside:
+            yield other.name
 
 
 def _is_below_partition(observed: Observed, slot: Slot) -> bool:

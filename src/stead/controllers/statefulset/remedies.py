@@ -12,6 +12,7 @@ _MISSING = re.compile(r'\b(secret|configmap) "([^"]+)" not found')
 
 
 def delete_pod(observed: Observed, name: str) -> str:
+    """`name`: one pod's, or several with blanks between them."""
     return f"{observed.kubectl} delete pod {name}"
 
 
@@ -22,7 +23,7 @@ def partition(observed: Observed, index: int) -> str:
 
 
 def replace(observed: Observed, name: str, *, returns_at_current: bool) -> str:
-    """End a pod so that it comes back at the update revision.
+    """End a pod (or several) so that it comes back at the update revision.
 
     A bare `type: RollingUpdate` brings it back at the current one (RE-2, effect B), so a partition is said first.
     """
