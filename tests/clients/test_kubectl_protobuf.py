@@ -31,7 +31,7 @@ def test_speak_protocol_buffers_alone(space: Space) -> None:
         ask("create", "service", "nodeport", "s", "--tcp=80:80")
         assert 'configmaps "c" already exists' in ask("create", "configmap", "c", check=False)
         assert "2 desired | 2 total" in ask("describe", "sts", "db")
-        assert "Started container db" in ask("describe", "pod", "db-0")
+        assert "Container started" in ask("describe", "pod", "db-0")
         assert "a:\n----\nb" in ask("describe", "configmap", "c")
         assert "NodePort" in ask("describe", "service", "s")
         assert "storage" in ask("describe", "pvc", "data-db-0").lower()

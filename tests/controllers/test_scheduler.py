@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stead.controllers.scheduler.requests import amounts
+from stead.kinds.podrequests import amounts
 from stead.machinery import meta
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
@@ -46,8 +46,8 @@ def message(world: World, name: str) -> str:
 
 
 def why(world: World, name: str) -> str:
-    """The same without what is said of preemption."""
-    return message(world, name).partition(" preemption: ")[0]
+    """The same without what is said of devices and of preemption."""
+    return message(world, name).partition(" no new claims")[0]
 
 
 def asks(name: str = "c", ports: list[Json] | None = None, **requests: str) -> dict[str, Any]:
@@ -152,7 +152,7 @@ def test_an_uncordoned_node_is_open_at_once() -> None:
     world.run()
     assert world.messages("web-0") == [
         "0/1 nodes are available: 1 node(s) were unschedulable. "
-        "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.",
+        "no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.",
         "Successfully assigned default/web-0 to n1",
     ]
 
@@ -393,14 +393,14 @@ def test_preferences_choose_among_nodes_that_will_do(world: World) -> None:
 # --- claims
 
 CLAIMS: dict[str, tuple[list[Json], str]] = {
-    "not there": ([], 'persistentvolumeclaim "c" not found'),
-    "not bound": ([a_claim("c")], "pod has unbound immediate PersistentVolumeClaims"),
+    "not there": ([], 'persistentvolumeclaim "c" not found. not found'),
+    "not bound": ([a_claim("c")], "pod has unbound immediate PersistentVolumeClaims. not found"),
     "late, and nobody makes one": (
         [
             a_class(provisioner="kubernetes.io/no-provisioner", volumeBindingMode="WaitForFirstConsumer"),
             a_claim("c", class_name="fast"),
         ],
-        "1 node(s) didn't find available persistent volumes to bind",
+        "1 node(s) didn't find available persistent volumes to bind.",
     ),
     "late, and not made here": (
         [
@@ -410,7 +410,7 @@ CLAIMS: dict[str, tuple[list[Json], str]] = {
             ),
             a_claim("c", class_name="fast"),
         ],
-        "1 node(s) didn't find available persistent volumes to bind",
+        "1 node(s) didn't find available persistent volumes to bind.",
     ),
 }
 
@@ -424,7 +424,7 @@ def test_words_of_claims(objects: list[Json], expected: str) -> None:
         world.put(obj)
     pod(world, "web-0", claims=["c"])
     world.run()
-    assert why(world, "web-0") == f"0/1 nodes are available: {expected}."
+    assert why(world, "web-0") == f"0/1 nodes are available: {expected}"
 
 
 def test_a_claim_on_its_way_out_is_told(world: World) -> None:
@@ -434,7 +434,7 @@ def test_a_claim_on_its_way_out_is_told(world: World) -> None:
     world.delete("PersistentVolumeClaim", "c")
     pod(world, "web-0", claims=["c"])
     world.run()
-    assert why(world, "web-0") == '0/1 nodes are available: persistentvolumeclaim "c" is being deleted.'
+    assert why(world, "web-0") == '0/1 nodes are available: persistentvolumeclaim "c" is being deleted. not found'
 
 
 def local(name: str, where: str, **fields: Any) -> Json:

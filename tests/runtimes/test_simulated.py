@@ -9,6 +9,7 @@ from stead.machinery.runtime import (
     ContainerExited,
     ContainerStarted,
     ImageFailed,
+    ImagePulling,
     ImageReady,
     Probed,
     PullImage,
@@ -131,11 +132,14 @@ def test_probes_follow_the_script():
 def test_images():
     clock = Clock(pull_after="4s")
     clock.send(PullImage(POD, UID, "c", "nginx", "Always"))
-    assert kinds(clock.until(3)) == [SandboxRunning]
+    assert kinds(clock.until(3)) == [SandboxRunning, ImagePulling]
     (ready,) = clock.until(4)
     assert isinstance(ready, ImageReady) and ready.pulled_seconds == 4
     clock = Clock(image_missing="true")
     clock.send(PullImage(POD, UID, "c", "nginx", "Always"))
+    assert kinds(clock.until(0)) == [SandboxRunning, ImagePulling, ImageFailed]
+    clock = Clock(image_missing="true")
+    clock.send(PullImage(POD, UID, "c", "nginx", "Never"))
     assert kinds(clock.until(0)) == [SandboxRunning, ImageFailed]
 
 

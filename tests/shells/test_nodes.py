@@ -113,7 +113,7 @@ def test_a_drained_pod_finds_its_data_elsewhere(three: Cluster) -> None:
     for name in ("stead", "stead-3"):
         three.kubectl("cordon", name)
     three.kubectl("delete", "pod", "web-0", "--wait=false")
-    words = "0/3 nodes are available: 3 node(s) were unschedulable. preemption: 0/3 nodes are available: "
+    words = "0/3 nodes are available: 3 node(s) were unschedulable. no new claims to deallocate, preemption: "
     until(lambda: words in three.kubectl("get", "events", "-o", "wide"), wish=words)
     three.kubectl("uncordon", "stead-2")
     three.wait_ready(*WEB)

@@ -23,6 +23,7 @@ from stead.controllers.endpoints.rolls import Rolls
 from stead.controllers.kubelet.observed import Residents
 from stead.controllers.kubelet.reconcile import Kubelet
 from stead.controllers.kubelet.settings import Settings
+from stead.controllers.kubelet.tenants import Tenants
 from stead.controllers.namespaces import Namespaces
 from stead.controllers.nodelife import NodeLife
 from stead.controllers.nodes import Facts, Nodes
@@ -141,6 +142,7 @@ def indexes(config: Config) -> list[Index]:
     return [
         Slots(PROFILES[config.profile]),
         Residents(),
+        Tenants(),
         garbage.Uids(),
         Line(),
         Rolls(),

@@ -34,6 +34,7 @@ class _Same(NamedTuple):
     component: str
     node: str
     uid: str
+    part: str
     type: str
     reason: str
     message: str
@@ -53,7 +54,7 @@ class Recorder:
         `node` is whose kubelet tells it.
         """
         component = COMPONENTS.get(controller, f"{controller}-controller")
-        same = _Same(component, node, meta.uid(emit.about), emit.type, emit.reason, emit.message)
+        same = _Same(component, node, meta.uid(emit.about), emit.part, emit.type, emit.reason, emit.message)
         try:
             self._told[same] = self._written(same, emit, now)
         except ApiError:

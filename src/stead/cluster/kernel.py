@@ -18,10 +18,12 @@ from stead.cluster.members import Aboard, Member
 from stead.cluster.memory import Memory, heard, pods_in
 from stead.cluster.metrics import Page
 from stead.controllers.kubelet import sandbox
+from stead.controllers.kubelet.events import at_once
 from stead.engine.journal import Journal, Round
 from stead.engine.rounds import Engine
 from stead.kinds.explanation import EXPLANATION
 from stead.kinds.placed import Placed
+from stead.machinery import meta
 from stead.machinery.cache import Cache, Index
 from stead.machinery.errors import ApiError, ServiceUnavailable
 from stead.machinery.keys import Key
@@ -76,6 +78,7 @@ class Cluster:
         self._told: list[tuple[Member, RuntimeAction, Now]] = []
         self._orders: deque[tuple[int, list[tuple[Member, RuntimeAction, Now]]]] = deque()
         self._housekeeping = Housekeeping(store, api)
+        self._news: list[tuple[Emit, str]] = []  # what runtimes reported that is told people, by node
         self._is_refused = False
         for kind in store.kinds():
             for row in store.rows(kind):
@@ -121,6 +124,8 @@ class Cluster:
         seen: list[WatchEvent] = []
         try:
             with self.store.transaction():
+                for emit, node in self._news:
+                    self._recorder.tell("kubelet", emit, now, node)
                 rounds += self._turns(most, now)
                 while reads_on and self.is_behind and len(rounds) < most:
                     seen += self._read_on()
@@ -130,6 +135,7 @@ class Cluster:
             self._unsee(seen)
             self.engine.undo(rounds, now)
             return []
+        self._news.clear()
         self._is_refused = self._is_refused and not rounds
         self.deliver()
         self._take_in(now)
@@ -156,7 +162,7 @@ class Cluster:
 
     def next_wake(self) -> float | None:
         """Monotonic seconds when `step` will have work: minus infinity is now, None is not before something happens."""
-        if self.is_behind:
+        if self.is_behind or self._news:
             return float("-inf")
         wakes = [self.engine.next_wake(), *(member.runtime.next_wake() for member in self.members.values())]
         return min((wake for wake in wakes if wake is not None), default=None)
@@ -221,8 +227,15 @@ class Cluster:
                     self._note_removed(event)
                 elif member.state != "off":
                     self._fold(member, event, now)
+                    self._note_news(member, event)
         if self.is_behind:
             self._read_on()
+
+    def _note_news(self, member: Member, event: PodEvent) -> None:
+        """What is told of a pod as its runtime reports it; nobody hears a node that is cut off."""
+        pod = self.cache.get(event.pod)
+        if member.state == "on" and pod is not None and meta.uid(pod) == event.uid:
+            self._news += [(emit, member.name) for emit in at_once(pod, event)]
 
     def _read_on(self) -> list[WatchEvent]:
         """Feed the engine what is new in the log; answers it."""

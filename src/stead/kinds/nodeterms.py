@@ -3,7 +3,40 @@
 from collections.abc import Callable, Iterable
 
 from stead.machinery import meta
-from stead.machinery.objects import Json
+from stead.machinery.objects import Json, dig
+
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+
+
+def is_chosen(pod: Json, node: Json) -> bool:
+    """Whether the pod's nodeSelector and its required node affinity let it be on the node."""
+    labels, spec = meta.labels(node), pod["spec"]
+    selector: Json = spec.get("nodeSelector") or {}
+    if any(labels.get(name) != value for name, value in selector.items()):
+        return False
+    wanted = dig(spec, "affinity", "nodeAffinity", REQUIRED)
+    return wanted is None or any_term(wanted.get("nodeSelectorTerms") or [], node)
+
+
+def named_nodes(pod: Json) -> frozenset[str] | None:
+    """The only nodes that a pod's required affinity lets it have, where every term names some (`metadata.name`); else
+    None. Empty where a term names what cannot be.
+    """
+    wanted = dig(pod, "spec", "affinity", "nodeAffinity", REQUIRED)
+    named = [_names(term) for term in (wanted or {}).get("nodeSelectorTerms") or []]
+    known = [names for names in named if names is not None]
+    if not named or len(known) < len(named):
+        return None
+    return frozenset().union(*known) if all(known) else frozenset()
+
+
+def _names(term: Json) -> frozenset[str] | None:
+    wanted = [
+        frozenset(one.get("values") or [])
+        for one in term.get("matchFields") or []
+        if one["key"] == "metadata.name" and one["operator"] == "In"
+    ]
+    return frozenset.intersection(*wanted) if wanted else None
 
 
 def any_term(terms: Iterable[Json], node: Json) -> bool:

@@ -1,9 +1,12 @@
 """Pods by their node, folded forward from events: an index for everyone who asks who lives where."""
 
+import re
 from collections.abc import Mapping
 
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
+
+_TAIL = re.compile(r"\. (?:no new claims to deallocate|plugin disabled|preemption:|not found$)")
 
 
 class Placed:
@@ -29,6 +32,11 @@ class Placed:
                 del self._on[before]
         if after and new is not None:
             self._on.setdefault(after, {})[key] = new
+
+
+def why_unplaced(message: str) -> str:
+    """What a scheduler says of the nodes, without what follows of claims of devices and of driving out others."""
+    return _TAIL.split(message, maxsplit=1)[0].rstrip(".")
 
 
 def node_of(pod: Json | None) -> str:

@@ -54,12 +54,16 @@ class Bind(Struct, frozen=True):
 
 
 class Emit(Struct, frozen=True):
-    """Tell an event about `about` (an object); the same event told again is counted, not repeated."""
+    """Tell an event about `about` (an object); the same event told again is counted, not repeated.
+
+    `part` is which part of the object it is about, as a path (`spec.containers{nginx}`), "" for all of it.
+    """
 
     about: Json
     type: str
     reason: str
     message: str
+    part: str = ""
 
 
 class Fence(Struct, frozen=True):

@@ -239,6 +239,14 @@ class SandboxRemoved(Struct, frozen=True):
     uid: str
 
 
+class ImagePulling(Struct, frozen=True):
+    """A registry is asked for the image: it is not here, or may have changed. What comes of it follows."""
+
+    pod: Key
+    uid: str
+    container: str
+
+
 class ImageReady(Struct, frozen=True):
     """`image_id` is what really runs. `alias` is the reference that stood in for the asked one, "" if none did.
 
@@ -326,6 +334,7 @@ PodEvent: TypeAlias = (
     SandboxRunning
     | SandboxFailed
     | SandboxRemoved
+    | ImagePulling
     | ImageReady
     | ImageFailed
     | ContainerStarted

@@ -19,6 +19,7 @@ def first(emit: Emit, component: str, now: Now, *, serial: int = 0, host: str = 
         "uid": meta.uid(about),
         "apiVersion": about["apiVersion"],
         "resourceVersion": meta.resource_version(about),
+        "fieldPath": emit.part,
     }
     stamp = f"{int(now.wall * 1e9) + serial:x}"
     return {

@@ -56,6 +56,17 @@ def short_duration(seconds: float) -> str:
     return f"{days // 365}y"
 
 
+def go_duration(seconds: float) -> str:
+    """A duration as Go prints one of whole milliseconds: `422ms`, `1.5s`, `1m20s`, `1h0m5s`."""
+    whole, millis = divmod(int(seconds * 1000), 1000)
+    if not whole:
+        return f"{millis}ms" if millis else "0s"
+    minutes, rest = divmod(whole, 60)
+    text = f"{rest}.{millis:03}".rstrip("0").rstrip(".") if millis else str(rest)
+    hours, minutes = divmod(minutes, 60)
+    return (f"{hours}h" if hours else "") + (f"{minutes}m" if hours or minutes else "") + f"{text}s"
+
+
 @lru_cache(maxsize=64)  # a moment is written into many objects
 def _second(wall: int) -> str:
     return datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -36,6 +36,10 @@ _LAYER_NAME = 24  # hex digits: short, because all layers' names share one page 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
+def _untold() -> None:
+    """Nobody wants to know when a pull begins."""
+
+
 class Image(Struct, frozen=True):
     """What of an image a runtime needs. `layers` are directory names below the store's `layers`, topmost first.
 
@@ -133,11 +137,13 @@ class ImageStore:
             raise ImageTrouble(f'image "{text}" is not here')
         return found
 
-    def pull(self, text: str, policy: str, credentials: Iterable[bytes] = ()) -> Resolved:
+    def pull(
+        self, text: str, policy: str, credentials: Iterable[bytes] = (), *, begins: Callable[[], object] = _untold
+    ) -> Resolved:
         """As `resolve`, but asks the registry before a stand-in, with a pod's `credentials` (Docker's config.json).
 
         With the policy Always it asks for a tag that was pulled before, too: it may mean another image by now.
-        Blocks: call it on a thread. Raises ImageTrouble.
+        `begins` is called before a registry is asked. Blocks: call it on a thread. Raises ImageTrouble.
         """
         if text.startswith("host:"):
             return Resolved(text)
@@ -155,6 +161,7 @@ class ImageStore:
                 return stand_in
             message = f'Container image "{text}" is not present with pull policy of Never'
             raise ImageTrouble(message, "ErrImageNeverPull")
+        begins()
         try:
             return self._from_registry(wanted, logins.logins(wanted, credentials))
         except registry.Unreachable as error:

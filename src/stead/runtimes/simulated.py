@@ -21,6 +21,7 @@ from stead.machinery.runtime import (
     ContainerResized,
     ContainerStarted,
     ImageFailed,
+    ImagePulling,
     ImageReady,
     MeasureStorage,
     Probed,
@@ -218,11 +219,15 @@ class SimulatedRuntime:
             reason, why = "ErrImagePull", f'failed to resolve reference "{image}": not found'
             if action.policy == "Never":
                 reason, why = "ErrImageNeverPull", f'Container image "{image}" is not present with pull policy of Never'
+            else:
+                self._say(ImagePulling(action.pod, action.uid, name))
             self._say(ImageFailed(action.pod, action.uid, name, reason, why))
             return
         is_here = action.policy == "Never" or (action.policy == "IfNotPresent" and image in self._images)
         slow = self._drawn(pod.seconds(name, "pull-after", self.settings.pull_seconds))
         seconds = 0.0 if is_here else slow
+        if seconds:
+            self._say(ImagePulling(action.pod, action.uid, name))
         self._images[image] = None
         identity = f"simulated://{image}"
         ready = ImageReady(action.pod, action.uid, name, identity, pulled_seconds=seconds or None, user=SOMEBODY)

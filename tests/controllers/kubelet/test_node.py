@@ -11,40 +11,6 @@ from stead.machinery.runtime import RunSandbox, SandboxFailed, SandboxRunning, S
 from .world import NODE, WEB, World, a_container, a_pod, a_probe
 
 
-def with_port(number, name="web-0", **fields):
-    pod = a_pod(a_container(ports=[{"containerPort": 80, "hostPort": number, **fields}]))
-    return {**pod, "metadata": {**pod["metadata"], "name": name, "uid": name}}
-
-
-@pytest.mark.parametrize(
-    "first, second, phase",
-    [
-        ((8080, {}), (8080, {}), "Failed"),
-        ((8080, {}), (8081, {}), "Running"),
-        ((8080, {}), (8080, {"protocol": "UDP"}), "Running"),
-        ((8080, {"hostIP": "10.0.0.1"}), (8080, {"hostIP": "10.0.0.2"}), "Running"),
-        ((8080, {"hostIP": "10.0.0.1"}), (8080, {}), "Failed"),
-    ],
-)
-def test_a_port_of_the_host_is_given_once(first, second, phase):
-    world = World(with_port(first[0], "other", **first[1]))
-    world.run()
-    world.put(with_port(second[0], **second[1]))
-    world.run(5)
-    status = world.get()["status"]
-    assert status["phase"] == phase
-    if phase == "Failed":
-        assert (status["reason"], status["message"]) == ("NodePorts", "Pod was rejected: Predicate NodePorts failed")
-        assert world.told[-1] == ("Warning", "NodePorts", "Predicate NodePorts failed")
-        assert len(world.sent_of(RunSandbox)) == 1
-
-
-def test_a_pod_that_wants_another_node_is_refused():
-    world = World(a_pod(nodeSelector={"disk": "ssd"}))
-    world.run()
-    assert (world.get()["status"]["phase"], world.get()["status"]["reason"]) == ("Failed", "NodeAffinity")
-
-
 def test_services_are_variables():
     ports = [{"name": "web", "port": 80}, {"port": 53, "protocol": "UDP"}]
     db = {"kind": "Service", "metadata": {"name": "my-db", "namespace": "default"}}
@@ -112,18 +78,3 @@ def test_each_kubelet_minds_its_own_node():
     world.cache.put(sandbox.key_for("u9"), sandbox.fold(None, SandboxRunning(WEB, "u9", ()), world.now, "other"))
     assert observe(world.cache, WEB, NODE).strays == ()
     assert [sandbox.uid_of(record) for record in other.observe(world.cache, WEB).strays] == ["u9"]
-
-
-@pytest.mark.parametrize(
-    "knob, phase, message",
-    [
-        ("net.ipv4.tcp_syncookies", "Running", None),
-        ("kernel.sem", "Failed", 'Pod was rejected: forbidden sysctl: "kernel.sem" not allowlisted'),
-    ],
-)
-def test_a_pod_turns_only_knobs_that_are_safe(knob, phase, message):
-    world = World(a_pod(securityContext={"sysctls": [{"name": knob, "value": "1"}]}))
-    world.run(5)
-    assert (world.get()["status"]["phase"], world.get()["status"].get("message")) == (phase, message)
-    sent = world.sent_of(RunSandbox)
-    assert [order.sysctls for order in sent] == ([((knob, "1"),)] if phase == "Running" else [])

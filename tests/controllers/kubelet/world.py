@@ -4,9 +4,11 @@ from random import Random
 from typing import Any
 
 from stead.controllers.kubelet import sandbox
+from stead.controllers.kubelet.events import at_once
 from stead.controllers.kubelet.observed import Residents
 from stead.controllers.kubelet.reconcile import Kubelet
 from stead.controllers.kubelet.settings import Settings
+from stead.controllers.kubelet.tenants import Tenants
 from stead.machinery.cache import Cache
 from stead.machinery.keys import Key, key_of
 from stead.machinery.objects import Json
@@ -28,7 +30,7 @@ class World:
 
     def __init__(self, *objects: Json, settings: Settings | None = None) -> None:
         self.mono = 0.0
-        self.cache = Cache([Residents()])
+        self.cache = Cache([Residents(), Tenants()])
         self.kubelet = Kubelet(NODE, settings or Settings())
         self.runtime = SimulatedRuntime(Random(1))
         self.sent: list[RuntimeAction] = []
@@ -105,6 +107,8 @@ class World:
     def _turn(self) -> None:
         for event in self.runtime.take(self.now):
             self._fold(event)
+            pod = self.get(event.pod)
+            self.told += [(emit.type, emit.reason, emit.message) for emit in (at_once(pod, event) if pod else ())]
         for key in [key for key, due in self._due.items() if due <= self.mono]:
             del self._due[key]
             observed = self.kubelet.observe(self.cache, key)

@@ -1,13 +1,18 @@
-"""What a node asks before it takes a pod: ports of the host, the labels the pod wants, the kernel's knobs it turns.
+"""What a node asks before it takes a pod, in the order and the words of the kubelet: the kernel's knobs the pod turns,
+its system, what it asks of the node, the labels it wants, ports of the host, taints.
 
 A pod that is refused is Failed at once, for good; its owner makes another.
 """
 
-from stead.controllers.kubelet.observed import HostPort, host_ports
-from stead.controllers.kubelet.round import Failure, Round
-from stead.machinery.objects import Json, dig
+from collections.abc import Iterator
 
-EVERYWHERE = ("0.0.0.0", "::", "")
+from stead.controllers.kubelet.round import Failure, Round
+from stead.kinds import podrequests, taints
+from stead.kinds.nodeterms import is_chosen
+from stead.machinery import meta
+from stead.machinery.objects import Json, dig
+from stead.machinery.quantity import Quantity, parse
+
 SAFE_SYSCTLS = frozenset(
     {
         "kernel.shm_rmid_forced",
@@ -24,22 +29,30 @@ SAFE_SYSCTLS = frozenset(
         "net.ipv4.tcp_wmem",
     }
 )  # those that a kubelet allows without being told to
+OS = "kubernetes.io/os"
+FIRST = ("cpu", "memory", "ephemeral-storage")  # of what may be lacking, told before all else
+ANOTHER_LABEL = Failure(
+    "PodOSSelectorNodeLabelDoesNotMatch", f"Failed to admit pod as the `{OS}` label doesn't match node label"
+)
+ANOTHER_SYSTEM = Failure("PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS")
+STRICT_GROUPS = Failure(
+    "SupplementalGroupsPolicyNotSupported", "SupplementalGroupsPolicy=Strict is not supported in this node"
+)
+PREDICATES = {
+    "NodeAffinity": "node(s) didn't match Pod's node affinity/selector",
+    "NodePorts": "node(s) didn't have free ports for the requested pod ports",
+    "TaintToleration": "node(s) had untolerated taint(s)",
+}
 
 
 def refusal(round_: Round) -> Failure | None:
-    """Why this node does not take the pod (`NodePorts`, `NodeAffinity`, `SysctlForbidden`), None if it does or did."""
-    if round_.observed.record is not None or dig(round_.pod, "status", "startTime"):
-        return None
-    wanted = dig(round_.pod, "spec", "nodeSelector", default={})
-    labels = dig(round_.observed.node, "metadata", "labels", default={})
-    if round_.observed.node is not None and any(labels.get(key) != value for key, value in wanted.items()):
-        return Failure("NodeAffinity", "Predicate NodeAffinity failed")
-    taken = round_.observed.ports_taken
-    is_clash = any(_clash(one, other) for one in host_ports(round_.pod) for other in taken)
-    if is_clash:
-        return Failure("NodePorts", "Predicate NodePorts failed")
-    unsafe = [name for name, _ in sysctls(round_.pod) if name not in SAFE_SYSCTLS]
-    return Failure("SysctlForbidden", f'forbidden sysctl: "{unsafe[0]}" not allowlisted') if unsafe else None
+    """Why this node does not take the pod, None if it does, or did."""
+    return None if is_taken(round_) else next(_refusals(round_), None)
+
+
+def is_taken(round_: Round) -> bool:
+    """Whether the pod was looked at before; nothing that comes later changes the answer."""
+    return round_.observed.record is not None or bool(dig(round_.pod, "status", "startTime"))
 
 
 def sysctls(pod: Json) -> tuple[tuple[str, str], ...]:
@@ -48,6 +61,73 @@ def sysctls(pod: Json) -> tuple[tuple[str, str], ...]:
     return tuple((str(entry["name"]).replace("/", "."), str(entry["value"])) for entry in asked)
 
 
-def _clash(one: HostPort, other: HostPort) -> bool:
-    is_same_port = (one[0], one[2]) == (other[0], other[2])
-    return is_same_port and (one[1] == other[1] or one[1] in EVERYWHERE or other[1] in EVERYWHERE)
+def _refusals(round_: Round) -> Iterator[Failure]:
+    pod, node = round_.pod, round_.observed.node
+    yield from _knobs(pod)
+    yield from _system(pod)
+    if node is not None:
+        yield from _lacking(round_, node)
+        yield from _predicates(round_, node)
+
+
+def _knobs(pod: Json) -> Iterator[Failure]:
+    for name, _ in sysctls(pod):
+        if name not in SAFE_SYSCTLS:
+            yield Failure("SysctlForbidden", f'forbidden sysctl: "{name}" not allowlisted')
+
+
+def _system(pod: Json) -> Iterator[Failure]:
+    if meta.labels(pod).get(OS, "linux") != "linux":
+        yield ANOTHER_LABEL
+    if dig(pod, "spec", "os", "name", default="linux") != "linux":
+        yield ANOTHER_SYSTEM
+    if dig(pod, "spec", "securityContext", "supplementalGroupsPolicy") == "Strict":
+        yield STRICT_GROUPS
+
+
+def _predicates(round_: Round, node: Json) -> Iterator[Failure]:
+    """Of taints only those that drive out concern a pod that is here already."""
+    pod = round_.pod
+    if not is_chosen(pod, node):
+        yield _failed("NodeAffinity")
+    if round_.observed.room.clashes(podrequests.host_ports(pod)):
+        yield _failed("NodePorts")
+    if any(taints.untolerated(pod, taints.of(node, taints.DRIVES_OUT))):
+        yield _failed("TaintToleration")
+
+
+def _failed(predicate: str) -> Failure:
+    return Failure(predicate, f"Predicate {predicate} failed: {PREDICATES[predicate]}")
+
+
+# --- resources
+
+
+def _lacking(round_: Round, node: Json) -> Iterator[Failure]:
+    """What the pod asks beyond what the node has left; a node that says nothing of itself is never full.
+
+    A device that the node does not know is left to whoever knows it.
+    """
+    has, room = dig(node, "status", "allocatable"), round_.observed.room
+    if not has:
+        return
+    if "pods" in has and len(room.tenants) + 1 > parse(has["pods"]).value:
+        yield _out_of("pods", (1, len(room.tenants), parse(has["pods"]).value))
+    asked = podrequests.amounts(round_.pod)
+    for name in sorted(asked, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name)):
+        nanos, used, most = asked[name], room.used.get(name, 0), parse(has.get(name)).nanos
+        is_known = name in has or not podrequests.is_extended(name)
+        if nanos and is_known and used + nanos > most:
+            yield _out_of(name, tuple(_counted(name, amount) for amount in (nanos, used, most)))
+
+
+def _out_of(resource: str, amounts: tuple[int, ...]) -> Failure:
+    requested, used, capacity = amounts
+    told = f"{resource}, requested: {requested}, used: {used}, capacity: {capacity}"
+    return Failure(f"OutOf{resource}", f"Node didn't have enough resource: {told}")
+
+
+def _counted(resource: str, nanos: int) -> int:
+    """Processors in thousandths, all else in whole units."""
+    amount = Quantity(nanos)
+    return amount.milli_value if resource == "cpu" else amount.value

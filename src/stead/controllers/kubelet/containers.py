@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from stead.controllers.kubelet import backoff, environment, privileges, probes, starts
 from stead.controllers.kubelet.lives import Life
 from stead.controllers.kubelet.round import Round, Steps, Trouble, held_up
+from stead.machinery import times
 from stead.machinery.objects import Json
 from stead.machinery.plan import Plan
 
@@ -42,12 +43,6 @@ def is_passed(round_: Round, life: Life) -> bool:
     return life.has_succeeded and not life.is_past
 
 
-def go_duration(seconds: float) -> str:
-    """`10s`, `1m20s`, `5m0s`, as Go prints them."""
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
-
-
 # --- the steps
 
 
@@ -63,7 +58,7 @@ def _after(round_: Round, life: Life) -> Steps:
     if not life.is_to_restart:
         return Steps()
     if left := backoff.seconds_left(life.restart_due, round_.now.mono):
-        delay = go_duration(backoff.delay_after(life.entry))
+        delay = times.go_duration(backoff.delay_after(life.entry))
         message = f"back-off {delay} restarting failed container={life.name} pod={round_.full_name}"
         return held_up(life, Trouble("CrashLoopBackOff", message), left)
     return _begin(round_, life, life.attempt + 1)

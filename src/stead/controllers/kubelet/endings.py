@@ -45,7 +45,9 @@ def is_over(round_: Round) -> bool:
 
 
 def over(round_: Round) -> Plan:
-    """What still runs (sidecars) stops; the pod stays to be looked at."""
+    """What still runs (sidecars) stops; the pod stays to be looked at. One that was never taken stays as it is."""
+    if round_.observed.record is None and dig(round_.pod, "status", "phase") in TERMINAL:
+        return NOTHING
     ends = [life.entry["at"] for life in round_.lives.all if life.state == "exited"]
     since = max(ends, default=round_.observed.record["at"] if round_.observed.record else 0.0)
     return termination.stop_all(round_, termination.spec_grace(round_.pod), since) + report(round_)

@@ -1,15 +1,17 @@
 """What the kubelet tells people, read off the difference between the status that was and the one that will be.
 
-So each event is told once: with the patch that makes the difference, and never again.
+So each event is told once: with the patch that makes the difference, and never again. How a container's image comes
+changes no status, and is told as the runtime reports it (`at_once`).
 """
 
 from collections.abc import Iterator, Mapping
 
 from stead.controllers.kubelet.lives import Life
 from stead.controllers.kubelet.round import Round
-from stead.machinery import meta
+from stead.machinery import meta, times
 from stead.machinery.objects import Json, dig
 from stead.machinery.plan import Emit
+from stead.machinery.runtime import ImagePulling, ImageReady, PodEvent
 
 # reason of a waiting container -> type, reason and message of its event ({}: the container's image or name)
 WAITING: Mapping[str, tuple[str, str]] = {
@@ -20,6 +22,34 @@ WAITING: Mapping[str, tuple[str, str]] = {
     "InvalidImageName": ("Warning", "InspectFailed"),
     "CreateContainerConfigError": ("Warning", "Failed"),
 }
+
+
+FIELDS = ("initContainers", "containers", "ephemeralContainers")
+
+
+def at_once(pod: Json, what: PodEvent) -> Iterator[Emit]:
+    """The events of what the runtime reports about a pod's images."""
+    if not isinstance(what, ImagePulling | ImageReady):
+        return
+    for part in FIELDS:
+        for container in pod["spec"].get(part) or ():
+            if container["name"] == what.container:
+                for reason, message in _of_image(container.get("image", ""), what):
+                    yield Emit(pod, "Normal", reason, message, f"spec.{part}{{{what.container}}}")
+
+
+def _of_image(image: str, what: ImagePulling | ImageReady) -> Iterator[tuple[str, str]]:
+    if isinstance(what, ImagePulling):
+        yield "Pulling", f'Pulling image "{image}"'
+        return
+    if what.alias:
+        yield "ImageAliased", f'Image "{image}" stands for "{what.alias}"'
+    if what.pulled_seconds is None:
+        yield "Pulled", f'Container image "{image}" already present on machine and can be accessed by the pod'
+        return
+    seconds = times.go_duration(what.pulled_seconds)
+    took = f"in {seconds} ({seconds} including waiting). Image size: {what.size_bytes} bytes."
+    yield "Pulled", f'Successfully pulled image "{image}" {took}'
 
 
 def told(round_: Round, new: Json) -> list[Emit]:
@@ -51,21 +81,12 @@ def _of_container(round_: Round, life: Life, status: Json) -> Iterator[Emit]:
 
 
 def _of_start(round_: Round, life: Life, status: Json) -> Iterator[Emit]:
-    image, name = life.spec.get("image", ""), life.name
-    if life.image.get("alias"):
-        yield round_.event("Normal", "ImageAliased", f'Image "{image}" stands for "{life.image["alias"]}"')
-    if life.image.get("pulled_seconds") is not None:
-        seconds, size = life.image["pulled_seconds"], life.image["size_bytes"]
-        yield round_.event("Normal", "Pulling", f'Pulling image "{image}"')
-        took = f"in {seconds:.3g}s ({seconds:.3g}s including waiting). Image size: {size} bytes."
-        yield round_.event("Normal", "Pulled", f'Successfully pulled image "{image}" {took}')
-    elif life.image:
-        yield round_.event("Normal", "Pulled", f'Container image "{image}" already present on machine')
     if dig(status, "state", "terminated", "reason") == "StartError":
-        yield round_.event("Warning", "Failed", f"Error: {dig(status, 'state', 'terminated', 'message', default='')}")
+        why = f"Error: {dig(status, 'state', 'terminated', 'message', default='')}"
+        yield round_.event("Warning", "Failed", why, life)
         return
-    yield round_.event("Normal", "Created", f"Created container: {name}")
-    yield round_.event("Normal", "Started", f"Started container {name}")
+    yield round_.event("Normal", "Created", "Container created", life)
+    yield round_.event("Normal", "Started", "Container started", life)
 
 
 def _of_waiting(round_: Round, life: Life, waiting: Json) -> Iterator[Emit]:
@@ -82,8 +103,6 @@ def _of_waiting(round_: Round, life: Life, waiting: Json) -> Iterator[Emit]:
         "CreateContainerConfigError": f"Error: {message}",
     }
     type_, event = WAITING[reason]
-    if reason == "ErrImagePull":
-        yield round_.event("Normal", "Pulling", f'Pulling image "{image}"')
-    yield round_.event(type_, event, texts.get(reason) or message)
+    yield round_.event(type_, event, texts.get(reason) or message, life)
     if reason in ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"):
-        yield round_.event("Warning", "Failed", f"Error: {reason}")
+        yield round_.event("Warning", "Failed", f"Error: {reason}", life)

@@ -21,10 +21,17 @@ class Life(Struct, frozen=True):
     policy: str  # Always, OnFailure or Never
     era: int = 0  # of the sandbox there is now
     is_init: bool = False
+    is_ephemeral: bool = False
 
     @property
     def name(self) -> str:
         return str(self.spec["name"])
+
+    @property
+    def part(self) -> str:
+        """Where it stands in the pod, as events name it."""
+        fields = "ephemeralContainers" if self.is_ephemeral else "initContainers" if self.is_init else "containers"
+        return f"spec.{fields}{{{self.name}}}"
 
     @property
     def state(self) -> str:
@@ -142,7 +149,7 @@ def lives_of(observed: Observed, now: Now) -> Lives:
     inits = tuple(life(container, is_init=True) for container in spec.get("initContainers") or ())
     mains = tuple(life(container, is_init=False) for container in spec.get("containers") or ())
     ephemerals = tuple(
-        structs.replace(life(container, is_init=False), policy="Never")
+        structs.replace(life(container, is_init=False), policy="Never", is_ephemeral=True)
         for container in spec.get("ephemeralContainers") or ()
     )
     return Lives(inits, mains, ephemerals)

@@ -98,4 +98,4 @@ def _condemn(round_: Round, life: Life, why: str, since: float, *, probe: str = 
     if probe:
         return Plan((probes.unhealthy(round_.observed, life, probe),)) + plan
     message = f"PostStartHook failed: {life.probe('postStart').get('message', '')}"
-    return Plan((round_.event("Warning", "FailedPostStartHook", message),)) + plan
+    return Plan((round_.event("Warning", "FailedPostStartHook", message, life),)) + plan

@@ -1,11 +1,12 @@
 """What the kubelet looks at for one pod: the pod, its sandbox's record, and all that its volumes and variables name."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 from msgspec import Struct, field
 
 from stead.controllers.kubelet import sandbox
+from stead.controllers.kubelet.tenants import Room, Tenants
 from stead.machinery import meta
 from stead.machinery.cache import Cache
 from stead.machinery.keys import Key
@@ -14,16 +15,13 @@ from stead.machinery.objects import Json, dig
 TERMINAL = ("Failed", "Succeeded")
 KUBERNETES = Key("Service", "default", "kubernetes")
 
-# protocol, host address and port
-HostPort: TypeAlias = tuple[str, str, int]
-
 
 class Observed(Struct, frozen=True):
     """One bearer of a pod's name, and what earlier bearers left behind.
 
     `pod` is None where no pod of that name is on this node (any more). `strays` are records of pods that are gone from
     the API while their containers may still run. `things` holds what the pod names; a missing one is not in it.
-    `services` are those a container's variables tell of, `ports_taken` the node's ports that other pods have.
+    `services` are those a container's variables tell of, `room` what its pods have taken of the node, read on the spot.
     """
 
     key: Key
@@ -33,7 +31,8 @@ class Observed(Struct, frozen=True):
     node: Json | None = None
     things: Mapping[Key, Json] = field(default_factory=dict)
     services: tuple[Json, ...] = ()
-    ports_taken: frozenset[HostPort] = frozenset()
+    room: Room = field(default_factory=Room)
+    tenants: Tenants | None = None
 
     def thing(self, kind: str, name: str) -> Json | None:
         """A ConfigMap, Secret or PersistentVolumeClaim of the pod's namespace."""
@@ -44,12 +43,11 @@ class Observed(Struct, frozen=True):
 
 
 class Residents:
-    """An index of the cache: who names a thing, which records belong to a pod's name, who has ports of the host."""
+    """An index of the cache: who names a thing, and which records belong to a pod's name."""
 
     kinds = ("Pod", sandbox.KIND)
 
     def __init__(self) -> None:
-        self.with_host_ports: dict[Key, Json] = {}
         self._things: dict[Key, tuple[Key, ...]] = {}
         self._users: dict[Key, dict[Key, None]] = {}
         self._records: dict[Key, dict[Key, None]] = {}
@@ -59,9 +57,6 @@ class Residents:
             _move(self._records, key, _pod_keys(old), _pod_keys(new))
         elif key.kind == "Pod" and (old is None or new is None or old["spec"] is not new["spec"]):
             self._note_things(key, new)
-            self._note_ports(key, new)
-        elif key in self.with_host_ports and new is not None:
-            self.with_host_ports[key] = new
 
     def users(self, key: Key) -> tuple[Key, ...]:
         """The pods that name this claim, ConfigMap or Secret."""
@@ -80,12 +75,6 @@ class Residents:
         if named:
             self._things[key] = named
 
-    def _note_ports(self, key: Key, pod: Json | None) -> None:
-        if pod is not None and host_ports(pod):
-            self.with_host_ports[key] = pod
-        else:
-            self.with_host_ports.pop(key, None)
-
 
 def observe(cache: Cache, key: Key, node_name: str) -> Observed | None:
     """Freeze what matters for one pod; None: it is not on this node and left nothing here."""
@@ -93,7 +82,7 @@ def observe(cache: Cache, key: Key, node_name: str) -> Observed | None:
     uid = meta.uid(pod) if pod else ""
     if pod is not None and dig(pod, "spec", "nodeName") != node_name:
         pod = None
-    residents = cache.index(Residents)
+    residents, tenants = cache.index(Residents), cache.index(Tenants)
     records = [record for name in residents.records(key) if (record := cache.get(name))]
     mine = [record for record in records if record["node"] in ("", node_name)]
     strays = tuple(record for record in mine if sandbox.uid_of(record) != uid)
@@ -107,7 +96,8 @@ def observe(cache: Cache, key: Key, node_name: str) -> Observed | None:
         cache.get(Key("Node", "", node_name)),
         dict(found(cache, residents.things(key))),
         tuple(_services(cache, key)),
-        _ports_taken(cache, pod, key, node_name),
+        tenants.room(node_name),
+        tenants,
     )
 
 
@@ -127,30 +117,6 @@ def containers_of(pod: Json) -> list[Json]:
     """Init containers first, then the others, then those that were added to look inside."""
     fields = ("initContainers", "containers", "ephemeralContainers")
     return [container for field in fields for container in pod["spec"].get(field) or ()]
-
-
-def host_ports(pod: Json) -> frozenset[HostPort]:
-    """The ports of the host that a pod's containers ask for."""
-    return frozenset(
-        (port.get("protocol") or "TCP", port.get("hostIP") or "0.0.0.0", int(port["hostPort"]))
-        for container in containers_of(pod)
-        for port in container.get("ports") or ()
-        if port.get("hostPort")
-    )
-
-
-def _ports_taken(cache: Cache, pod: Json, key: Key, node_name: str) -> frozenset[HostPort]:
-    """Ports of other living pods of the node; nobody asks for a pod that wants none."""
-    if not host_ports(pod):
-        return frozenset()
-    others = cache.index(Residents).with_host_ports.items()
-    return frozenset(
-        port
-        for name, other in others
-        if name != key and dig(other, "spec", "nodeName") == node_name
-        if dig(other, "status", "phase") not in TERMINAL and dig(other, "status", "startTime")
-        for port in host_ports(other)
-    )
 
 
 def _services(cache: Cache, key: Key) -> Iterator[Json]:

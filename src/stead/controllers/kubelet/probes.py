@@ -73,7 +73,7 @@ def unhealthy(observed: Observed, life: Life, name: str) -> Emit:
     """The event of one failed probe."""
     assert observed.pod is not None
     message = life.probe(name).get("message", "")
-    return Emit(observed.pod, "Warning", "Unhealthy", f"{name.capitalize()} probe failed: {message}")
+    return Emit(observed.pod, "Warning", "Unhealthy", f"{name.capitalize()} probe failed: {message}", life.part)
 
 
 def numbered(life: Life, handler: Json) -> Json:

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 
 from stead.controllers.kubelet import admission, endings, living, sandbox, storage, termination, waits
 from stead.controllers.kubelet.observed import Observed, Residents, observe
-from stead.controllers.kubelet.report import report, wait
-from stead.controllers.kubelet.round import Failure, Round, begin
+from stead.controllers.kubelet.report import reject, report, wait
+from stead.controllers.kubelet.round import Round, begin
 from stead.controllers.kubelet.settings import Settings
 from stead.machinery.cache import Cache
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
-from stead.machinery.plan import NO_REACTION, Action, Delete, Outcome, Patch, Plan, Reaction, Refused
+from stead.machinery.plan import NO_REACTION, Action, Delete, Done, Outcome, Patch, Plan, Reaction, Refused
 from stead.machinery.times import Now
 from stead.machinery.watch import WatchEvent
 
@@ -19,7 +19,7 @@ DEFAULTS = Settings()
 
 
 class Kubelet:
-    """The pods of one node. The cache it reads needs the index `Residents`."""
+    """The pods of one node. The cache it reads needs the indexes `Residents` and `Tenants`."""
 
     kinds = ("Pod", sandbox.KIND, *NAMED, "PersistentVolume")
 
@@ -50,7 +50,12 @@ class Kubelet:
         return reconcile(observed, self.settings, now)
 
     def react(self, observed: Observed, action: Action, outcome: Outcome, now: Now) -> Reaction:
-        """A pod that is gone already is what a deletion wants; its status needs no writing."""
+        """A pod just taken has its room at once. One that is gone already is what a deletion wants; its status needs no
+        writing.
+        """
+        if isinstance(outcome, Done) and isinstance(action, Patch) and dig(action.body, "status", "phase") != "Failed":
+            assert observed.tenants is not None, "a pod that was looked at, beside the others of its node"
+            observed.tenants.assume(observed.key)
         if isinstance(outcome, Refused) and isinstance(action, Patch | Delete) and outcome.reason == "NotFound":
             return Reaction(is_failure=False)
         return NO_REACTION
@@ -77,9 +82,7 @@ def _next(round_: Round) -> Plan:
     if round_.is_terminating:
         return endings.deleted(round_)
     if refusal := admission.refusal(round_):
-        failure = Failure(refusal.reason, f"Pod was rejected: {refusal.message}")
-        event = round_.event("Warning", refusal.reason, refusal.message)
-        return report(round_, failure=failure) + Plan((event,))
+        return reject(round_, refusal)
     if endings.is_over(round_):
         return endings.over(round_)
     if endings.is_past_deadline(round_):

@@ -19,6 +19,20 @@ def report(round_: Round, troubles: Mapping[str, Trouble] | None = None, failure
     return Plan((patch, Fence(), *events.told(round_, new)))
 
 
+def reject(round_: Round, refusal: Failure) -> Plan:
+    """The pod is not taken: it fails, and nothing else is ever said of it."""
+    status = {
+        "phase": "Failed",
+        "reason": refusal.reason,
+        "message": f"Pod was rejected: {refusal.message}",
+        "startTime": round_.now.text,
+        "observedGeneration": round_.pod["metadata"].get("generation"),
+    }
+    body = {"status": {name: value for name, value in status.items() if value}}
+    patch = Patch(round_.observed.key, body, subresource="status", uid=round_.uid)
+    return Plan((patch, Fence(), round_.event("Warning", refusal.reason, refusal.message)))
+
+
 def _is_unsure(round_: Round) -> bool:
     """stead was restarted and the runtime has not said yet what became of the pod."""
     record = round_.observed.record

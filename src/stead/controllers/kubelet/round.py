@@ -44,8 +44,9 @@ class Round(Struct, frozen=True, dict=True):
         """The pod as the kubelet's messages name it: `web-0_default(<uid>)`."""
         return f"{self.observed.key.name}_{self.observed.key.namespace}({self.uid})"
 
-    def event(self, type_: str, reason: str, message: str) -> Emit:
-        return Emit(self.pod, type_, reason, message)
+    def event(self, type_: str, reason: str, message: str, life: Life | None = None) -> Emit:
+        """About the pod, or about one of its containers."""
+        return Emit(self.pod, type_, reason, message, life.part if life is not None else "")
 
 
 class Trouble(Struct, frozen=True):

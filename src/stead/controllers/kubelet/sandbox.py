@@ -41,6 +41,7 @@ from stead.machinery.runtime import (
     ContainerResized,
     ContainerStarted,
     ImageFailed,
+    ImagePulling,
     ImageReady,
     MeasureStorage,
     PodAction,
@@ -181,6 +182,10 @@ def _measured(record: Record | None, what: StorageMeasured, now: Now) -> Record 
 def _pull(record: Record | None, what: PullImage, now: Now) -> Record:
     asked = {"state": "pulling", "policy": what.policy, "image": what.image, "at": now.mono}
     return _with_image(record or _new(what), what.container, asked)
+
+
+def _pulling(record: Record | None, what: ImagePulling, now: Now) -> Record | None:
+    return record  # told to people, nothing to remember
 
 
 def _image_ready(record: Record | None, what: ImageReady, now: Now) -> Record | None:
@@ -375,6 +380,7 @@ _FOLDS: Mapping[type, Fold] = {
     SandboxRemoved: _removed,
     UpdateVolume: _update_volume,
     PullImage: _pull,
+    ImagePulling: _pulling,
     ImageReady: _image_ready,
     ImageFailed: _image_failed,
     StartContainer: _start,

@@ -63,7 +63,7 @@ def stop_all(round_: Round, grace: float, since: float) -> Plan:
 
 def stop(round_: Round, life: Life, grace: float, since: float, *, why: str) -> Plan:
     """One container: its preStop hook, then its stop signal. `why` is the message of the Killing event."""
-    mono, killing = round_.now.mono, round_.event("Normal", "Killing", why)
+    mono, killing = round_.now.mono, round_.event("Normal", "Killing", why, life)
     if life.state == "stopping":
         return _hurry(round_, life, since + grace)
     hook, told = life.hook("preStop"), life.probe("preStop")
@@ -98,4 +98,4 @@ def _hook_failed(round_: Round, life: Life) -> tuple[Emit, ...]:
     told = life.probe("preStop")
     if told.get("is_success") is not False:
         return ()
-    return (round_.event("Warning", "FailedPreStopHook", f"PreStopHook failed: {told.get('message', '')}"),)
+    return (round_.event("Warning", "FailedPreStopHook", f"PreStopHook failed: {told.get('message', '')}", life),)

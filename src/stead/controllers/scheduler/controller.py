@@ -10,7 +10,8 @@ from stead.controllers.scheduler.observed import Observed, observe
 from stead.controllers.scheduler.rules import against, rules
 from stead.controllers.scheduler.scores import SELECTED_NODE, best
 from stead.kinds.claimfit import reserved_for
-from stead.kinds.placed import node_of
+from stead.kinds.nodeterms import named_nodes
+from stead.kinds.placed import node_of, why_unplaced
 from stead.kinds.pod import PodView
 from stead.machinery import meta
 from stead.machinery.cache import Cache
@@ -65,9 +66,9 @@ class Scheduler:
             return _refused(observed, "SchedulingGated", GATED, now)
         if not observed.nodes:
             return _refused(observed, "Unschedulable", NO_NODES, now)
-        blocked = storage.blocked(observed.claims)
+        blocked = _conflict(observed.pod) or storage.blocked(observed.claims)
         if blocked:
-            told = obstacles.told_of_all(observed.pod, len(observed.nodes), blocked)
+            told = obstacles.told_of_all(len(observed.nodes), blocked)
             return _refused(observed, "Unschedulable", told, now)
         neighbours = Neighbourhood(observed)
         asked = rules(neighbours)
@@ -114,6 +115,11 @@ def _offers(node: Json) -> tuple[Any, ...]:
 # --- answers
 
 
+def _conflict(pod: Json) -> str:
+    """Terms of node affinity by name that no node can satisfy together."""
+    return "pod affinity terms conflict" if named_nodes(pod) == frozenset() else ""
+
+
 def _placed(observed: Observed, node: Json) -> Plan:
     """Bind the pod; or first give its late claims the node and wait until they are bound."""
     pod, name = observed.pod, meta.name(node)
@@ -132,7 +138,7 @@ def _placed(observed: Observed, node: Json) -> Plan:
 def _refused(observed: Observed, reason: str, message: str, now: Now) -> Plan:
     """PodScheduled is False, and once for each new message an event says why."""
     pod = observed.pod
-    waiting = (Waiting(obstacles.short(message), "3.4", observed.key),)
+    waiting = (Waiting(why_unplaced(message), "3.4", observed.key),)
     found = meta.condition(pod, "PodScheduled")
     if found is not None and (found.get("reason"), found.get("message")) == (reason, message):
         return Plan(waiting=waiting)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from stead.controllers.scheduler import requests
+from stead.kinds import podrequests
 from stead.kinds.placed import node_of
 from stead.kinds.pod import PodView
 from stead.machinery import meta
@@ -27,9 +27,9 @@ class Tenant(Struct, frozen=True):
 
     pod: Json
     node: str
-    amounts: requests.Amounts
-    presumed: requests.Amounts
-    ports: tuple[requests.HostPort, ...]
+    amounts: podrequests.Amounts
+    presumed: podrequests.Amounts
+    ports: tuple[podrequests.HostPort, ...]
 
 
 class Line:
@@ -41,7 +41,7 @@ class Line:
         self.waiting: dict[Key, Json] = {}
         self.tenants: dict[str, dict[Key, Tenant]] = {}
         self.used: dict[str, dict[str, int]] = {}  # amounts by node and resource
-        self.presumed: dict[str, dict[str, int]] = {}  # the same for comparing nodes, see `requests.presumed`
+        self.presumed: dict[str, dict[str, int]] = {}  # the same for comparing nodes, see `podrequests.presumed`
         self.leaning: dict[Key, Tenant] = {}  # tenants that would like certain others near them, or not
         self.repelling: dict[Key, Tenant] = {}  # tenants that will not have certain others near them
         self._seekers: dict[Key, dict[Key, None]] = {}  # pods in line by their claims
@@ -123,11 +123,11 @@ class Line:
         if before is not None and _asks_alike(before.pod["spec"], pod["spec"]):
             tenant = replace(before, pod=pod, node=node)
         else:
-            tenant = Tenant(pod, node, requests.amounts(pod), requests.presumed(pod), requests.host_ports(pod))
+            tenant = Tenant(pod, node, podrequests.amounts(pod), podrequests.presumed(pod), podrequests.host_ports(pod))
         self.tenants.setdefault(node, {})[key] = tenant
         self._home[key] = node
-        _add(self.used.setdefault(node, {}), tenant.amounts)
-        _add(self.presumed.setdefault(node, {}), tenant.presumed)
+        podrequests.add(self.used.setdefault(node, {}), tenant.amounts)
+        podrequests.add(self.presumed.setdefault(node, {}), tenant.presumed)
         for claim in claims_of(pod):
             self._users.setdefault(claim, {})[key] = None
         if affinities := _affinities(pod):
@@ -143,8 +143,8 @@ class Line:
         if not self.tenants[node]:
             del self.tenants[node], self.used[node], self.presumed[node]
         else:
-            _add(self.used[node], tenant.amounts, -1)
-            _add(self.presumed[node], tenant.presumed, -1)
+            podrequests.add(self.used[node], tenant.amounts, -1)
+            podrequests.add(self.presumed[node], tenant.presumed, -1)
         for claim in claims_of(tenant.pod):
             self._users[claim].pop(key, None)
             if not self._users[claim]:
@@ -185,8 +185,3 @@ def _affinities(pod: Json) -> dict[str, Json]:
     """podAffinity and podAntiAffinity, where they ask for something."""
     affinity = pod["spec"].get("affinity") or {}
     return {sort: affinity[sort] for sort in ("podAffinity", "podAntiAffinity") if affinity.get(sort)}
-
-
-def _add(total: dict[str, int], amounts: requests.Amounts, times: int = 1) -> None:
-    for name, nanos in amounts.items():
-        total[name] = total.get(name, 0) + times * nanos

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any
 
 from stead.controllers.scheduler.line import REQUIRED, Tenant
 from stead.controllers.scheduler.observed import Observed
 from stead.controllers.scheduler.obstacles import Obstacle
 from stead.kinds import taints
-from stead.kinds.nodeterms import any_term
+from stead.kinds.nodeterms import is_chosen
 from stead.machinery import meta, selectors
 from stead.machinery.objects import Json, dig
 from stead.machinery.selectors import Selector
@@ -238,13 +237,3 @@ def counts(constraint: Json, pod: Json, node: Json) -> bool:
     if (constraint.get("nodeTaintsPolicy") or "Ignore") == "Honor":
         return not any(taints.untolerated(pod, taints.of(node, taints.KEEPS_AWAY)))
     return True
-
-
-def is_chosen(pod: Json, node: Json) -> bool:
-    """The pod's nodeSelector and required node affinity."""
-    labels, spec = meta.labels(node), pod["spec"]
-    selector: dict[str, Any] = spec.get("nodeSelector") or {}
-    if any(labels.get(name) != value for name, value in selector.items()):
-        return False
-    wanted = dig(spec, "affinity", "nodeAffinity", REQUIRED)
-    return wanted is None or any_term(wanted.get("nodeSelectorTerms") or [], node)

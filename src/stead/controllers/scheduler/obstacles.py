@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from stead.machinery.objects import Json, dig
 
+NO_DEVICES = "no new claims to deallocate"  # what upstream says first: it might free a device
+UNKNOWN = "not found"  # what it says instead where the pod's claims are wrong, and nothing of preemption
 NO_VICTIMS = "No preemption victims found for incoming pod"
 NO_HELP = "Preemption is not helpful for scheduling"
 NEVER = "not eligible due to preemptionPolicy=Never."
@@ -21,17 +23,12 @@ class Obstacle(NamedTuple):
 def told(pod: Json, nodes: Sequence[Sequence[Obstacle]]) -> str:
     """The message of a pod with the obstacles of every node, counted; then what driving out others would give."""
     reasons = [obstacle.words for node in nodes for obstacle in node]
-    return f"{_counted(len(nodes), reasons)} {_preemption(pod, nodes)}"
+    return f"{_counted(len(nodes), reasons)} {NO_DEVICES}, {_preemption(pod, nodes)}"
 
 
-def told_of_all(pod: Json, count: int, why: str) -> str:
-    """The same where one thing speaks against all nodes."""
-    return f"0/{count} nodes are available: {why}. {_preemption(pod, [[Obstacle(why)]] * count)}"
-
-
-def short(message: str) -> str:
-    """Without what is said of preemption and the last full stop, for people who asked why."""
-    return message.partition(" preemption: ")[0].rstrip(".")
+def told_of_all(count: int, why: str) -> str:
+    """The same where one thing speaks against all nodes before any is looked at."""
+    return f"0/{count} nodes are available: {why}. {UNKNOWN}"
 
 
 def _preemption(pod: Json, nodes: Sequence[Sequence[Obstacle]]) -> str:

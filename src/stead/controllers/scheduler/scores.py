@@ -7,10 +7,9 @@ upstream throws dice. What a node has of the pod's images does not count: all no
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from stead.controllers.scheduler import requests
 from stead.controllers.scheduler.neighbours import PREFERRED, Neighbourhood, alike, counts, with_label_keys
 from stead.controllers.scheduler.observed import Observed
-from stead.kinds import taints
+from stead.kinds import podrequests, taints
 from stead.kinds.nodeterms import holds
 from stead.machinery import meta, quantity, selectors
 from stead.machinery.objects import Json, dig
@@ -83,7 +82,7 @@ def _liking(pod: Json, node: Json) -> int:
 def _room(observed: Observed, node: Json) -> int:
     """What would be left of processor and memory; who asks for nothing is thought to need a little."""
     used = observed.line.presumed.get(meta.name(node), {})
-    asked = requests.presumed(observed.pod)
+    asked = podrequests.presumed(observed.pod)
     left = [_left(used.get(name, 0) + asked.get(name, 0), most) for name, most in _has(node).items() if most]
     return sum(left) // len(left) if left else 0
 
@@ -94,7 +93,7 @@ def _left(used: int, most: int) -> int:
 
 def _balance(observed: Observed, node: Json) -> int:
     """Processor and memory used up alike; a pod that asks for neither changes nothing."""
-    asked = requests.amounts(observed.pod)
+    asked = podrequests.amounts(observed.pod)
     if not any(asked.get(name) for name in COMPARED):
         return 0
     used = observed.line.used.get(meta.name(node), {})

@@ -12,7 +12,8 @@ NO_PROVISIONER = "kubernetes.io/no-provisioner"
 UNBOUND = "pod has unbound immediate PersistentVolumeClaims"
 UNREACHABLE = Obstacle("node(s) didn't match PersistentVolume's node affinity")
 NONE_AVAILABLE = Obstacle("node(s) didn't find available persistent volumes to bind")
-NO_VOLUME = Obstacle("node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)")
+ELSEWHERE = Obstacle("node(s) had no available volume zone")
+PLACES = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
 IN_USE = Obstacle(
     "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode", is_lasting=False
 )
@@ -29,7 +30,10 @@ def blocked(claims: Iterable[Claim]) -> str:
             return f'persistentvolumeclaim "{claim.name}" bound to non-existent persistentvolume "{volume}"'
         if meta.is_terminating(claim.obj):
             return f'persistentvolumeclaim "{claim.name}" is being deleted'
-    return UNBOUND if any(not claim.is_bound and not claim.is_late for claim in claims) else ""
+    if any(not claim.is_bound and not claim.is_late for claim in claims):
+        return UNBOUND
+    missing = [dig(claim.obj, "spec", "volumeName") for claim in claims if claim.is_bound and claim.volume is None]
+    return f'persistentvolume "{missing[0]}" not found' if missing else ""
 
 
 def is_alone(observed: Observed, node: Json) -> Iterator[Obstacle]:
@@ -42,13 +46,25 @@ def is_alone(observed: Observed, node: Json) -> Iterator[Obstacle]:
 
 def can_have_volumes(observed: Observed, node: Json) -> Iterator[Obstacle]:
     """Bound volumes are in reach, and for each claim that waits for its node there is a volume, or one can be made."""
-    bound = [claim for claim in observed.claims if claim.is_bound]
-    if any(claim.volume is None for claim in bound):
-        yield NO_VOLUME
-    elif not all(claim.volume is not None and is_reachable(claim.volume, node) for claim in bound):
+    if not all(is_reachable(volume, node) for volume in _bound_volumes(observed)):
         yield UNREACHABLE
-    elif not _finds_volumes(observed, node):
+    if not _finds_volumes(observed, node):
         yield NONE_AVAILABLE
+
+
+def is_in_zone(observed: Observed, node: Json) -> Iterator[Obstacle]:
+    """A volume with the labels of a zone or region is for nodes there; a node that tells neither is everywhere."""
+    labels = meta.labels(node)
+    if not any(key in labels for key in PLACES):
+        return
+    wanted = map(meta.labels, _bound_volumes(observed))
+    asked = [(key, of_volume[key]) for of_volume in wanted for key in PLACES if key in of_volume]
+    if any(labels.get(key) not in values.split("__") for key, values in asked):
+        yield ELSEWHERE
+
+
+def _bound_volumes(observed: Observed) -> list[Json]:
+    return [claim.volume for claim in observed.claims if claim.is_bound and claim.volume is not None]
 
 
 def _finds_volumes(observed: Observed, node: Json) -> bool:

@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeAlias
 from stead.controllers.statefulset import identity, remedies
 from stead.controllers.statefulset.observed import Observed
 from stead.controllers.statefulset.roster import Slot
+from stead.kinds.placed import why_unplaced
 from stead.machinery import meta
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
@@ -118,7 +119,7 @@ def _unbound(observed: Observed, name: str, claim: Json) -> Cause:
 def _of_scheduling(observed: Observed, slot: Slot) -> Iterator[Cause]:
     scheduled = meta.condition(slot.pod, "PodScheduled")
     if scheduled is not None and scheduled.get("status") == "False":
-        told = str(scheduled.get("message") or scheduled.get("reason", "")).partition(" preemption:")[0]
+        told = why_unplaced(str(scheduled.get("message") or scheduled.get("reason", "")))
         remedy = next((remedy for words, remedy in _SCHEDULING.items() if words in told), "")
         yield Cause(f"it has no node: {told}".rstrip(": ."), remedy)
 

@@ -10,12 +10,14 @@ import math
 import os
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from stead.machinery.runtime import (
     ContainerExited,
     ContainerResized,
     ImageFailed,
+    ImagePulling,
     ImageReady,
     MeasureStorage,
     Probed,
@@ -101,9 +103,11 @@ def _address(node: Node, action: RunSandbox) -> str:
 async def pull_image(node: Node, action: PullImage) -> None:
     """Into our store by its own rules, and from there into the engine."""
     identity = (action.pod, action.uid, action.container)
+    begins = partial(asyncio.get_running_loop().call_soon_threadsafe, node.report, ImagePulling(*identity))
+    pull = partial(node.images.pull, action.image, action.policy, action.credentials, begins=begins)
     try:
         begin = time.monotonic()
-        found = await asyncio.to_thread(node.images.pull, action.image, action.policy, action.credentials)
+        found = await asyncio.to_thread(pull)
         image = real(found.image)
         await node.feed(image)
     except ImageTrouble as error:

@@ -9,12 +9,14 @@ import os
 import signal
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from stead.machinery.runtime import (
     ContainerExited,
     ContainerResized,
     ImageFailed,
+    ImagePulling,
     ImageReady,
     MeasureStorage,
     Probed,
@@ -98,9 +100,11 @@ def _address(node: Node, action: RunSandbox) -> str:
 
 async def pull_image(node: Node, action: PullImage) -> None:
     identity = (action.pod, action.uid, action.container)
+    begins = partial(asyncio.get_running_loop().call_soon_threadsafe, node.report, ImagePulling(*identity))
+    pull = partial(node.images.pull, action.image, action.policy, action.credentials, begins=begins)
     try:
         begin = time.monotonic()
-        found = await asyncio.to_thread(node.images.pull, action.image, action.policy, action.credentials)
+        found = await asyncio.to_thread(pull)
     except ImageTrouble as error:
         node.report(ImageFailed(*identity, error.reason, str(error)))
         return

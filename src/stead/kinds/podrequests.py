@@ -1,4 +1,7 @@
-"""What a pod asks of a node: amounts of resources, and ports of the host."""
+"""What a pod asks of a node: amounts of resources, and ports of the host.
+
+The scheduler looks at it before the pod is placed, the kubelet of its node before it is taken.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -32,6 +35,17 @@ def amounts(pod: Json) -> Amounts:
 def presumed(pod: Json) -> Amounts:
     """The same of processor and memory, where a container that does not say gets a little: for comparing nodes."""
     return _peak(pod["spec"], lambda container: {**LEAST, **_asked(container)})
+
+
+def add(total: dict[str, int], amounts: Amounts, times: int = 1) -> None:
+    """Add to a running total, or (`times` -1) take away."""
+    for name, nanos in amounts.items():
+        total[name] = total.get(name, 0) + times * nanos
+
+
+def is_extended(resource: str) -> bool:
+    """Whether a resource is one that devices offer (`example.com/gpu`), which Kubernetes knows nothing of."""
+    return "/" in resource and "kubernetes.io/" not in resource and not resource.startswith("requests.")
 
 
 def _peak(spec: Json, asked: Callable[[Json], Amounts]) -> Amounts:

@@ -1,0 +1,117 @@
+"""What the pods that a node has taken ask of it: folded forward, so that none of them is looked at again.
+
+A node has taken a pod once its status says since when, or something was done for it. Until then the pod is only placed
+there, and takes no room: who comes first has it, as in upstream's kubelet.
+"""
+
+from collections.abc import Iterable
+
+from msgspec import Struct, field
+
+from stead.controllers.kubelet import sandbox
+from stead.kinds import podrequests
+from stead.kinds.placed import node_of
+from stead.kinds.pod import PodView
+from stead.kinds.podrequests import Amounts, HostPort
+from stead.machinery import meta
+from stead.machinery.keys import Key
+from stead.machinery.objects import Json, dig
+
+
+class Tenant(Struct, frozen=True):
+    """What a pod asks that a node has taken and that is not done."""
+
+    amounts: Amounts
+    ports: tuple[HostPort, ...]
+
+
+class Room(Struct):
+    """One node's tenants, and what they ask of it together (nanos by resource)."""
+
+    tenants: dict[Key, Tenant] = field(default_factory=dict)
+    used: dict[str, int] = field(default_factory=dict)
+    listening: dict[Key, Tenant] = field(default_factory=dict)  # those with ports of the host
+
+    def clashes(self, wanted: Iterable[HostPort]) -> bool:
+        """Whether a port of the host is another's already."""
+        taken = [port for tenant in self.listening.values() for port in tenant.ports]
+        return any(one.clashes(other) for one in wanted for other in taken)
+
+    def move_in(self, key: Key, tenant: Tenant) -> None:
+        self.tenants[key] = tenant
+        podrequests.add(self.used, tenant.amounts)
+        if tenant.ports:
+            self.listening[key] = tenant
+
+    def move_out(self, key: Key) -> None:
+        tenant = self.tenants.pop(key)
+        podrequests.add(self.used, tenant.amounts, -1)
+        for name in tenant.amounts:
+            if not self.used[name]:
+                del self.used[name]
+        self.listening.pop(key, None)
+
+
+class Tenants:
+    """An index: the room of every node."""
+
+    kinds = ("Pod", sandbox.KIND)
+
+    def __init__(self) -> None:
+        self.rooms: dict[str, Room] = {}
+        self._placed: dict[Key, Json] = {}  # pods that have a node and are not done
+        self._known: dict[str, None] = {}  # uids of pods for which something was done
+        self._home: dict[Key, str] = {}  # the nodes of tenants
+
+    def room(self, node: str) -> Room:
+        return self.rooms.get(node) or Room()
+
+    def apply(self, key: Key, old: Json | None, new: Json | None) -> None:
+        if key.kind == sandbox.KIND and (old is None) != (new is None):
+            self._note(key.name, old or new or {}, is_known=new is not None)
+        elif key.kind == "Pod":
+            self._apply_pod(key, old, new)
+
+    def assume(self, key: Key) -> None:
+        """The pod was taken; the event that says so is on the way."""
+        if key in self._placed and key not in self._home:
+            self._move_in(key, self._placed[key])
+
+    def _apply_pod(self, key: Key, old: Json | None, new: Json | None) -> None:
+        if new is not None and node_of(new) and not PodView(new).is_terminal:
+            self._placed[key] = new
+        else:
+            self._placed.pop(key, None)
+        if not (_asks_the_same(old, new) and key in self._home and key in self._placed):
+            self._settle(key)
+
+    def _note(self, uid: str, record: Json, *, is_known: bool) -> None:
+        if is_known:
+            self._known[uid] = None
+        else:
+            self._known.pop(uid, None)
+        self._settle(sandbox.pod_of(record))
+
+    def _settle(self, key: Key) -> None:
+        """Have the pod where it belongs, with what it asks now."""
+        before = self._home.pop(key, None)
+        if before is not None:
+            self.rooms[before].move_out(key)
+            if not self.rooms[before].tenants:
+                del self.rooms[before]
+        pod = self._placed.get(key)
+        if pod is not None and self._is_taken(pod):
+            self._move_in(key, pod)
+
+    def _is_taken(self, pod: Json) -> bool:
+        return bool(dig(pod, "status", "startTime")) or meta.uid(pod) in self._known
+
+    def _move_in(self, key: Key, pod: Json) -> None:
+        node = node_of(pod)
+        self._home[key] = node
+        tenant = Tenant(podrequests.amounts(pod), podrequests.host_ports(pod))
+        self.rooms.setdefault(node, Room()).move_in(key, tenant)
+
+
+def _asks_the_same(old: Json | None, new: Json | None) -> bool:
+    return old is not None and new is not None and old["spec"] is new["spec"] and meta.uid(old) == meta.uid(new)
