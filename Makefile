@@ -35,8 +35,8 @@ test: setup check ## everything: contracts, unit tests, stories, real processes 
 	@tools/clients
 	@tools/images
 	$(BIN)/python -m pytest -n 2 -m "not shell"
-	$(BIN)/python -m pytest -m shell
-	@tools/as-user -m pytest -m "shell and anyone" -p no:cacheprovider
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m shell
+	@tools/as-user -m pytest -n 2 --dist loadfile -m "shell and anyone" -p no:cacheprovider
 	@tools/as-user --lent -m pytest -m "shell and anyone" -p no:cacheprovider tests/shells/test_tiers.py tests/programs
 
 stories: setup ## simulated lives of StatefulSets, by seed

@@ -5,8 +5,7 @@ import json
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 
 from tests.clients.space import HELM
 from tests.shells.cluster import KUBECTL, ROOT
@@ -29,14 +28,18 @@ def place_of(nodeid: str) -> tuple[str, str]:
 
 def table(outcomes: Mapping[str, str]) -> str:
     """Markdown. `outcomes`: passed or failed by test id, in the order in which they ran."""
+    known = versions()
+    lines = [f"| {client} {known[client]} | {feature} | {told} |" for client, feature, told in rows(outcomes)]
+    return "\n".join(["| client | what it does | |", "|---|---|---|", *lines])
+
+
+def rows(outcomes: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Client, feature, and what came of it; client by client."""
     cases: dict[tuple[str, str], Counter[str]] = {}
     for nodeid, outcome in outcomes.items():
         cases.setdefault(place_of(nodeid), Counter())[outcome] += 1
-    known = versions()
-    lines = ["| client | what it does | |", "|---|---|---|"]
     for (client, feature), counted in sorted(cases.items(), key=lambda case: case[0][0]):
-        lines.append(f"| {client} {known[client]} | {feature} | {_verdict(counted)} |")
-    return "\n".join(lines)
+        yield client, feature, _verdict(counted)
 
 
 def _verdict(counted: Counter[str]) -> str:
@@ -62,13 +65,11 @@ def _said(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def is_all(modules: Iterable[str]) -> bool:
-    """Did every test file of this room take part?"""
-    return set(modules) == {FOLDER + path.name for path in Path(__file__).parent.glob("test_*.py")}
-
-
-def in_docs() -> str:
-    return DOCS.read_text().partition(BEGIN)[2].partition(END)[0].strip()
+def in_docs() -> list[tuple[str, str, str, str]]:
+    """The rows that the docs have: client, version, feature, and what came of it."""
+    lines = DOCS.read_text().partition(BEGIN)[2].partition(END)[0].strip().splitlines()
+    cells = ([cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines[2:])
+    return [(*client.rsplit(" ", 1), feature, told) for client, feature, told in cells]
 
 
 def write(text: str) -> None:
