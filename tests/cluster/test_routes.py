@@ -17,13 +17,13 @@ def a_service(*ports: Any, address: str = "10.96.0.7") -> Any:
     return {"kind": "Service", "metadata": {"name": "web", "namespace": "default"}, "spec": spec}
 
 
-def a_slice(name: str, *addresses: str, ready: bool | None = True, family: str = "IPv4", port: str = "http") -> Any:
+def a_slice(called: str, *addresses: str, ready: bool | None = True, family: str = "IPv4", **port: str) -> Any:
     conditions = {} if ready is None else {"ready": ready}
     return {
         "kind": "EndpointSlice",
-        "metadata": {"name": name, "namespace": "default", "labels": {"kubernetes.io/service-name": "web"}},
+        "metadata": {"name": called, "namespace": "default", "labels": {"kubernetes.io/service-name": "web"}},
         "addressType": family,
-        "ports": [{"name": port, "port": 8080, "protocol": "TCP"}],
+        "ports": [{"name": "http", "port": 8080, "protocol": "TCP", **port}],
         "endpoints": [{"addresses": [address], "conditions": conditions} for address in addresses],
     }
 
@@ -47,9 +47,13 @@ ONE = {Front("10.96.0.7", 80): (Target("10.244.0.2", 8080),)}
         ([a_service(), a_slice("a", "10.244.0.2", ready=None)], ONE),
         ([a_service(), a_slice("a", "10.244.0.2", ready=False)], {}),
         ([a_service(), a_slice("a", "fd00::2", family="IPv6")], {}),
-        ([a_service(), a_slice("a", "10.244.0.2", port="other")], {}),
+        ([a_service(), a_slice("a", "10.244.0.2", name="other")], {}),
         ([a_service(address="None"), a_slice("a", "10.244.0.2")], {}),
         ([a_service({**PORT, "protocol": "UDP"}), a_slice("a", "10.244.0.2")], {}),
+        (
+            [a_service({**PORT, "protocol": "UDP"}), a_slice("a", "10.244.0.2", protocol="UDP")],
+            {Front("10.96.0.7", 80, protocol="UDP"): (Target("10.244.0.2", 8080),)},
+        ),
         (
             [a_service({**PORT, "nodePort": 30080}), a_slice("a", "10.244.0.2")],
             {**ONE, Front("", 30080): (*ONE.values(),)[0]},
@@ -95,7 +99,7 @@ THERE = (Target("10.244.0.9", 80),)
         (a_pod(address=""), {}),
         (a_pod(phase="Failed"), {}),
         (a_pod(network=True), {}),
-        (a_pod(protocol="UDP"), {}),
+        (a_pod(protocol="UDP"), {Front("", 8081, protocol="UDP"): THERE}),
         (a_pod(hostPort=None), {}),
     ],
 )

@@ -20,6 +20,7 @@ import uvloop
 from stead.machinery.keys import Key
 from stead.machinery.runtime import (
     ContainerExited,
+    ContainerNotCreated,
     ContainerStarted,
     ImageFailed,
     ImageReady,
@@ -65,7 +66,7 @@ class Machine:
 
     def _fresh(self) -> NativeRuntime:
         cidr = f"10.{os.getpid() % 250}.{os.getpid() // 250 % 250}.0/24"  # plain pods of two tests share a loopback
-        settings = Settings(tier=self.tier, is_pulling=False, pod_cidr=cidr)
+        settings = Settings(tier=self.tier, is_pulling=False, pod_cidr=cidr, profiles=str(self.place / "seccomp"))
         return NativeRuntime(self.place / "node", settings=settings)
 
     async def restarted(self) -> list[RuntimeEvent]:
@@ -102,10 +103,11 @@ class Machine:
         return await self.answer(RunSandbox(pod(name), f"uid-{name}", name, **more), kind=SandboxRunning)
 
     async def start(self, name: str, *argv: str, container: str = "c", attempt: int = 0, **more: Any) -> Any:
-        """Start a container of the host's root; ContainerStarted, or ContainerExited where it could not be."""
+        """Start a container of the host's root; ContainerStarted, or what came of it where it could not be."""
         image = more.pop("image", "host:shell")
         order = StartContainer(pod(name), f"uid-{name}", container, attempt, image, command=argv or None, **more)
-        return await self.answer(order, kind=(ContainerStarted, ContainerExited))  # type: ignore[arg-type]
+        kinds = (ContainerStarted, ContainerNotCreated, ContainerExited)
+        return await self.answer(order, kind=kinds)  # type: ignore[arg-type]
 
     async def exited(self, name: str, container: str = "c", attempt: int = 0) -> ContainerExited:
         return await self.until(

@@ -1,6 +1,8 @@
 """Real pods through a containerd of our own: root only, where containerd and runc are installed."""
 
 import asyncio
+import contextlib
+import json
 import os
 import shutil
 import signal
@@ -14,6 +16,7 @@ import uvloop
 
 from stead.machinery.runtime import (
     ContainerExited,
+    ContainerNotCreated,
     ContainerResized,
     ContainerStarted,
     EmptyDir,
@@ -37,6 +40,7 @@ from stead.runtimes.native import linux
 
 from .conftest import Machine, drained, image_goes_and_comes, pod
 from .ocimaking import Layout, host_programs, layer
+from .test_subpaths import SWAP
 
 pytestmark = [
     pytest.mark.shell,
@@ -45,7 +49,8 @@ pytestmark = [
 ]
 
 IMAGE = "example.org/shell:1"
-PROGRAMS = ("sh", "cat", "echo", "hostname", "id", "ls", "python3", "sleep", "stty", "touch", "true")
+LIBRARIES = tuple(Mount(str(path), str(path), is_read_only=True) for path in Path("/usr/lib").glob("python3.*"))
+PROGRAMS = ("sh", "cat", "echo", "hostname", "id", "ls", "mkdir", "python3", "sleep", "stty", "touch", "true")
 
 
 class CriMachine(Machine):
@@ -55,7 +60,7 @@ class CriMachine(Machine):
         super().__init__(place, "cri")
 
     def _fresh(self) -> Any:
-        settings = Settings(self.place / "images", is_pulling=False)
+        settings = Settings(self.place / "images", is_pulling=False, profiles=str(self.place / "seccomp"))
         return CriRuntime(self.place / "cri", settings)
 
     async def start(self, name: str, *argv: str, **more: Any) -> Any:
@@ -155,8 +160,7 @@ def test_probes_ask_from_inside_the_pod(play: Play) -> None:
     async def scenario(machine: CriMachine) -> None:
         await machine.sandbox("web-0")
         server = "import http.server as h; h.HTTPServer(('', 8080), h.SimpleHTTPRequestHandler).serve_forever()"
-        libraries = [Mount(str(path), str(path), is_read_only=True) for path in Path("/usr/lib").glob("python3.*")]
-        await machine.start("web-0", "python3", "-c", server, mounts=tuple(libraries))
+        await machine.start("web-0", "python3", "-c", server, mounts=LIBRARIES)
         await machine.dialled("web-0", 8080)
         assert (await machine.probe("web-0", {"httpGet": {"port": 8080, "path": "/"}})).is_success
         assert (await machine.probe("web-0", {"tcpSocket": {"port": 8080}})).is_success
@@ -429,5 +433,115 @@ def test_what_a_container_takes_of_the_disk_is_measured(play: Play) -> None:
         while (await machine.answer(order, kind=StorageMeasured)).containers["c"] < 1_000_000:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.5)
+
+    play(scenario)
+
+
+def test_a_profile_of_ones_own_is_the_engines_to_load(play: Play) -> None:
+    async def scenario(machine: CriMachine) -> None:
+        await machine.sandbox("web-0")
+        order = {"seccomp": "Localhost/profiles/x.json"}
+        missing = await machine.start("web-0", "sleep", "1000", **order)
+        path = machine.place / "seccomp" / "profiles" / "x.json"
+        assert isinstance(missing, ContainerNotCreated) and missing.reason == "CreateContainerError", missing
+        assert f'cannot load seccomp profile "{path}"' in missing.message
+        path.parent.mkdir(parents=True)
+        rule = {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}
+        path.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}))
+        assert isinstance(await machine.start("web-0", "sleep", "1000", **order), ContainerStarted)
+        code, _, told = await machine.run("web-0", "mkdir", "/tmp/a")
+        assert code == 1 and "Operation not permitted" in told
+
+    play(scenario)
+
+
+def test_what_the_engine_cannot_make_is_no_attempt(play: Play) -> None:
+    async def scenario(machine: CriMachine) -> None:
+        await machine.sandbox("web-0")
+        mount = Mount(str(machine.place / "nothing"), "/x", host_type="Directory")
+        event = await machine.start("web-0", "sleep", "1000", mounts=(mount,))
+        assert isinstance(event, ContainerNotCreated) and event.reason == "ContainerCreating"
+        assert "hostPath type check failed" in event.message
+
+    play(scenario)
+
+
+def test_a_part_of_a_volume_is_what_was_looked_at_and_goes_with_its_pod(play: Play) -> None:
+    """Directories and files, again after a restart; nothing stays mounted when the pod goes."""
+
+    async def scenario(machine: CriMachine) -> None:
+        claim = machine.place / "claim"
+        (claim / "sub").mkdir(parents=True)
+        (claim / "sub" / "one").write_text("1")
+        mounts = (
+            Mount(str(claim / "sub"), "/d", within=str(claim)),
+            Mount(str(claim / "sub" / "one"), "/f", within=str(claim), is_read_only=True),
+            Mount(str(claim / "new"), "/n", within=str(claim)),
+        )
+        await machine.sandbox("web-0")
+        for attempt in range(2):
+            script = "cat /d/one /f; echo x > /n/made; (echo y > /f) 2>/dev/null; echo $?; exit 1"
+            await machine.start("web-0", "sh", "-c", script, mounts=mounts, attempt=attempt)
+            assert (await machine.exited("web-0", attempt=attempt)).exit_code == 1
+            said = LogReader(machine.log("web-0", attempt=attempt)).read()
+            assert said.startswith(b"11") and said.strip() != b"110", said
+        assert (claim / "new" / "made").read_text() == "x\n"
+        assert len(_mounted_parts(machine)) == 3, "of the last attempt alone"
+        await machine.remove("web-0")
+        assert _mounted_parts(machine) == []
+        assert (claim / "sub" / "one").read_text() == "1", "nothing of the volume goes with it"
+
+    play(scenario)
+
+
+def _mounted_parts(machine: CriMachine) -> list[str]:
+    place = str(machine.place.resolve())
+    return [point for point in linux.mount_points() if point.startswith(place) and "/subpaths/" in point]
+
+
+def test_real_containers_race_for_a_part(play: Play, tmp_path: Path) -> None:
+    """A container that puts a link to the host's own in the way of another's subPath never gets it mounted."""
+
+    async def scenario(machine: CriMachine) -> None:
+        claim, secret = machine.place / "claim", machine.place / "secret"
+        claim.mkdir()
+        secret.mkdir()
+        (secret / "key").write_text("host's own")
+        await machine.sandbox("a")
+        words = f"import shutil\nplace, aside, outside = '/v/sub', '/v/aside', {str(secret)!r}"
+        begin = f"import os\nos.makedirs('/v/sub', exist_ok=True)\n{words}"
+        program = f"{begin}\ncode = compile({SWAP!r}, '', 'exec')\nwhile True: exec(code)"
+        await machine.start(
+            "a", "python3", "-c", program, container="bad", mounts=(*LIBRARIES, Mount(str(claim), "/v"))
+        )
+        seen, part = 0, (Mount(str(claim / "sub"), "/m", within=str(claim)),)
+        for attempt in range(20):
+            order = {"container": "good", "attempt": attempt, "mounts": part}
+            event = await machine.start("a", "sh", "-c", "ls /m; echo there", **order)
+            if isinstance(event, ContainerStarted):
+                await machine.exited("a", "good", attempt)
+                seen += 1
+                assert b"key" not in LogReader(machine.log("a", "good", attempt)).read(), "the host's own was mounted"
+        assert seen, "some start"
+        assert [entry.name for entry in secret.iterdir()] == ["key"]
+        assert LogReader(machine.log("a", "bad")).read() == b"", "it plays to the end"
+
+    play(scenario)
+
+
+def test_datagrams_go_from_the_nodes_network_to_a_pod(play: Play) -> None:
+    echo = "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('', 53))\n"
+    echo += "while True: s.sendto(*s.recvfrom(99))"
+
+    async def scenario(machine: CriMachine) -> None:
+        running = await machine.sandbox("web-0")
+        await machine.start("web-0", "python3", "-c", echo, mounts=LIBRARIES)
+        way = await machine.runtime.dial_datagrams(running.ips[0], 53)
+        heard = b""
+        while heard != b"you":
+            with contextlib.suppress(OSError, TimeoutError):
+                way.send(b"you")
+                heard = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(way, 99), 0.1)
+        way.close()
 
     play(scenario)

@@ -1,17 +1,21 @@
 """Whose processes, knobs and system calls a container shares: real pods in the tiers that have namespaces."""
 
+import asyncio
+import json
 from pathlib import Path
 
 import pytest
 
 from stead.machinery.runtime import (
     ContainerExited,
+    ContainerNotCreated,
     ContainerResized,
     ContainerStarted,
     ResizeContainer,
     RunSandbox,
     SandboxFailed,
 )
+from stead.runtimes.logs import LogReader
 from stead.runtimes.native import seccomp
 
 from .conftest import Machine, Play, pod
@@ -106,6 +110,90 @@ def test_the_default_profile_refuses_what_no_container_needs(
         assert status.split()[1] == ("0" if is_allowed else "2")
 
     play(tier, scenario)
+
+
+NO_MKDIR = {
+    "defaultAction": "SCMP_ACT_ALLOW",
+    "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64"],
+    "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}],
+}
+
+
+@pytest.mark.shell
+@pytest.mark.anyone
+@pytest.mark.parametrize("tier", SPACES)
+@pytest.mark.parametrize("user", [None, 1000])
+def test_a_profile_of_ones_own_refuses_what_it_says(tier: str, user: int | None, play: Play) -> None:
+    """Also to programs run beside the container's own, whoever they are; and they gain no rights by it."""
+
+    async def scenario(machine: Machine) -> None:
+        folder = machine.place / "seccomp" / "profiles"
+        folder.mkdir(parents=True)
+        (folder / "x.json").write_text(json.dumps(NO_MKDIR))
+        words = "grep CapEff /proc/self/status; mkdir /tmp/a 2>/dev/null; echo ended $?; sleep 1000"
+        for name, profile in (("with", "Localhost/profiles/x.json"), ("free", "")):
+            await machine.sandbox(name)
+            await machine.start(name, "sh", "-c", words, seccomp=profile, run_as_user=user)
+        (free, rights), (held, others) = [await _said_and_done(machine, name) for name in ("free", "with")]
+        assert (free, rights) == ("0", others), "the same rights"
+        assert held == "1"
+        code, _, told = await machine.run("with", "mkdir", "/tmp/b")
+        assert (code, "Operation not permitted" in told) == (1, True)
+        assert (await machine.run("with", "touch", "/tmp/b"))[0] == 0
+
+    play(tier, scenario)
+
+
+async def _said_and_done(machine: Machine, name: str) -> tuple[str, str]:
+    """How its `mkdir` ended, and its capabilities."""
+    said = b""
+    while b"ended" not in said:
+        await asyncio.sleep(0.01)
+        said = LogReader(machine.log(name)).read()
+    rights, ended = said.decode().splitlines()
+    return ended.split()[-1], rights.split()[-1]
+
+
+@pytest.mark.shell
+@pytest.mark.anyone
+@pytest.mark.parametrize("tier", SPACES)
+def test_a_strict_profile_is_about_the_program_and_not_about_what_starts_it(tier: str, play: Play) -> None:
+    """Only what `true` needs is allowed, and none of what makes a container."""
+    allowed = """execve brk mmap mprotect munmap access openat newfstatat fstat read pread64 close arch_prctl exit_group
+        set_tid_address set_robust_list rseq prlimit64 getrandom"""
+    rule = {"names": allowed.split(), "action": "SCMP_ACT_ALLOW"}
+    profile = {"defaultAction": "SCMP_ACT_KILL", "syscalls": [rule]}
+
+    async def scenario(machine: Machine) -> None:
+        (machine.place / "seccomp").mkdir()
+        (machine.place / "seccomp" / "strict.json").write_text(json.dumps(profile))
+        await machine.sandbox("a")
+        order = {"seccomp": "Localhost/strict.json", "run_as_user": 1000}
+        await machine.start("a", "/bin/true", **order)
+        assert (await machine.exited("a")).exit_code == 0
+        await machine.start("a", "/bin/mkdir", "/tmp/x", container="d", **order)
+        assert (await machine.exited("a", "d")).exit_code == 128 + 31, "SIGSYS"
+
+    play(tier, scenario)
+
+
+@pytest.mark.shell
+@pytest.mark.anyone
+@pytest.mark.parametrize(
+    "text, told", [(None, "no such file or directory"), ("{}", "defaultAction: null is not known")]
+)
+def test_a_profile_that_cannot_be_used_makes_no_container(text: str | None, told: str, play: Play) -> None:
+    async def scenario(machine: Machine) -> None:
+        path = machine.place / "seccomp" / "x.json"
+        if text is not None:
+            path.parent.mkdir()
+            path.write_text(text)
+        await machine.sandbox("a")
+        event = await machine.start("a", "sleep", "1000", seccomp="Localhost/x.json")
+        assert isinstance(event, ContainerNotCreated) and event.reason == "CreateContainerError"
+        assert f'cannot load seccomp profile "{path}": {told}' in event.message
+
+    play("user", scenario)
 
 
 def test_a_capability_lifts_what_it_is_about() -> None:

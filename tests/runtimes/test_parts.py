@@ -177,7 +177,7 @@ def test_paths_a_web_server_serves(target: str, path: str) -> None:
     [
         ("root", (), ""),
         ("root", ("RuntimeDefault",), ""),
-        ("user", ("Localhost/a", "RuntimeDefault"), "no filter of system calls is set for seccompProfile Localhost/a"),
+        ("user", ("Localhost/a", "RuntimeDefault"), ""),
         ("plain", ("RuntimeDefault",), "no filter of system calls is set for seccompProfile RuntimeDefault"),
     ],
 )

@@ -102,12 +102,80 @@ def test_a_port_of_the_host_leads_to_its_pod_and_is_given_once(web: Cluster) -> 
     until(lambda: not _is_answered(port), wish="the port is free again")
 
 
+ECHO = """
+import socket
+here = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+here.bind(("0.0.0.0", 5353))
+while True:
+    said, sender = here.recvfrom(70000)
+    here.sendto(b"heard " + said, sender)
+"""
+
+
+def test_datagrams_pass_at_ports_of_the_host_and_at_services(web: Cluster) -> None:
+    """A pod's hostPort, a NodePort, and the service's own address and name, both ways; SCTP is told."""
+    port = a_free_udp_port()
+    ports = [
+        {"containerPort": 5353, "hostPort": port, "protocol": "UDP"},
+        {"containerPort": 9, "hostPort": port, "protocol": "SCTP"},
+    ]
+    containers = [{"name": "c", "image": "host:shell", "command": ["python3", "-c", ECHO], "ports": ports}]
+    spec = {"containers": containers, "terminationGracePeriodSeconds": 0}
+    meta = {"name": "echo", "labels": {"app": "echo"}}
+    web.kubectl(
+        "apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
+    )
+    until(lambda: said_to(port, b"you") == b"heard you", wish="an answer at the host's port")
+    big = bytes(range(256)) * 200
+    assert said_to(port, big) == b"heard " + big
+
+    def told() -> str:
+        chosen = "involvedObject.name=echo,reason=PortUnavailable"
+        return web.kubectl("get", "events", "--field-selector", chosen, "-o", "jsonpath={.items[*].message}")
+
+    until(lambda: f"port {port}/SCTP cannot be opened on 127.0.0.1: stead carries TCP and UDP" in told(), wish="told")
+    served = [{"name": "echo", "port": 53, "targetPort": 5353, "protocol": "UDP"}]
+    found = service(web, "echoes", selector={"app": "echo"}, ports=served, type="NodePort")
+    node_port = found["spec"]["ports"][0]["nodePort"]
+    until(lambda: said_to(node_port, b"you") == b"heard you", wish="an answer at the node's port")
+    ask = "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5); "
+    ask += "s.connect(('echoes', 53)); s.send(b'name'); print(s.recv(99).decode())"
+    assert web.kubectl("exec", web.ready()[0], "--", "python3", "-c", ask).strip() == "heard name"
+    web.kubectl("delete", "service/echoes", "pod/echo", "--now")
+    until(lambda: not (is_taken(port) or is_taken(node_port)), wish="both ports are free again")
+
+
+def said_to(port: int, said: bytes) -> bytes:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.settimeout(1)
+        try:
+            asking.connect(("127.0.0.1", port))
+            asking.send(said)
+            return asking.recv(70000)
+        except OSError:
+            return b""
+
+
+def a_free_udp_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def is_taken(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trying:
+        try:
+            trying.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
 def test_a_port_that_another_program_holds_is_told_on_the_pod(web: Cluster) -> None:
     with socket.create_server(("127.0.0.1", 0)) as held:
         port = held.getsockname()[1]
         containers = [{"name": "c", "image": "host:static", "ports": [{"containerPort": 80, "hostPort": port}]}]
-        context = {"seccompProfile": {"type": "Localhost", "localhostProfile": "mine.json"}}
-        spec = {"containers": containers, "securityContext": context, "terminationGracePeriodSeconds": 0}
+        spec = {"containers": containers, "terminationGracePeriodSeconds": 0}
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "late"}, "spec": spec}
         web.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
 
@@ -116,8 +184,31 @@ def test_a_port_that_another_program_holds_is_told_on_the_pod(web: Cluster) -> N
             return web.kubectl("get", "events", "--field-selector", chosen, "-o", "jsonpath={.items[*].message}")
 
         until(lambda: f"port {port} cannot be opened on 127.0.0.1" in told("PortUnavailable"), wish="an event")
-        until(lambda: "seccompProfile Localhost/mine.json" in told("Runtime"), wish="what native does not do")
     web.kubectl("delete", "pod", "late", "--now")
+
+
+def test_a_profile_that_is_missing_is_named_and_counts_once_it_is_there(web: Cluster) -> None:
+    context = {"seccompProfile": {"type": "Localhost", "localhostProfile": "profiles/mine.json"}}
+    containers = [{"name": "c", "image": "host:shell", "command": ["sleep", "1000"], "securityContext": context}]
+    spec = {"containers": containers, "terminationGracePeriodSeconds": 0}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "filtered"}, "spec": spec}
+    web.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
+    path = web.data / "seccomp" / "profiles" / "mine.json"
+
+    def waiting() -> dict[str, str]:
+        found = web.get("pod", "filtered").get("status", {}).get("containerStatuses", [{}])[0]
+        return dict(found.get("state", {}).get("waiting", {}))
+
+    until(lambda: waiting().get("reason") == "CreateContainerError", wish="why it waits")
+    assert waiting()["message"] == f'cannot load seccomp profile "{path}": no such file or directory'
+    path.parent.mkdir(parents=True)
+    rule = {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}
+    path.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}))
+    until(lambda: "filtered" in web.ready(), wish="it runs, once its profile is there")
+    assert web.get("pod", "filtered")["status"]["containerStatuses"][0]["restartCount"] == 0
+    said = web.kubectl("exec", "filtered", "--", "sh", "-c", "mkdir /tmp/x 2>&1; true")
+    assert "Operation not permitted" in said
+    web.kubectl("delete", "pod", "filtered", "--now")
 
 
 def _is_answered(port: int) -> bool:

@@ -122,5 +122,10 @@ class Config(Struct, frozen=True):
         return self.data / "names"
 
     @property
+    def profiles_path(self) -> Path:
+        """Where people keep seccomp profiles (`localhostProfile`)."""
+        return self.data / "seccomp"
+
+    @property
     def kubeconfig_path(self) -> Path:
         return self.data / "kubeconfig"

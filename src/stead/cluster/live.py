@@ -114,7 +114,7 @@ class Live:
         self._write_kubeconfig(certificates, token)
         await self._start_dns()
         routes = self.cluster.cache.index(Routes)
-        for name, runtime in self.machines.networked().items():
+        for name, runtime in self.machines.real().items():
             told = partial(self._complain, name, "PortUnavailable")
             relay = Relay(routes, runtime, config.host_of(name), SystemRandom(), node=name, complain=told)
             self._relays.append(relay)

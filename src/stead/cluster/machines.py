@@ -186,6 +186,7 @@ class Machines:
             siblings=tuple(str(config.directory_of(other)) for other in config.nodes if other != name),
             images=str(config.directory_of(config.node) / "images"),
             names=str(config.names_path),
+            profiles=str(config.profiles_path),
         )
         try:
             runtime = NativeRuntime(config.directory_of(name), self._bell, settings)
@@ -198,7 +199,8 @@ class Machines:
         config, number = self.config, self.config.nodes.index(name)
         images, directory = config.directory_of(config.node) / "images", f"cri-{number + 1}" if number else "cri"
         try:
-            settings = cri.Settings(images, config.cri_endpoint, config.pod_cidr_of(name), config.cluster_cidr)
+            ranges = (config.pod_cidr_of(name), config.cluster_cidr)
+            settings = cri.Settings(images, config.cri_endpoint, *ranges, profiles=str(config.profiles_path))
             runtime: RealRuntime = cri.CriRuntime(config.data / directory, settings, self._bell)
         except ModuleNotFoundError as error:
             raise StartError(f"the cri runtime needs {error.name}: pip install 'stead[cri]'") from error

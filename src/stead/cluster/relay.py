@@ -2,7 +2,7 @@
 elsewhere.
 
 Bytes pass through this process, in the node's network. A front is open only while somebody stands behind it, so that a
-service without endpoints refuses at once. TCP alone; ports of the host are opened on the
+service without endpoints refuses at once. TCP and UDP; ports of the host are opened on the
 API's own address, or on that which a pod names (`hostIP`).
 """
 
@@ -13,7 +13,9 @@ import logging
 import socket
 from collections.abc import Callable, Iterable
 from random import Random
+from typing import Protocol
 
+from stead.cluster.datagrams import Datagrams
 from stead.cluster.routes import Front, Routes, Target
 from stead.machinery.keys import Key
 from stead.runtimes.native.runtime import Refusal
@@ -23,7 +25,18 @@ log = logging.getLogger(__name__)
 
 CHUNK = 1 << 16
 CONNECT_SECONDS = 5.0
+NOT_HERE = {
+    "native": "in the plain tier the ports of the host are the pods' own: let the program listen there, on $POD_IP",
+    "cri": "the engine at --cri-endpoint has its own network; a containerd of our own (without it) opens them",
+}
+UNKNOWN = "stead carries TCP and UDP, not {}: use one of these, or reach the pod at its own address"
 Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Door(Protocol):
+    """An open front."""
+
+    def close(self) -> None: ...
 
 
 class Relay:
@@ -49,20 +62,29 @@ class Relay:
         self._complain = complain
         self._targets: dict[Front, tuple[Target, ...]] = {}
         self._of: dict[Key, set[Front]] = {}
-        self._open: dict[Front, asyncio.Server] = {}
+        self._open: dict[Front, Door] = {}
+        self._told: dict[Front, str] = {}
+        self._datagrams = Datagrams(self._chosen, lambda target: runtime.dial_datagrams(*target))
         self._tasks: dict[Front, asyncio.Task[None]] = {}
 
     def look(self, changed: Iterable[Key]) -> None:
         """Have the fronts that these services want now. What is under way goes on to its end."""
         for service in sorted(changed):
-            fronts = self._routes.fronts(service, self._node)
+            fronts = self._wanted(service)
             for front in self._of.pop(service, set()) - set(fronts):
                 self._targets.pop(front, None)
+                self._told.pop(front, None)
                 self._settle(front)
             self._of[service] = set(fronts)
             self._targets.update(fronts)
-            for front in fronts:
+            for front, targets in fronts.items():
+                self._datagrams.keep(front, targets)
                 self._settle(front)
+
+    def _wanted(self, service: Key) -> dict[Front, tuple[Target, ...]]:
+        """Addresses of services are where nodes have networks of their own."""
+        fronts = self._routes.fronts(service, self._node)
+        return {front: found for front, found in fronts.items() if self._runtime.has_network or not front.address}
 
     def close(self) -> None:
         for task in self._tasks.values():
@@ -90,20 +112,38 @@ class Relay:
                 bound = await self._bound(front)
             except (OSError, Refusal) as error:
                 place = front.address or front.host or self._host
-                log.warning("what should be at %s:%d cannot be reached: %s", place, front.port, error)
-                self._tell(front, f"port {front.port} cannot be opened on {place}: {_why(error)}")
+                self._tell(front, f"port {_named(front)} cannot be opened on {place}: {_why(error)}")
                 return
-            self._open[front] = await asyncio.start_server(lambda *ends: self._relay(front, ends), sock=bound)
+            if front.protocol == "UDP":
+                self._open[front] = self._datagrams.open(front, bound)
+            else:
+                self._open[front] = await asyncio.start_server(lambda *ends: self._relay(front, ends), sock=bound)
 
     def _tell(self, front: Front, told: str) -> None:
-        for key, fronts in sorted(self._of.items()):
-            if front in fronts and not front.address:
+        """Once; at a service's own address only what will never be."""
+        if self._told.get(front) == told:
+            return
+        self._told[front] = told
+        log.warning("%s", told)
+        is_told = not front.address or front.protocol not in ("TCP", "UDP")
+        for key, fronts in sorted(self._of.items()) if is_told else ():
+            if front in fronts:
                 self._complain(key, told)
 
     async def _bound(self, front: Front) -> socket.socket:
+        if not self._runtime.has_network:
+            raise OSError(errno.EOPNOTSUPP, NOT_HERE[self._runtime.name])
+        if front.protocol not in ("TCP", "UDP"):
+            raise OSError(errno.EPROTONOSUPPORT, UNKNOWN.format(front.protocol))
         if front.address:
-            return await self._runtime.bind_tcp(front.port, front.address)
-        return socket.create_server((front.host or self._host, front.port))
+            bind = self._runtime.bind_udp if front.protocol == "UDP" else self._runtime.bind_tcp
+            return await bind(front.port, front.address)
+        place = (front.host or self._host, front.port)
+        return _datagram_socket(place) if front.protocol == "UDP" else socket.create_server(place)
+
+    def _chosen(self, front: Front) -> Target | None:
+        targets = self._targets.get(front, ())
+        return self._chance.choice(targets) if targets else None
 
     # connections
 
@@ -132,11 +172,27 @@ class Relay:
         return None
 
 
+def _datagram_socket(place: tuple[str, int]) -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        made.bind(place)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def _named(front: Front) -> str:
+    return str(front.port) if front.protocol == "TCP" else f"{front.port}/{front.protocol}"
+
+
 def _why(error: Exception) -> str:
     """Of the ports of a host one is taken by a program that people can look for."""
-    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return "another program of this machine has it (ss -ltnp shows which)"
-    return str(error)
+    if not isinstance(error, OSError):
+        return str(error)
+    if error.errno == errno.EADDRINUSE:
+        return "another program of this machine has it (ss -lntup shows which)"
+    return error.strerror or str(error)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -20,6 +20,7 @@ class Front(NamedTuple):
     address: str
     port: int
     host: str = ""
+    protocol: str = "TCP"
 
 
 class Target(NamedTuple):
@@ -90,10 +91,14 @@ def _service_of(one: Json) -> Key:
 def _fronts(service: Json) -> Iterator[tuple[Front, Json]]:
     address = dig(service, "spec", "clusterIP", default="")
     for port in dig(service, "spec", "ports", default=[]) if address not in NO_ADDRESS else ():
-        if port.get("protocol", "TCP") == "TCP":
-            yield Front(address, port["port"]), port
-            if port.get("nodePort"):
-                yield Front("", port["nodePort"]), port
+        protocol = _protocol(port)
+        yield Front(address, port["port"], protocol=protocol), port
+        if port.get("nodePort"):
+            yield Front("", port["nodePort"], protocol=protocol), port
+
+
+def _protocol(port: Mapping[str, Any]) -> str:
+    return str(port.get("protocol") or "TCP")
 
 
 def has_host_ports(pod: Json) -> bool:
@@ -105,7 +110,7 @@ def _host_ports(pod: Json) -> Iterator[Json]:
     for containers in ("initContainers", "containers"):
         for container in dig(pod, "spec", containers, default=()) or ():
             for port in container.get("ports") or ():
-                if port.get("hostPort") and port.get("protocol", "TCP") == "TCP" and not pod["spec"].get("hostNetwork"):
+                if port.get("hostPort") and not pod["spec"].get("hostNetwork"):
                     yield port
 
 
@@ -115,7 +120,9 @@ def _pod_fronts(pod: Json) -> dict[Front, tuple[Target, ...]]:
         return {}
     ports = _host_ports(pod)
     return {
-        Front("", port["hostPort"], port.get("hostIP") or ""): (Target(address, port["containerPort"]),)
+        Front("", port["hostPort"], port.get("hostIP") or "", _protocol(port)): (
+            Target(address, port["containerPort"]),
+        )
         for port in ports
     }
 
@@ -130,4 +137,4 @@ def _in_slice(one: Json, port: Json) -> Iterator[Target]:
 
 
 def _is_same(entry: Mapping[str, Any], port: Json) -> bool:
-    return (entry.get("name") or "", entry.get("protocol", "TCP")) == (port.get("name") or "", "TCP")
+    return (entry.get("name") or "", _protocol(entry)) == (port.get("name") or "", _protocol(port))

@@ -98,7 +98,8 @@ class PullImage(Struct, frozen=True):
 
 
 class StartContainer(Struct, frozen=True):
-    """Start one attempt of one container. Answered by ContainerStarted or, at last, ContainerExited.
+    """Start one attempt of one container. Answered by ContainerStarted, ContainerNotCreated or, at last,
+    ContainerExited.
 
     `environment` is final (all sources resolved, `$(VAR)` expanded by the kubelet) except POD_IP-like downward values,
     which the kubelet knows once the sandbox runs. `command` and `arguments` override the image's, as in Kubernetes.
@@ -284,6 +285,19 @@ class ContainerStarted(Struct, frozen=True):
     started: float  # wall seconds
 
 
+class ContainerNotCreated(Struct, frozen=True):
+    """There is no container, and nothing was run: the attempt has not happened. `reason` is why the container waits,
+    ContainerCreating where a volume is not there.
+    """
+
+    pod: Key
+    uid: str
+    container: str
+    attempt: int
+    reason: Literal["CreateContainerError", "CreateContainerConfigError", "ContainerCreating"]
+    message: str
+
+
 class ContainerExited(Struct, frozen=True):
     """`reason` is Completed, Error, OOMKilled, StartError or ContainerStatusUnknown."""
 
@@ -338,6 +352,7 @@ PodEvent: TypeAlias = (
     | ImageReady
     | ImageFailed
     | ContainerStarted
+    | ContainerNotCreated
     | ContainerExited
     | ContainerResized
     | Probed

@@ -5,11 +5,13 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
+from typing import Literal
 
 from msgspec import Struct
 
 from stead.machinery.runtime import (
     ContainerExited,
+    ContainerNotCreated,
     EmptyDir,
     MeasureStorage,
     RemoveVolume,
@@ -102,6 +104,15 @@ def not_started(action: StartContainer, message: str) -> ContainerExited:
     now = time.time()
     identity = (action.pod, action.uid, action.container, action.attempt)
     return ContainerExited(*identity, "", _START_FAILED, "StartError", now, now, message=message)
+
+
+def not_created(action: StartContainer, error: Exception) -> ContainerNotCreated:
+    """What cannot even be begun as it was asked for; a volume that is not there is waited for."""
+    is_volume = isinstance(error, volumes.VolumeTrouble)
+    reason: Literal["ContainerCreating", "CreateContainerError"] = (
+        "ContainerCreating" if is_volume else "CreateContainerError"
+    )
+    return ContainerNotCreated(action.pod, action.uid, action.container, action.attempt, reason, str(error))
 
 
 async def discard(directory: str, do: Callable[[str], None]) -> None:

@@ -64,11 +64,14 @@ class RealRuntime(Runtime, Protocol):
 
     async def dial(self, uid: str, port: int) -> socket.socket: ...
 
-    async def bind_udp(self, port: int) -> socket.socket:
-        """A datagram socket on `dns_address`. Raises OSError."""
+    async def bind_udp(self, port: int, address: str = "") -> socket.socket:
+        """A datagram socket on `dns_address`, or on another that the node's network gets. Raises OSError."""
 
     async def bind_tcp(self, port: int, address: str = "") -> socket.socket:
         """A listening socket on `dns_address`, or on another that the node's network gets. Raises OSError."""
 
     async def dial_address(self, address: str, port: int) -> socket.socket:
         """A connection from the node's network. Raises OSError or Refusal."""
+
+    async def dial_datagrams(self, address: str, port: int) -> socket.socket:
+        """A datagram socket of the node's network, connected. Raises OSError or Refusal."""

@@ -8,7 +8,7 @@ containers or (`simulation.stead.dev/<container>.<word>`) for one:
     exit-code: "1"        with this code                      sick-after: 30s    liveness says no from then on
     exit-attempts: "2"    only its first two attempts do      image-missing: "true"   its image cannot be pulled
     stop-after: 2s        the stop signal takes so long       pull-after: 5s     its image takes so long
-    image-attempts: "1"   only its first start finds its image
+    image-attempts: "1"   only its first start finds its image   create-failures: "2"   it cannot be made twice
 """
 
 import re
@@ -40,6 +40,7 @@ class Pod(Struct):
     ip: str
     script: Json
     containers: dict[str, Container] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)  # how often a container could not be made
 
     def word(self, container: str, name: str) -> str | None:
         """What the script says under `name` for a container."""

@@ -18,6 +18,7 @@ from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
 from stead.machinery.runtime import (
     ContainerExited,
+    ContainerNotCreated,
     ContainerResized,
     ContainerStarted,
     ImageFailed,
@@ -241,6 +242,11 @@ class SimulatedRuntime:
         if known is not None and known.attempt >= action.attempt:
             if known.told is not None:
                 self._say(known.told)
+            return
+        if pod.refused.get(name, 0) < int(pod.word(name, "create-failures") or 0):
+            pod.refused[name] = pod.refused.get(name, 0) + 1
+            identity = (action.pod, action.uid, name, action.attempt)
+            self._say(ContainerNotCreated(*identity, "CreateContainerError", "simulated: the script says no"))
             return
         pod.containers[name] = Container(action.attempt, f"simulated://{self._chance.getrandbits(128):032x}", now)
         seconds = self._drawn(pod.seconds(name, "start-after", self.settings.start_seconds))

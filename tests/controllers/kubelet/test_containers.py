@@ -344,3 +344,31 @@ def test_a_pods_own_limits_are_its_sandboxs():
     (sandbox,) = world.sent_of(RunSandbox)
     assert (sandbox.memory_limit_bytes, sandbox.cpu_limit_millis) == (128 << 20, 500)
     assert world.sent_of(StartContainer)[0].memory_limit_bytes == 64 << 20
+
+
+def test_what_cannot_be_made_waits_without_an_attempt_and_is_tried_again():
+    world = World(a_pod(annotations={"create-failures": "2"}))
+    world.run(5)
+    assert world.shown[-1] == "Pending 0/1 CreateContainerError" and world.status()["restartCount"] == 0
+    told = "simulated: the script says no"
+    assert world.status()["state"] == {"waiting": {"reason": "CreateContainerError", "message": told}}
+    assert ("Warning", "Failed", f"Error: {told}") in world.told
+    world.run(11)
+    assert world.shown[-1] == "Pending 0/1 CreateContainerError" and started(world) == [("c", 0), ("c", 0)]
+    world.run(10)
+    assert phases(world)[-2:] == ["Pending 0/1 CreateContainerError", "Running 1/1 running"]
+    assert world.status()["restartCount"] == 0 and started(world)[-1] == ("c", 0)
+
+
+def test_a_restart_that_cannot_be_made_keeps_the_last_end():
+    world = World(a_pod(annotations={"exit-after": "5s", "exit-code": "3", "exit-attempts": "1"}))
+    world.run(2)
+    pod = next(iter(world.runtime._pods.values()))
+    pod.script = {**pod.script, "simulation.stead.dev/create-failures": "1"}
+    world.run(6)
+    status = world.status()
+    assert status["state"]["waiting"]["reason"] == "CreateContainerError"
+    assert status["lastState"]["terminated"]["exitCode"] == 3 and status["restartCount"] == 0
+    world.run(11)
+    assert world.shown[-1] == "Running 1/1 running" and world.status()["restartCount"] == 1
+    assert world.status()["lastState"]["terminated"]["exitCode"] == 3

@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 
 from stead.controllers.kubelet import backoff, environment, privileges, probes, starts
 from stead.controllers.kubelet.lives import Life
-from stead.controllers.kubelet.round import Round, Steps, Trouble, held_up
+from stead.controllers.kubelet.round import NOT_CREATED, Round, Steps, Trouble, held_up
 from stead.machinery import times
 from stead.machinery.objects import Json
 from stead.machinery.plan import Plan
 
 FRESH_SECONDS = 2.0  # a failed pull shows its own reason so long, then that it waits
-FINAL_IMAGE_REASONS = ("ErrImageNeverPull", "InvalidImageName")
+FINAL_IMAGE_REASONS = ("ErrImageNeverPull", "InvalidImageName", *NOT_CREATED)
 
 
 def walk(round_: Round) -> Steps:

@@ -21,6 +21,7 @@ WAITING: Mapping[str, tuple[str, str]] = {
     "ErrImageNeverPull": ("Warning", "ErrImageNeverPull"),
     "InvalidImageName": ("Warning", "InspectFailed"),
     "CreateContainerConfigError": ("Warning", "Failed"),
+    "CreateContainerError": ("Warning", "Failed"),
 }
 
 
@@ -92,7 +93,7 @@ def _of_start(round_: Round, life: Life, status: Json) -> Iterator[Emit]:
 def _of_waiting(round_: Round, life: Life, waiting: Json) -> Iterator[Emit]:
     image, reason, message = life.spec.get("image", ""), str(waiting["reason"]), str(waiting.get("message", ""))
     if reason == "ContainerCreating" and message:
-        is_mount = message == round_.ground.problem
+        is_mount = message == round_.ground.problem or message == life.image.get("message")
         yield round_.event("Warning", "FailedMount" if is_mount else "FailedCreatePodSandBox", message)
     if reason not in WAITING:
         return
@@ -101,6 +102,7 @@ def _of_waiting(round_: Round, life: Life, waiting: Json) -> Iterator[Emit]:
         "ImagePullBackOff": f'Back-off pulling image "{image}"',
         "ErrImagePull": f'Failed to pull image "{image}": {message}',
         "CreateContainerConfigError": f"Error: {message}",
+        "CreateContainerError": f"Error: {message}",
     }
     type_, event = WAITING[reason]
     yield round_.event(type_, event, texts.get(reason) or message, life)

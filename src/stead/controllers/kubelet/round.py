@@ -14,6 +14,8 @@ from stead.machinery.objects import Json
 from stead.machinery.plan import NOTHING, Emit, Plan
 from stead.machinery.times import Now
 
+NOT_CREATED = ("CreateContainerError", "CreateContainerConfigError", "ContainerCreating")  # by the runtime
+
 
 class Round(Struct, frozen=True, dict=True):
     observed: Observed

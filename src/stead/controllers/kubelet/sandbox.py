@@ -20,7 +20,7 @@ back-off and probe times are arithmetic over a value.
          "code", "signal", "reason", "message", "finished": wall, "at": mono of the end,
          "backoff": seconds that the next start waits after the end of this one,
          "stop_at", "kill_at": mono of the first stop and of the kill it announced,
-         "last": the end of the attempt before,
+         "last": the end of the attempt before, "before": all that was known of it, while this one is starting
          "limits": [memory bytes, CPU millis] that it has; missing where it was adopted,
          "resize": None or {"limits": asked for, "is_in_flight", "trouble", "message", "at": mono},
          "probes": {probe or hook: {"is_in_flight", "sent": mono, "at": mono of the last result,
@@ -38,6 +38,7 @@ from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
 from stead.machinery.runtime import (
     ContainerExited,
+    ContainerNotCreated,
     ContainerResized,
     ContainerStarted,
     ImageFailed,
@@ -220,6 +221,7 @@ def _start(record: Record | None, what: StartContainer, now: Now) -> Record:
         "began": now.mono,
         "backoff": next_delay(old) if old else 0.0,
         "last": end_of(old) if old.get("state") == "exited" else old.get("last"),
+        "before": {name: value for name, value in old.items() if name != "before"},
         "is_adopted": False,
         "limits": [what.memory_limit_bytes, what.cpu_limit_millis],
         "probes": {},
@@ -234,6 +236,7 @@ def _started(record: Record | None, what: ContainerStarted, now: Now) -> Record:
     if _is_stale(old, what.attempt) or (is_known and old["state"] == "exited"):
         return record
     known = old if is_known else _found(record, what.attempt)
+    known = {name: value for name, value in known.items() if name != "before"}
     state = "stopping" if known["state"] == "stopping" else "running"
     began = now.mono - max(0.0, now.wall - what.started)
     is_adopted = known["is_adopted"] or known["began"] - began > ASKED_TWICE_SECONDS
@@ -243,12 +246,25 @@ def _started(record: Record | None, what: ContainerStarted, now: Now) -> Record:
     )
 
 
+def _not_created(record: Record | None, what: ContainerNotCreated, now: Now) -> Record | None:
+    """The attempt has not happened; the next try looks for the image first, as every start does."""
+    old = entry_of(record, what.container)
+    if record is None or old.get("attempt") != what.attempt or old["state"] not in LIVE:
+        return record
+    others = {name: entry for name, entry in record["containers"].items() if name != what.container}
+    before = {what.container: old["before"]} if old.get("before") else {}
+    failures = image_of(record, what.container).get("failures", 0) + 1
+    why = {"reason": what.reason, "message": what.message, "failures": failures, "at": now.mono}
+    return _with_image({**record, "containers": {**others, **before}}, what.container, {"state": "failed", **why})
+
+
 def _exited(record: Record | None, what: ContainerExited, now: Now) -> Record:
     record = record or _new(what)
     old = entry_of(record, what.container)
     if _is_stale(old, what.attempt):
         return record
     known = old if old.get("attempt") == what.attempt else _found(record, what.attempt)
+    known = {name: value for name, value in known.items() if name != "before"}
     end = {
         "id": what.container_id or known.get("id", ""),
         "code": what.exit_code,
@@ -385,6 +401,7 @@ _FOLDS: Mapping[type, Fold] = {
     ImageFailed: _image_failed,
     StartContainer: _start,
     ContainerStarted: _started,
+    ContainerNotCreated: _not_created,
     ContainerExited: _exited,
     StopContainer: _stop,
     ResizeContainer: _resize,

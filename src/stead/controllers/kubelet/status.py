@@ -11,7 +11,7 @@ from stead.controllers.kubelet.conditions import conditions_of
 from stead.controllers.kubelet.downward import host_ips
 from stead.controllers.kubelet.lives import Life
 from stead.controllers.kubelet.observed import TERMINAL
-from stead.controllers.kubelet.round import Failure, Round, Trouble
+from stead.controllers.kubelet.round import NOT_CREATED, Failure, Round, Trouble
 from stead.machinery import times
 from stead.machinery.objects import Json, dig
 
@@ -158,6 +158,9 @@ def _states(round_: Round, life: Life, trouble: Trouble | None) -> tuple[Json, J
         return _waiting(trouble), last
     if end and life.state == "starting":
         return (_told_waiting(life), last) if _is_told_to_wait(life, last) else ({"terminated": end}, {})
+    is_next = life.state == "starting" or (not life.state and life.image.get("state") == "ready")
+    if is_next and dig(life.told, "state", "waiting", "reason") in NOT_CREATED:
+        return _told_waiting(life), last  # until it runs
     return _waiting(_first_trouble(round_, life)), last
 
 

@@ -132,8 +132,14 @@ async def start_container(node: Node, action: StartContainer) -> None:
                 node.report(held.told)
                 return
             await _start(node, pod, action, held)
-        except (OSError, Refusal, ImageTrouble, VolumeTrouble, EngineTrouble) as error:
+        except (VolumeTrouble, CreateTrouble) as error:
+            node.report(furnishing.not_created(action, error))
+        except (OSError, Refusal, ImageTrouble, EngineTrouble) as error:
             node.report(furnishing.not_started(action, str(error)))
+
+
+class CreateTrouble(Exception):
+    """The engine does not make the container; the message is its own."""
 
 
 async def _start(node: Node, pod: Pod, action: StartContainer, before: Held | None) -> None:
@@ -141,12 +147,15 @@ async def _start(node: Node, pod: Pod, action: StartContainer, before: Held | No
     engine_image = await node.feed(image)
     furnishing.make_room(pod.directory, action)
     target = node.running(action.uid, action.target).id if action.target else ""
-    given = mapping.Given(engine_image, tuple(mounting.mounts(pod, action)), pod.group, target)
+    given = mapping.Given(engine_image, tuple(mounting.mounts(pod, action)), pod.group, target, node.profiles)
     config = mapping.container_config(action, pod.config, image, given=given)
     if before is not None:
         await node.ask_gone("RemoveContainer", {"container_id": before.id})
     asked = {"pod_sandbox_id": pod.sandbox_id, "config": config, "sandbox_config": pod.config}
-    identity = (await node.engine.ask("CreateContainer", asked))["container_id"]
+    try:
+        identity = (await node.engine.ask("CreateContainer", asked))["container_id"]
+    except EngineTrouble as trouble:
+        raise CreateTrouble(str(trouble)) from trouble
     try:
         await node.engine.ask("StartContainer", {"container_id": identity})
     except EngineTrouble:

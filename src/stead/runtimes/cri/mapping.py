@@ -28,19 +28,21 @@ Reason = Literal["Completed", "Error", "OOMKilled", "StartError", "ContainerStat
 _REASONS: dict[str, Reason] = {"Completed": "Completed", "OOMKilled": "OOMKilled", "StartError": "StartError"}
 _PERIOD = 100_000  # of cpu_quota, in microseconds
 _NANO = 1e9
-_LOCAL_PROFILES = "/var/lib/kubelet/seccomp"  # where manifests expect a node to keep them
 _PROFILES = {"RuntimeDefault": 0, "": 1, "Localhost": 2}
 _CGROUP = "/stead"
 _LOST_CODE = 137
 
 
 class Given(Struct, frozen=True):
-    """What a container gets beside its order: the engine's name of its image, mounts, the fsGroup, its target's id."""
+    """What a container gets beside its order: the engine's name of its image, mounts, the fsGroup, its target's id, and
+    the directory of seccomp profiles.
+    """
 
     engine_image: str
     mounts: tuple[Body, ...] = ()
     group: int | None = None
     target_id: str = ""
+    profiles: str = ""
 
 
 # orders
@@ -110,7 +112,7 @@ def container_config(order: StartContainer, sandbox: Body, image: Image, *, give
             "resources": resources(order),
             "security_context": {
                 "namespace_options": spaces,
-                "seccomp": _seccomp(order.seccomp),
+                "seccomp": _seccomp(order.seccomp, given.profiles),
                 "readonly_rootfs": order.is_root_read_only,
                 "supplemental_groups": [*([] if given.group is None else [given.group]), *order.groups],
                 "no_new_privs": not order.may_gain_privileges,
@@ -124,9 +126,9 @@ def container_config(order: StartContainer, sandbox: Body, image: Image, *, give
     }
 
 
-def _seccomp(profile: str) -> Body:
+def _seccomp(profile: str, directory: str) -> Body:
     kind, _, path = profile.partition("/")
-    return {"profile_type": _PROFILES[kind], "localhost_ref": f"{_LOCAL_PROFILES}/{path}" if path else ""}
+    return {"profile_type": _PROFILES[kind], "localhost_ref": f"{directory}/{path}" if path else ""}
 
 
 def resources(order: StartContainer | ResizeContainer) -> Body:

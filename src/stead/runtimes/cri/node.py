@@ -22,7 +22,7 @@ from stead.runtimes.logs import last_words, message_path, read_message
 from stead.runtimes.native import linux, starting
 from stead.runtimes.native.addresses import Addresses
 from stead.runtimes.native.channel import Refusal
-from stead.runtimes.trees import remove_tree
+from stead.runtimes.trees import mounted_below, remove_tree
 
 _GONE = "NOT_FOUND"
 
@@ -75,9 +75,14 @@ class Pod(Struct):
 
 
 class Node:
-    """One node: everything of it lies below `directory`. `network` is the file of its network, "" is the host's."""
+    """One node: everything of it lies below `directory`. `network` is the file of its network, "" is the host's;
+    `profiles` is where people keep seccomp profiles.
+    """
 
-    def __init__(self, directory: Path, images: ImageStore, report: Callable[[RuntimeEvent], None]):
+    def __init__(
+        self, directory: Path, images: ImageStore, report: Callable[[RuntimeEvent], None], *, profiles: str = ""
+    ):
+        self.profiles = profiles
         self.directory = str(directory.resolve())
         self.owner = self.directory
         self.images = images
@@ -271,13 +276,16 @@ class Node:
         """Delete a pod's directory: out of sight at once, then for good. Blocks: call it on a thread."""
         if not os.path.isdir(directory):
             return
-        inside = os.path.join(directory, "volumes")
-        for name in os.listdir(inside) if os.path.isdir(inside) else ():
-            if os.path.ismount(os.path.join(inside, name)):
-                linux.unmount(os.path.join(inside, name))
+        unmount(directory)
         grave = os.path.join(self.directory, "removed", uuid.uuid4().hex)
         os.rename(directory, grave)
         remove_tree(grave)
+
+
+def unmount(directory: str) -> None:
+    """What is mounted for a pod: volumes in memory, and parts of volumes. Raises OSError."""
+    for place in reversed(mounted_below(directory)):
+        linux.unmount(place)
 
 
 def real(image: Image | str) -> Image:

@@ -22,7 +22,7 @@ from stead.runtimes.cri import attaching, client, containerd, deeds, sessions, s
 from stead.runtimes.cri.client import Engine, EngineTrouble
 from stead.runtimes.cri.containerd import Containerd, ContainerdTrouble
 from stead.runtimes.cri.feeding import Feeder
-from stead.runtimes.cri.node import Node
+from stead.runtimes.cri.node import Node, unmount
 from stead.runtimes.cri.reach import Reach
 from stead.runtimes.images import Aliases, ImageStore
 from stead.runtimes.mailbox import Mailbox, silent
@@ -40,7 +40,7 @@ NEVER = Now(0.0, 0.0)
 
 class Settings(Struct, frozen=True):
     """`endpoint` is an engine's socket, "" starts a containerd of our own. `images` is the store's directory, which all
-    nodes share; `cluster_cidr` is the range of the pods of all of them.
+    nodes share; `cluster_cidr` is the range of the pods of all of them; `profiles` is where seccomp profiles are.
     """
 
     images: Path
@@ -48,6 +48,7 @@ class Settings(Struct, frozen=True):
     pod_cidr: str = "10.244.0.0/24"
     cluster_cidr: str = ""
     is_pulling: bool = True
+    profiles: str = ""
 
 
 class CriTrouble(Exception):
@@ -74,7 +75,7 @@ class CriRuntime(Mailbox):
         self._settings = settings
         aliases = _without_hosts(Aliases.shipped())
         store = ImageStore(settings.images, aliases, is_pulling=settings.is_pulling)
-        self._node = Node(directory, store, self._report)
+        self._node = Node(directory, store, self._report, profiles=settings.profiles)
         self._own: Containerd | None = None
         self._reviving = asyncio.Lock()
         self._feeder: Feeder | None = None
@@ -171,6 +172,8 @@ class CriRuntime(Mailbox):
             pod.is_alive = False
             if isinstance(result, BaseException):
                 log.warning("the sandbox of %s stays: %s", pod.pod.name, result)
+            else:
+                unmount(pod.directory)
         if self._own is not None:
             await self._own.stop()
 
@@ -205,6 +208,8 @@ class CriRuntime(Mailbox):
             for held in pod.containers.values():
                 self._node.unwatch(held)
         await asyncio.gather(*(self._stop_sandbox(pod.sandbox_id) for pod in pods), return_exceptions=True)
+        for pod in pods:
+            unmount(pod.directory)
         self._node.engine.close()
         if self._own is not None:
             await self._own.stop()
@@ -264,21 +269,34 @@ class CriRuntime(Mailbox):
         """A connection to a port of the pod, from inside its network. Raises OSError or Refusal."""
         return await Reach(self._node).dial(uid, port)
 
-    async def bind_udp(self, port: int) -> socket.socket:
-        """A datagram socket on `dns_address`. Raises OSError."""
-        return spaces.bound(self._node.network, socket.SOCK_DGRAM, self.dns_address, port)
+    async def bind_udp(self, port: int, address: str = "") -> socket.socket:
+        """A datagram socket on `dns_address`, or on another that the node gets. Raises OSError."""
+        return self._bound(socket.SOCK_DGRAM, port, address)
 
     async def bind_tcp(self, port: int, address: str = "") -> socket.socket:
         """A listening socket on `dns_address`, or on another that the node gets. Raises OSError."""
+        return self._bound(socket.SOCK_STREAM, port, address)
+
+    def _bound(self, kind: socket.SocketKind, port: int, address: str) -> socket.socket:
         if address and self._own is not None:
             self._served[address] = None
             if not self._is_cut:
                 self._own.have_address(address)
-        return spaces.bound(self._node.network, socket.SOCK_STREAM, address or self.dns_address, port)
+        return spaces.bound(self._node.network, kind, address or self.dns_address, port)
 
     async def dial_address(self, address: str, port: int) -> socket.socket:
         """A connection from the node's network. Raises OSError."""
         return await spaces.connected(self._node.network, address, port)
+
+    async def dial_datagrams(self, address: str, port: int) -> socket.socket:
+        """A datagram socket of the node's network, connected. Raises OSError."""
+        made = await self.bind_udp(0)
+        try:
+            made.connect((address, port))
+        except OSError:
+            made.close()
+            raise
+        return made
 
 
 __all__ = ["CriRuntime", "CriTrouble", "ExecSession", "Refusal", "Settings"]

@@ -177,18 +177,21 @@ def _take_user(spec: Spec) -> None:
     if spec["tier"] == "user" and (most == 0 or max(account.uid, account.gid) > most):
         if account.uid or account.gid:
             linux.become_root_of_new_user_namespace(0, account.uid, account.gid)
-        _filter_calls(spec)
         return
     _give_stdio(account)
     os.setgroups([group for group in spec["groups"] if group <= most])
-    _filter_calls(spec)  # while we still may
     if account.uid or account.gid:
         os.setgid(account.gid)
+        if spec["seccomp"]:
+            linux.keep_rights_as_another()  # to filter calls, until there is a program
+            spec["capabilities"] = []
         os.setuid(account.uid)
 
 
 def _filter_calls(spec: Spec) -> None:
-    if spec["seccomp"]:
+    """The last step but one: a profile may refuse what we need ourselves."""
+    if spec["seccomp"] and spec["tier"] != "plain":
+        linux.have_all_rights()
         linux.filter_calls(bytes.fromhex(spec["seccomp"]))
 
 
@@ -201,6 +204,7 @@ def _give_stdio(account: accounts.Account) -> None:
 
 def _serve(spec: Spec) -> NoReturn:
     """Become stead's own web server without executing another Python: this one can do it, and is here."""
+    _filter_calls(spec)
     if spec["tier"] != "plain":
         linux.drop_capabilities(spec["capabilities"])
     os.closerange(3, _MOST_FILES)
@@ -219,6 +223,7 @@ def _run(spec: Spec) -> NoReturn:
     program = arguments[0]
     places = [program] if "/" in program else [f"{p}/{program}" for p in environment.get("PATH", _PATH).split(":")]
     trouble: OSError | None = None
+    _filter_calls(spec)
     for place in places:
         try:
             os.execve(place, arguments, environment)

@@ -124,7 +124,9 @@ async def start_container(node: Node, action: StartContainer) -> None:
     async with node.lock(action.uid):
         try:
             await _start(node, action)
-        except (starting.StartTrouble, OSError, Refusal, ImageTrouble, VolumeTrouble) as error:
+        except (starting.StartTrouble, VolumeTrouble) as error:
+            node.report(furnishing.not_created(action, error))
+        except (OSError, Refusal, ImageTrouble) as error:
             node.report(furnishing.not_started(action, str(error)))
 
 

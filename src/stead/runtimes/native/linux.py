@@ -18,6 +18,7 @@ PRIVATE, SLAVE = 1 << 18, 1 << 19
 _DETACH = 2
 
 _SET_PARENT_DEATH_SIGNAL, _SET_DUMPABLE, _SET_NAME, _DROP_BOUNDING, _SET_SUBREAPER = 1, 4, 15, 24, 36
+_KEEP_CAPABILITIES = 8
 _NO_NEW_PRIVILEGES = 38
 _NUMBERS = {"x86_64": (56, 155), "aarch64": (220, 41), "riscv64": (220, 41)}
 
@@ -134,6 +135,16 @@ def filter_calls(program: bytes) -> None:
     count = len(program) // _INSTRUCTION_BYTES
     filters = _Filters(count, ctypes.cast(kept, ctypes.c_void_p))
     _checked(_libc.prctl(_SET_SECCOMP, _FILTER, ctypes.byref(filters), 0, 0), "prctl")
+
+
+def keep_rights_as_another() -> None:
+    """Be able to `have_all_rights` again after a change of user, until a program is executed."""
+    _checked(_libc.prctl(_KEEP_CAPABILITIES, 1, 0, 0, 0), "prctl")
+
+
+def have_all_rights() -> None:
+    """Every capability that we may have."""
+    drop_capabilities(list(range(_CAPABILITIES)))
 
 
 def drop_capabilities(kept: list[int]) -> None:

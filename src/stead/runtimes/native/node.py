@@ -36,6 +36,7 @@ class Settings(Struct, frozen=True):
     siblings: tuple[str, ...] = ()
     images: str = ""
     names: str = ""  # where hosts files are, one a namespace, for processes of the plain tier
+    profiles: str = ""  # where people keep their seccomp profiles
 
 
 class Node:
@@ -149,7 +150,7 @@ class Node:
         layers = str(self.images.layers)
         names = os.path.join(self._settings.names, pod.pod.namespace) if self._settings.names else ""
         told = (pod.directory, pod.hostname, pod.ip, self.tier, layers, self._hidden, pod.group)
-        return starting.Pod(*told, users=self.users, names=names)
+        return starting.Pod(*told, users=self.users, names=names, profiles=self._settings.profiles)
 
     def image(self, reference: str, pod: Sandbox, container: str) -> Image:
         """The image that runs for `reference`; raises ImageTrouble."""

@@ -42,7 +42,7 @@ _ALLOW, _REFUSE, _UNKNOWN = 0x7FFF0000, 0x00050001, 0x00050026  # EPERM; ENOSYS,
 
 
 def program(profile: str, capabilities: Iterable[str], machine: str = "") -> str:
-    """The BPF program of a profile in hexadecimal, "" for none: Unconfined, Localhost, and machines nobody listed."""
+    """The BPF program of a profile in hexadecimal, "" for none: Unconfined, `profiles`' own, machines nobody listed."""
     machine = machine or os.uname().machine
     if profile != _DEFAULT or machine not in _ARCHITECTURES:
         return ""

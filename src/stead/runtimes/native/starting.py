@@ -9,7 +9,7 @@ from msgspec import Struct
 from stead.machinery.runtime import StartContainer
 from stead.runtimes.images import Image
 from stead.runtimes.logs import message_path
-from stead.runtimes.native import capabilities, plain, recipes, seccomp, volumes
+from stead.runtimes.native import capabilities, plain, profiles, recipes, seccomp, volumes
 from stead.runtimes.native.wire import Message
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -31,6 +31,7 @@ class Pod(Struct, frozen=True):
     group: int | None = None  # the pod's fsGroup
     users: int = 1  # as many users as the node has, root is one
     names: str = ""  # a hosts file for the plain tier
+    profiles: str = ""  # where people keep their seccomp profiles
 
 
 def container_directory(pod_directory: str, container: str) -> str:
@@ -42,7 +43,9 @@ def log_path(pod_directory: str, container: str, attempt: int) -> str:
 
 
 def order(start: StartContainer, image: Image, pod: Pod) -> Message:
-    """The order to the shim. Raises StartTrouble where nothing is to be run, VolumeTrouble for its mounts."""
+    """The order to the shim. Raises StartTrouble where nothing is to be run or its seccomp profile cannot be used,
+    VolumeTrouble for its mounts.
+    """
     arguments = _arguments(start, image)
     mounts = _mounts(start, image, pod)
     message = message_path(pod.directory, start.container, start.attempt)
@@ -84,7 +87,7 @@ def order(start: StartContainer, image: Image, pod: Pod) -> Message:
             "is_root_read_only": start.is_root_read_only,
             "memory_bytes": start.memory_limit_bytes,
             "cpu_millis": start.cpu_limit_millis,
-            "seccomp": seccomp.program(start.seccomp, start.capabilities_added),
+            "seccomp": _filter(start, pod),
             "cgroup": f"{start.uid}/{start.container}-{start.attempt}-{identity[:8]}",
         },
     }
@@ -111,6 +114,19 @@ def _arguments(start: StartContainer, image: Image) -> list[str]:
     if not arguments or not arguments[0]:
         raise StartTrouble("no command specified")
     return list(arguments)
+
+
+def _filter(start: StartContainer, pod: Pod) -> str:
+    """The program that the kernel asks about system calls, "" for none."""
+    kind, _, name = start.seccomp.partition("/")
+    if kind != "Localhost":
+        return seccomp.program(start.seccomp, start.capabilities_added)
+    names = {number: name for name, number in capabilities.NUMBERS.items()}
+    kept = capabilities.kept(start.capabilities_added, start.capabilities_dropped)
+    try:
+        return profiles.load(pod.profiles, name, profiles.Container(frozenset(names[one] for one in kept))).hex()
+    except profiles.ProfileTrouble as trouble:
+        raise StartTrouble(str(trouble)) from trouble
 
 
 def _environment(start: StartContainer, image: Image, pod: Pod) -> dict[str, str]:
