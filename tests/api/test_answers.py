@@ -234,7 +234,7 @@ BINDING = {"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Cluster
                 "min value 2 is greater than default request value 1500m",
                 'spec.limits[0].defaultRequest[cpu]: Invalid value: "1500m": '
                 "default request value 1500m is greater than max value 1",
-                'spec.limits[0].default[cpu]: Invalid value: "3": default value 3 is greater than max value 1',
+                'spec.limits[0].default[cpu]: Invalid value: "1": default value 3 is greater than max value 1',
             ],
         ),
         (
@@ -265,7 +265,6 @@ BINDING = {"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Cluster
                     "unsupported scope applied to resource",
                     "unsupported scope applied to resource",
                     "unsupported scope",
-                    "unsupported scope applied to resource",
                     "conflicting scopes",
                 )
             ],

@@ -113,3 +113,73 @@ def test_a_dry_run_deletes_nothing(client: Client) -> None:
     client.create(config_map("c"))
     assert client.ask("DELETE", f"{CONFIG_MAPS}/c?dryRun=All").code == 200
     assert client.get(f"{CONFIG_MAPS}/c").code == 200
+
+
+SCHEME = "pkg/apis/meta/internalversion/scheme/register.go:27"
+NO_TYPE = "couldn't get version/kind; json parse error"
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"{", f"{NO_TYPE}: unexpected end of JSON input"),
+        (
+            b"[]",
+            f"{NO_TYPE}: json: cannot unmarshal array into Go value of type struct "
+            '{ APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }',
+        ),
+        (b'{"kind": 1}', f"{NO_TYPE}: json: cannot unmarshal number into Go struct field .kind of type string"),
+        (b'{"apiVersion": "a/b/c"}', "unexpected GroupVersion string: a/b/c"),
+        (b'{"kind": "fixed"}', f'no kind "fixed" is registered for version "meta.k8s.io/v1" in scheme "{SCHEME}"'),
+        (
+            b'{"kind": "ConfigMap", "apiVersion": "v1"}',
+            f'no kind "ConfigMap" is registered for version "v1" in scheme "{SCHEME}"',
+        ),
+        (b'{"kind": "Status", "apiVersion": "v1"}', "converting (v1.Status) to (v1.DeleteOptions): unknown conversion"),
+        (
+            b'{"gracePeriodSeconds": "x"}',
+            "json: cannot unmarshal string into Go struct field DeleteOptions.gracePeriodSeconds of type int64",
+        ),
+        (
+            b'{"dryRun": "All"}',
+            "json: cannot unmarshal string into Go struct field DeleteOptions.dryRun of type []string",
+        ),
+    ],
+)
+@pytest.mark.parametrize("where", ["/c", ""])
+def test_options_that_are_none_are_refused_in_the_decoders_words(
+    client: Client, body: bytes, told: str, where: str
+) -> None:
+    """kubernetes#133358: a 400 since 1.35, of one object as of a collection."""
+    client.create(config_map("c"))
+    answer = client.ask("DELETE", f"{CONFIG_MAPS}{where}", body, {"content-type": "application/json"})
+    assert (answer.code, answer.body["reason"], answer.message) == (400, "BadRequest", told)
+    assert client.get(f"{CONFIG_MAPS}/c").code == 200
+
+
+def test_the_query_may_say_which_bearer_of_a_name_is_meant(client: Client) -> None:
+    uid = client.create(config_map("c"))["metadata"]["uid"]
+    assert client.ask("DELETE", f"{CONFIG_MAPS}/c?uid=other").code == 409
+    assert client.ask("DELETE", f"{CONFIG_MAPS}/c?uid={uid}").code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "code", "told"),
+    [
+        ("GET", "limit=", 400, 'strconv.ParseInt: parsing "": invalid syntax'),
+        ("GET", "timeoutSeconds=", 400, 'strconv.ParseInt: parsing "": invalid syntax'),
+        ("DELETE", "gracePeriodSeconds=", 400, 'strconv.ParseInt: parsing "": invalid syntax'),
+        (
+            "DELETE",
+            "propagationPolicy=",
+            422,
+            'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: "": supported values: '
+            '"Foreground", "Background", "Orphan", "nil"',
+        ),
+    ],
+)
+def test_a_parameter_that_is_there_says_something(
+    client: Client, method: str, query: str, code: int, told: str
+) -> None:
+    answer = client.ask(method, f"{CONFIG_MAPS}?{query}")
+    assert (answer.code, answer.message) == (code, told)

@@ -117,7 +117,7 @@ def test_what_is_wrong_by_itself_is_told_before_limits(client: Client) -> None:
         (
             {"podIPs": [{"ip": "10.0.0.1"}, {"ip": "10.0.0.2"}]},
             [
-                'status.podIPs: Invalid value: [{"ip":"10.0.0.1"},{"ip":"10.0.0.2"}]: '
+                'status.podIPs: Invalid value: [{"IP":"10.0.0.1"},{"IP":"10.0.0.2"}]: '
                 "may specify no more than one IP for each IP family"
             ],
         ),

@@ -89,3 +89,63 @@ def test_a_bad_label_is_told_as_often_as_upstream_looks() -> None:
     old: Json = {"metadata": {"name": "c"}}
     errors = CONFIG_MAP.validate_update({"metadata": {"name": "c", "labels": {"a": "b c"}}}, old)
     assert [error.field for error in errors] == ["metadata.labels"] * 4
+
+
+def of_status(**status: Any) -> list[str]:
+    old = a_claim()
+    return [str(error) for error in CLAIM.validate_status({**old, "status": {**old["status"], **status}}, old)]
+
+
+@pytest.mark.parametrize(
+    ("status", "wrong"),
+    [
+        (
+            {"capacity": {"storage": "-1"}},
+            ["status.capacity[storage]: Invalid value: -1: must be a valid resource quantity"],
+        ),
+        ({"allocatedResources": {"storage": "1Gi", "example.com/a": "1"}}, []),
+        (
+            {"allocatedResources": {"storage": "-2"}},
+            ["status.allocatedResources[storage]: Invalid value: -2: must be a valid resource quantity"],
+        ),
+        (
+            {"allocatedResources": {"cpu": "1"}},
+            ['status.allocatedResources: Unsupported value: "cpu": supported values: "storage"'],
+        ),
+        (
+            {"allocatedResourceStatuses": {"storage": "Growing"}},
+            [
+                'status.allocatedResourceStatus: Unsupported value: "storage": supported values: '
+                '"ControllerResizeInProgress", "ControllerResizeInfeasible", "NodeResizeInProgress", '
+                '"NodeResizeInfeasible", "NodeResizePending"'
+            ],
+        ),
+        ({"allocatedResourceStatuses": {"storage": "NodeResizePending"}, "currentVolumeAttributesClassName": "a"}, []),
+    ],
+)
+def test_what_a_status_of_a_claim_may_not_be(status: Json, wrong: list[str]) -> None:
+    assert of_status(**status) == wrong
+
+
+OLD_CLASS = "volume.beta.kubernetes.io/storage-class"
+
+
+def annotated(class_: str, **spec: Any) -> Json:
+    claim = a_claim(**spec)
+    return {**claim, "metadata": {**claim["metadata"], "annotations": {OLD_CLASS: class_}}}
+
+
+def test_a_class_in_the_old_annotation_may_move_into_its_field() -> None:
+    assert told(annotated("a", storageClassName="a"), annotated("a")) == []
+    assert told(a_claim(storageClassName="a"), annotated("a")) == []
+    path = f"metadata.annotations.{OLD_CLASS}"
+    assert told(annotated("b"), annotated("a")) == [f'{path}: Invalid value: "b": field is immutable']
+    wrong = told(a_claim(storageClassName="b"), annotated("a"))
+    assert [text.partition(":")[0] for text in wrong] == [path, "spec"]
+
+
+def test_attributes_that_are_given_up_are_told_of_twice() -> None:
+    """V-3."""
+    wrong = told(a_claim(volumeName="v"), a_claim(**BOUND, volumeAttributesClassName="fast"))
+    assert wrong[0].startswith("spec: Forbidden: spec is immutable after creation")
+    assert wrong[1:] == ["spec.volumeAttributesClassName: Forbidden: update from non-nil value to nil is forbidden"]

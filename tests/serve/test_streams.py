@@ -143,6 +143,8 @@ CREATING = with_state({"waiting": {"reason": "ContainerCreating"}})
 PULLING = with_state({"waiting": {"reason": "ImagePullBackOff"}})
 FIRST = with_state({"running": {}})
 CHOOSE = "a container name must be specified for pod web-0, choose one of: [a b] or one of the init containers: [i]"
+OPTIONS = 'PodLogOptions "web-0" is invalid'
+ONE_OF_TWO = "at most one of `sinceTime` or `sinceSeconds` may be specified"
 NEGATIVE = 'PodLogOptions "web-0" is invalid: tailLines: Invalid value: -1: must be greater than or equal to 0'
 
 
@@ -155,9 +157,19 @@ NEGATIVE = 'PodLogOptions "web-0" is invalid: tailLines: Invalid value: -1: must
         (CREATING, "", 400, f"{CONTAINER} is waiting to start: ContainerCreating"),
         (PULLING, "", 400, f"{CONTAINER} is waiting to start: trying and failing to pull image"),
         (FIRST, "previous=true", 400, f"previous terminated {CONTAINER} not found"),
-        (POD, "tailLines=x", 400, 'tailLines: "x" is not a number'),
+        (POD, "tailLines=x", 400, 'strconv.ParseInt: parsing "x": invalid syntax'),
         (POD, "tailLines=-1", 422, NEGATIVE),
-        (POD, "sinceTime=yesterday", 400, 'sinceTime: "yesterday" is not a time (RFC 3339)'),
+        (None, "tailLines=-1", 422, NEGATIVE),
+        (POD, "limitBytes=0", 422, f"{OPTIONS}: limitBytes: Invalid value: 0: must be greater than 0"),
+        (POD, "sinceSeconds=0", 422, f"{OPTIONS}: sinceSeconds: Invalid value: 0: must be greater than 0"),
+        (POD, "sinceSeconds=0&sinceTime=2026-01-02T00:00:00Z", 422, f"{OPTIONS}: []: Forbidden: {ONE_OF_TWO}"),
+        (
+            POD,
+            "sinceTime=yesterday",
+            400,
+            'parsing time "yesterday" as "2006-01-02T15:04:05Z07:00": cannot parse "yesterday" as "2006"',
+        ),
+        (TWO, "tailLines=-1", 422, NEGATIVE),
     ],
 )
 def test_logs_refused(tmp_path, pod, query, code, message):
@@ -329,12 +341,39 @@ def test_attach_tells_no_exit_code(tmp_path):
     run(scenario)
 
 
-def test_a_runtime_without_processes_says_so():
+RUNS_NOTHING = "the simulated runtime runs no processes: there is nothing for"
+UNBOUND = {**POD, "spec": {"containers": [{"name": "nginx"}]}}
+
+
+@pytest.mark.parametrize(
+    "what, pod, code, message",
+    [
+        ("log?", POD, 501, f"{RUNS_NOTHING} log"),
+        ("exec?command=ls", POD, 501, f"{RUNS_NOTHING} exec"),
+        ("log?tailLines=-1", None, 422, NEGATIVE),
+        ("log?container=x", POD, 400, "container x is not valid for pod web-0"),
+        ("exec?container=x&command=ls", POD, 400, "container x is not valid for pod web-0"),
+        ("attach?", TWO, 400, CHOOSE),
+        ("exec?command=ls", UNBOUND, 400, "pod web-0 does not have a host assigned"),
+        ("portforward?", UNBOUND, 400, "pod web-0 does not have a host assigned"),
+    ],
+)
+def test_a_runtime_without_processes_says_so_to_who_asks_rightly(what, pod, code, message):
     async def scenario():
-        async with serving(side_door=ClosedDoor(Pods(POD).find, "simulated")) as house, house.client() as client:
-            answer = await client.ask(log_url())
-            assert (answer.code, answer.json["reason"]) == (501, "NotImplemented")
-            assert "simulated" in answer.json["message"]
+        async with serving(side_door=ClosedDoor(Pods(pod).find, "simulated")) as house, house.client() as client:
+            answer = await client.ask(log_url().replace("log?", what))
+            assert (answer.code, answer.json["message"]) == (code, message)
+
+    run(scenario)
+
+
+def test_a_pod_without_a_node_has_no_log(tmp_path):
+    async def scenario():
+        async with door(tmp_path, UNBOUND) as (_, client):
+            client.say(log_url())
+            code, headers = await client.head()
+            assert (code, "content-type" in headers, "content-length" in headers) == (204, False, False)
+            assert (await client.ask(log_url("container=x"))).code == 400
 
     run(scenario)
 

@@ -22,6 +22,27 @@ TYPE_META = r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind s
 NO_TYPE = "couldn't get version/kind"
 FIRST_IN_EXPONENTS = 1e21
 SCHEME = "pkg/api/legacyscheme/scheme.go:30"
+OPTIONS, META = "DeleteOptions", "meta.k8s.io/v1"
+META_SCHEME = "pkg/apis/meta/internalversion/scheme/register.go:27"
+KNOWN_OF_ALL = (
+    "APIGroup",
+    "APIGroupList",
+    "APIResourceList",
+    "APIVersions",
+    "CreateOptions",
+    "Status",
+    "UpdateOptions",
+)
+KNOWN_OF_META = (
+    "GetOptions",
+    "ListOptions",
+    "PartialObjectMetadata",
+    "PartialObjectMetadataList",
+    "PatchOptions",
+    "Table",
+    "TableOptions",
+    "WatchEvent",
+)
 
 
 def media_of(request: Request) -> str:
@@ -70,19 +91,50 @@ def _from_protobuf(body: bytes, wanted: str) -> Json:
         raise unrecognized(wanted, str(wrong), body) from None
 
 
-def read_delete_options(core: Core, request: Request) -> Json | None:
-    """The DeleteOptions in a body, whatever group it says it is of; None where there is no body."""
+def read_delete_options(request: Request) -> Json | None:
+    """The DeleteOptions in a body, whatever group it says it is of; None where there is no body.
+
+    Raises BadRequest with the decoder's words alone: since 1.35 upstream blames who sent it, and wraps nothing.
+    """
     if not request.body:
         return None
-    given, _ = _given(request, "DeleteOptions")
-    if given.get("kind") not in (None, "", "DeleteOptions"):
-        version = str(given.get("apiVersion") or "v1").rpartition("/")[2]
-        why = f"converting ({version}.{given['kind']}) to (v1.DeleteOptions): unknown conversion"
-        raise BadRequest(f'{given["kind"]} in version "{version}" cannot be handled as a DeleteOptions: {why}')
     try:
+        given = _plain_options(request)
+        _refuse_other_options(given)
         return decoding.canonical("meta.v1.DeleteOptions", given)
     except DecodingError as wrong:
-        raise BadRequest(f'DeleteOptions in version "v1" cannot be handled as a DeleteOptions: {wrong}') from None
+        raise BadRequest(str(wrong)) from None
+
+
+def _plain_options(request: Request) -> Json:
+    """Plain values; raises DecodingError."""
+    body, media = request.body, media_of(request)
+    if media == PROTOBUF:
+        return protobuf.decode(body).obj
+    if media not in (JSON, YAML):
+        raise refuse_media(MEDIA)
+    try:
+        value = parse_json(body if media == JSON else encode(yamltext.parse(body)))
+    except yamltext.NotYaml as wrong:
+        raise DecodingError(wrong.as_go) from None
+    except ValueError as wrong:
+        raise DecodingError(f"{NO_TYPE}; json parse error: {wrong}") from None
+    why = _not_an_object(value)
+    if why:
+        raise DecodingError(why)
+    return value or {}
+
+
+def _refuse_other_options(given: Json) -> None:
+    """Options have a scheme of their own: of other kinds it knows a few, and can make none of them into these."""
+    kind, api_version = given.get("kind") or OPTIONS, given.get("apiVersion") or META
+    if api_version.count("/") > 1:
+        raise DecodingError(f"unexpected GroupVersion string: {api_version}")
+    if kind == OPTIONS:
+        return
+    if kind in KNOWN_OF_ALL or (api_version == META and kind in KNOWN_OF_META):
+        raise DecodingError(f"converting (v1.{kind}) to (v1.{OPTIONS}): unknown conversion")
+    raise DecodingError(f'no kind "{kind}" is registered for version "{api_version}" in scheme "{META_SCHEME}"')
 
 
 def typed(kind: Kind, obj: Json, call: Call, body: bytes, before: Sequence[str] = ()) -> Json:
@@ -171,15 +223,17 @@ def _parsed(body: bytes, wanted: str) -> Json:
         value = parse_json(body)
     except ValueError as wrong:
         raise unrecognized(wanted, f"{NO_TYPE}; json parse error: {wrong}", body) from None
-    if value is None:
-        value = {}
-    if not isinstance(value, Mapping):
-        told = f"{NO_TYPE}; json parse error: json: cannot unmarshal {word(value)} into Go value of type {TYPE_META}"
-        raise unrecognized(wanted, told, body)
-    told = _not_named(value)
+    told = _not_an_object(value)
     if told:
         raise unrecognized(wanted, told, body)
-    return value
+    return value or {}
+
+
+def _not_an_object(value: Any) -> str:
+    """Why a value is no object of any kind, "" where it is, or is nothing."""
+    if value is not None and not isinstance(value, Mapping):
+        return f"{NO_TYPE}; json parse error: json: cannot unmarshal {word(value)} into Go value of type {TYPE_META}"
+    return _not_named(value or {})
 
 
 def _not_named(value: Json) -> str:

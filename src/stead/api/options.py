@@ -27,8 +27,8 @@ def is_true(request: Request, name: str) -> bool:
 
 
 def integer(request: Request, name: str) -> int | None:
-    text = request.parameter(name)
-    if not text:
+    text = next((value for key, value in request.query if key == name), None)
+    if text is None:
         return None
     if not _INTEGER.fullmatch(text):
         raise BadRequest(f'strconv.ParseInt: parsing "{text}": invalid syntax')
@@ -125,9 +125,11 @@ def of_delete(request: Request, body: Mapping[str, Any] | None) -> DeleteOptions
 def _delete_query(request: Request) -> dict[str, Any]:
     found: dict[str, Any] = {"dryRun": [value for key, value in request.query if key == "dryRun"]}
     found["gracePeriodSeconds"] = integer(request, "gracePeriodSeconds")
-    found["propagationPolicy"] = request.parameter("propagationPolicy") or None
-    if request.parameter("orphanDependents"):
+    found["propagationPolicy"] = next((value for key, value in request.query if key == "propagationPolicy"), None)
+    if any(key == "orphanDependents" for key, _ in request.query):
         found["orphanDependents"] = is_true(request, "orphanDependents")
+    if uid := request.parameter("uid"):
+        found["preconditions"] = {"uid": uid}
     return found
 
 

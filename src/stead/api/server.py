@@ -307,7 +307,7 @@ def _patch(core: Core, call: Call, target: Target, request: Request) -> Written:
 
 
 def _delete(core: Core, call: Call, target: Target, request: Request) -> Written:
-    asked = options.of_delete(request, bodies.read_delete_options(core, request))
+    asked = options.of_delete(request, bodies.read_delete_options(request))
     call = Call(call.now, call.user, is_dry_run=asked.is_dry_run)
     done = deletion.delete(core, call, place_of(target), asked)
     status = deletion.status_of_removed(target.kind, done.obj) if done.is_removed else None
@@ -317,7 +317,7 @@ def _delete(core: Core, call: Call, target: Target, request: Request) -> Written
 
 
 def _delete_collection(core: Core, call: Call, target: Target, request: Request) -> Written:
-    asked = options.of_delete(request, bodies.read_delete_options(core, request))
+    asked = options.of_delete(request, bodies.read_delete_options(request))
     call = Call(call.now, call.user, is_dry_run=asked.is_dry_run)
     kind = target.kind
     rows, listed = listing.rows(core, kind, target.namespace, options.of_list(request))

@@ -240,7 +240,10 @@ def _with_kept_metadata(new: Json, old: Json) -> Json:
 
 def _with_generation(place: Place, new: Json, old: Json) -> Json:
     """One more where what is wanted has changed; a status is not wanted but found."""
-    if not place.kind.has_generation or place.subresource == "status" or is_alike(_wanted(new), _wanted(old)):
+    if not place.kind.has_generation or place.subresource == "status":
+        return new
+    has_its_labels = not place.kind.wants_labels or meta.labels(new) == meta.labels(old)
+    if has_its_labels and is_alike(_wanted(new), _wanted(old)):
         return new
     generation = old["metadata"].get("generation", 0) + 1
     return {**new, "metadata": {**new["metadata"], "generation": generation}}

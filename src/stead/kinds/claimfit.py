@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from fractions import Fraction
 
+from stead.kinds.claimspec import BETA_CLASS
 from stead.kinds.nodeterms import any_term
 from stead.kinds.storageclass import is_default
 from stead.machinery import meta, quantity, selectors
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
 
-BETA_CLASS = "volume.beta.kubernetes.io/storage-class"
 CLAIM = "PersistentVolumeClaim"
 
 

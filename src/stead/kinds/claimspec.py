@@ -7,10 +7,11 @@ from stead.kinds.labelselector import validate_selector
 from stead.kinds.objectmeta import annotation_errors, label_errors
 from stead.kinds.shownstructs import difference
 from stead.kinds.syntax import label_faults, subdomain_faults
-from stead.machinery import fields, quantity
+from stead.machinery import fields, meta, quantity
 from stead.machinery.objects import Json, dig
 
 ACCESS_MODES = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"]
+BETA_CLASS = "volume.beta.kubernetes.io/storage-class"
 VOLUME_MODES = ["Block", "Filesystem"]
 
 
@@ -108,6 +109,13 @@ def validate_claim_spec_update(new: Json, old: Json) -> Errors:
     """V-3: a volume is named once, a bound claim's storage may grow, attributes may change."""
     spec, before = new["spec"], old["spec"]
     errors: Errors = []
+    then, now = (meta.annotations(one).get(BETA_CLASS) for one in (old, new))
+    if _is_upgraded(spec, before, then=then, now=now):
+        spec = {member: value for member, value in spec.items() if member != "storageClassName"}
+    else:
+        errors += unchanged(f"metadata.annotations.{BETA_CLASS}", now or "", then or "")
+        may_name_class = then is None or then == spec.get("storageClassName")
+        spec = _with_class_of(spec, before) if may_name_class else spec
     as_before = _with_mutable_of(spec, before, is_bound=dig(new, "status", "phase") == "Bound")
     if as_before != before:
         told = (
@@ -122,16 +130,29 @@ def validate_claim_spec_update(new: Json, old: Json) -> Errors:
 _IMMUTABLE = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
 
 
+def _is_upgraded(spec: Json, before: Json, *, then: str | None, now: str | None) -> bool:
+    """The class that stood in the old annotation may move into its field."""
+    is_moved = before.get("storageClassName") is None and spec.get("storageClassName") == then
+    return then is not None and is_moved and now in (None, then)
+
+
+def _with_class_of(spec: Json, before: Json) -> Json:
+    """A class may be named where none was."""
+    kept = {**spec}
+    if before.get("storageClassName") is None and spec.get("storageClassName") is not None:
+        _keep(kept, before, "storageClassName")
+    return kept
+
+
 def _with_mutable_of(spec: Json, before: Json, *, is_bound: bool) -> Json:
     """The new spec as it would be if all that may change had not."""
     kept = {**spec}
     if not before.get("volumeName"):
         _keep(kept, before, "volumeName")
-    if before.get("storageClassName") is None:
-        _keep(kept, before, "storageClassName")
     if is_bound:
         kept["resources"] = _with_storage_of(spec.get("resources") or {}, before.get("resources") or {})
-        _keep(kept, before, "volumeAttributesClassName")
+        if spec.get("volumeAttributesClassName") is not None:
+            _keep(kept, before, "volumeAttributesClassName")
     return kept
 
 

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from stead.kinds.checks import Errors, faults, needed, not_too_many, one_of
 from stead.kinds.syntax import (
+    Faults,
     ip_faults,
     is_ip,
     label_faults,
+    label_value_faults,
     port_faults,
     qualified_name_faults,
     special_ip_faults,
@@ -23,6 +25,7 @@ _VERSIONS = {"IPv4": 4, "IPv6": 6}
 _PROTOCOLS = ["SCTP", "TCP", "UDP"]
 _MEMBERS = ("addresses", "notReadyAddresses")
 _MOST_ENDPOINTS, _MOST_ADDRESSES, _MOST_PORTS = 1000, 100, 20000
+_MOST_HINTS = 8
 
 
 def validate_slice(obj: Json, old: Json | None = None) -> Errors:
@@ -50,18 +53,53 @@ def _endpoint_errors(endpoint: Json, sort: str, path: str) -> Errors:
         errors += _address_errors(address, sort, f"{path}.addresses[{index}]")
     node, hostname = endpoint.get("nodeName"), endpoint.get("hostname")
     errors += faults(f"{path}.nodeName", node, subdomain_faults(node)) if node is not None else []
-    return errors + (faults(f"{path}.hostname", hostname, label_faults(hostname)) if hostname is not None else [])
+    errors += faults(f"{path}.hostname", hostname, label_faults(hostname)) if hostname is not None else []
+    for member, rule in (("forZones", label_value_faults), ("forNodes", subdomain_faults)):
+        errors += _hint_errors(dig(endpoint, "hints", member, default=[]), rule, f"{path}.hints.{member}")
+    return errors
+
+
+def _hint_errors(hints: list[Json], rule: Faults, path: str) -> Errors:
+    if len(hints) > _MOST_HINTS:
+        return not_too_many(path, len(hints), _MOST_HINTS)
+    errors: Errors = []
+    seen: set[str] = set()
+    for index, hint in enumerate(hints):
+        name, at = hint.get("name", ""), f"{path}[{index}].name"
+        errors += [fields.duplicate(at, name)] if name in seen else []
+        seen.add(name)
+        errors += faults(at, name, rule(name))
+    return errors
 
 
 def _address_errors(address: str, sort: str, path: str) -> Errors:
+    """Of what is no address at all upstream says so twice."""
     if sort == "FQDN":
-        return faults(path, address, subdomain_faults(address))
+        return _domain_errors(address, path)
     version = _VERSIONS.get(sort)
     if version is None:
         return []
-    if not is_ip(address, version):
-        return [fields.invalid(path, address, f"must be a valid {sort} address")]
-    return faults(path, address, special_ip_faults(address, allows_loopback=True))
+    errors = [] if is_ip(address, version) else [fields.invalid(path, address, f"must be a valid {sort} address")]
+    return [*errors, *_reachable_errors(address, path)]
+
+
+def _domain_errors(address: str, path: str) -> Errors:
+    """A domain of two labels at least, with or without the dot at its end; only the first fault is told."""
+    if not address:
+        return [fields.required(path)]
+    name = address.removesuffix(".")
+    if found := subdomain_faults(name):
+        return [fields.invalid(path, name, ",".join(found))]
+    labels = name.split(".")
+    if len(labels) < 2:
+        return [fields.invalid(path, name, "should be a domain with at least two segments separated by dots")]
+    wrong = next((label for label in labels if label_faults(label)), None)
+    return [] if wrong is None else [fields.invalid(path, wrong, ",".join(label_faults(wrong)))]
+
+
+def _reachable_errors(address: str, path: str) -> Errors:
+    found = special_ip_faults(address, allows_loopback=True) if is_ip(address) else ["must be a valid IP address"]
+    return faults(path, address, found)
 
 
 def _port_errors(port: Json, names: set[str], path: str) -> Errors:
@@ -70,7 +108,9 @@ def _port_errors(port: Json, names: set[str], path: str) -> Errors:
     errors += [fields.duplicate(f"{path}.name", name)] if name in names else []
     names.add(name)
     errors += one_of(f"{path}.protocol", port.get("protocol"), _PROTOCOLS)
-    return errors + (faults(f"{path}.appProtocol", protocol, qualified_name_faults(protocol)) if protocol else [])
+    return errors + (
+        faults(f"{path}.appProtocol", protocol, qualified_name_faults(protocol)) if protocol is not None else []
+    )
 
 
 def validate_subsets(obj: Json, old: Json | None = None) -> Errors:
@@ -105,7 +145,7 @@ def _old_address_errors(address: Json, path: str) -> Errors:
     errors = faults(f"{path}.ip", ip, ip_faults(ip))
     errors += faults(f"{path}.hostname", hostname, label_faults(hostname)) if hostname else []
     errors += faults(f"{path}.nodeName", node, subdomain_faults(node)) if node is not None else []
-    return errors + (faults(f"{path}.ip", ip, special_ip_faults(ip, allows_loopback=True)) if is_ip(ip) else [])
+    return [*errors, *_reachable_errors(ip, f"{path}.ip")]
 
 
 def _old_port_errors(port: Json, needs_name: bool, path: str) -> Errors:
@@ -113,4 +153,8 @@ def _old_port_errors(port: Json, needs_name: bool, path: str) -> Errors:
     errors = needed(f"{path}.name", name) if needs_name else []
     errors += faults(f"{path}.name", name, label_faults(name)) if name else []
     errors += faults(f"{path}.port", number, port_faults(number))
-    return [*errors, *one_of(f"{path}.protocol", port.get("protocol"), _PROTOCOLS)]
+    errors += one_of(f"{path}.protocol", port.get("protocol"), _PROTOCOLS)
+    protocol = port.get("appProtocol")
+    return errors + (
+        faults(f"{path}.appProtocol", protocol, qualified_name_faults(protocol)) if protocol is not None else []
+    )

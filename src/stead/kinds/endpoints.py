@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 
 from stead.kinds import objectmeta
+from stead.kinds.addresswarnings import address_warnings
 from stead.kinds.columns import AGE, NAME
 from stead.kinds.defaulting import each, filled
 from stead.kinds.endpointrules import validate_subsets
 from stead.kinds.endpointslice import shortened
 from stead.kinds.kind import Column, Kind
 from stead.kinds.syntax import subdomain_faults
+from stead.machinery import meta
 from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json
 from stead.machinery.times import Now
@@ -28,7 +30,21 @@ def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
 
 
 def _endpoints(obj: Json, now: Now) -> str:
-    return shortened([text for subset in obj.get("subsets") or [] for text in _of_subset(subset)], "<none>")
+    subsets = obj.get("subsets") or []
+    return shortened([text for subset in subsets for text in _of_subset(subset)], "" if subsets else "<none>")
+
+
+def warnings(new: Json, old: Json | None) -> list[str]:
+    """Addresses that are written oddly, where it is a person's to write them better."""
+    if meta.labels(new).get("endpoints.kubernetes.io/managed-by") == "endpoint-controller":
+        return []
+    told: list[str] = []
+    for index, subset in enumerate(new.get("subsets") or []):
+        for member in ("addresses", "notReadyAddresses"):
+            for place, address in enumerate(subset.get(member) or []):
+                path = f"subsets[{index}].{member}[{place}].ip"
+                told += address_warnings(path, address.get("ip", ""))
+    return told
 
 
 def _of_subset(subset: Json) -> Iterator[str]:
@@ -55,5 +71,6 @@ ENDPOINTS = Kind(
     deprecation="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
     validate_create=validate_create,
     validate_update=validate_update,
+    warnings=warnings,
     columns=(NAME, Column("Endpoints", _endpoints, description="Addresses with their ports."), AGE),
 )

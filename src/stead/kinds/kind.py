@@ -88,6 +88,7 @@ class Kind(Struct, frozen=True):
     verbs: tuple[str, ...] = ALL_VERBS
     type: str = ""
     has_generation: bool = False
+    wants_labels: bool = False  # other labels are another generation, too
     default: Callable[[Json], Json] = unchanged
     prepare_create: Callable[[Json], Json] = unchanged
     prepare_update: Callable[[Json, Json], Json] = field(default=lambda new, old: new)

@@ -1,12 +1,13 @@
 """LimitRange: what a container, a pod or a claim asks for when it asks for nothing, and the least and most it may."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from stead.kinds import objectmeta
 from stead.kinds.columns import NAME, at
 from stead.kinds.defaulting import each
 from stead.kinds.kind import Column, Kind
+from stead.kinds.resourcenames import container_name_faults, is_shared, name_faults
 from stead.kinds.syntax import qualified_name_faults, subdomain_faults
 from stead.machinery import fields, quantity
 from stead.machinery.fields import FieldError
@@ -14,10 +15,9 @@ from stead.machinery.objects import Json, dig
 
 ORDER = ("max", "min", "default", "defaultRequest")
 TYPES = ("Pod", "Container", "PersistentVolumeClaim")
-RESOURCES = ("cpu", "memory", "ephemeral-storage", "storage")
 # the first may not be more than the second; it is told of at the third
 WORDS = {"min": "min", "defaultRequest": "default request", "default": "default", "max": "max"}
-ODD = ("min", "defaultRequest")  # told of with the value of the second
+ODD = (("min", "defaultRequest"), ("default", "max"))  # told of with the value of the second
 PAIRS = (
     ("min", "max", "min"),
     ("min", "defaultRequest", "defaultRequest"),
@@ -70,30 +70,42 @@ def _type_faults(sort: str) -> list[str]:
 
 
 def _item_errors(item: Json, path: str) -> Iterator[FieldError]:
-    for member in (*ORDER, "maxLimitRequestRatio"):
-        for name in sorted(item.get(member) or {}):
-            for fault in _name_faults(name):
-                yield fields.invalid(f"{path}.{member}[{name}]", name, fault)
-    if item.get("type") == "Pod":
+    sort = item.get("type") or ""
+    yield from _listed_errors(item, ("max", "min"), path)
+    if sort == "Pod":
         for member in ("default", "defaultRequest"):
             if item.get(member):
                 yield fields.forbidden(f"{path}.{member}", "may not be specified when `type` is 'Pod'")
-    if item.get("type") == "PersistentVolumeClaim" and not any(
-        "storage" in (item.get(one) or {}) for one in ("min", "max")
-    ):
+    else:
+        yield from _listed_errors(item, ("default", "defaultRequest"), path)
+    if sort == "PersistentVolumeClaim" and not any("storage" in (item.get(one) or {}) for one in ("min", "max")):
         told = "either minimum or maximum storage value is required, but neither was provided"
         yield fields.required(f"{path}.limits", told)
+    yield from _listed_errors(item, ("maxLimitRequestRatio",), path)
+    if sort == "Pod":
+        item = {member: value for member, value in item.items() if member not in ("default", "defaultRequest")}
     names = sorted({name for member in (*ORDER, "maxLimitRequestRatio") for name in item.get(member) or {}})
     for name in names:
         yield from _order_errors(item, name, path)
         yield from _ratio_errors(item, name, f"{path}.maxLimitRequestRatio[{name}]")
+        yield from _share_errors(item, name, f"{path}.defaultRequest[{name}]")
 
 
-def _name_faults(name: str) -> list[str]:
-    found = qualified_name_faults(name)
-    if found or "/" in name or name in RESOURCES or name.startswith("hugepages-"):
-        return found
-    return ["must be a standard resource type or fully qualified"]
+def _listed_errors(item: Json, members: Iterable[str], path: str) -> Iterator[FieldError]:
+    """Of pods and containers only what containers can ask for may be limited."""
+    rule = container_name_faults if item.get("type") in ("Pod", "Container") else name_faults
+    for member in members:
+        for name in sorted(item.get(member) or {}):
+            for fault in rule(name):
+                yield fields.invalid(f"{path}.{member}[{name}]", name, fault)
+
+
+def _share_errors(item: Json, name: str, path: str) -> Iterator[FieldError]:
+    """What there are only whole pieces of is asked for as it is had."""
+    limit, request = ((item.get(member) or {}).get(name) for member in ("default", "defaultRequest"))
+    if None not in (limit, request) and not is_shared(name) and quantity.compare(limit, request) != 0:
+        told = f"default value {limit} must equal to defaultRequest value {request} in {name}"
+        yield fields.invalid(path, request, told)
 
 
 def _order_errors(item: Json, name: str, path: str) -> Iterator[FieldError]:
@@ -101,7 +113,7 @@ def _order_errors(item: Json, name: str, path: str) -> Iterator[FieldError]:
         least, most = ((item.get(member) or {}).get(name) for member in (less, more))
         if least is not None and most is not None and quantity.compare(least, most) > 0:
             told = f"{WORDS[less]} value {least} is greater than {_second_word(less, more)} value {most}"
-            yield fields.invalid(f"{path}.{told_at}[{name}]", most if (less, more) == ODD else least, told)
+            yield fields.invalid(f"{path}.{told_at}[{name}]", most if (less, more) in ODD else least, told)
 
 
 def _second_word(less: str, more: str) -> str:

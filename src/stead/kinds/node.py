@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 
 from stead.kinds import objectmeta
-from stead.kinds.checks import NOT_NEGATIVE, Errors, faults, one_of
+from stead.kinds.addresswarnings import range_warnings
+from stead.kinds.checks import Errors, faults, one_of
 from stead.kinds.columns import AGE, NAME, Cell, at, joined
 from stead.kinds.kind import Column, Kind, Subresource
+from stead.kinds.resourcenames import amount_errors
 from stead.kinds.schedulingrules import TAINT_EFFECTS
 from stead.kinds.shownstructs import as_struct
 from stead.kinds.syntax import label_value_faults, qualified_name_faults, range_faults, range_version, subdomain_faults
-from stead.machinery import fields, meta, quantity
+from stead.machinery import fields, meta
 from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json, dig, with_value
 from stead.machinery.times import Now
@@ -41,12 +43,16 @@ def prepare_status(new: Json, old: Json) -> Json:
 
 
 def validate_create(obj: Json) -> Sequence[FieldError]:
-    errors = [*objectmeta.validate_create(obj, subdomain_faults), *_taint_errors(obj)]
+    errors = [*objectmeta.validate_create(obj, subdomain_faults), *_taint_errors(obj), *_resource_errors(obj)]
+    return [*errors, *_range_errors(dig(obj, "spec", "podCIDRs", default=[]))]
+
+
+def _resource_errors(obj: Json) -> Errors:
+    errors: Errors = []
     for list_ in ("capacity", "allocatable"):
         for resource, amount in sorted(dig(obj, "status", list_, default={}).items()):
-            if quantity.compare(amount, "0") < 0:
-                errors.append(fields.invalid(f"status.{list_}.{resource}", amount, NOT_NEGATIVE))
-    return [*errors, *_range_errors(dig(obj, "spec", "podCIDRs", default=[]))]
+            errors += amount_errors(resource, amount, f"status.{list_}.{resource}")
+    return errors
 
 
 def _range_errors(ranges: list[str]) -> Errors:
@@ -57,7 +63,8 @@ def _range_errors(ranges: list[str]) -> Errors:
     if len(ranges) > 1 and sorted(range_version(text) for text in ranges) != [4, 6]:
         told = "may specify no more than one CIDR for each IP family"
         errors.append(fields.invalid("spec.podCIDRs", ranges, told))
-    return errors
+    repeated = [(index, text) for index, text in enumerate(ranges) if text in ranges[:index]]
+    return [*errors, *(fields.duplicate(f"spec.podCIDRs[{index}]", text) for index, text in repeated)]
 
 
 def _taint_errors(obj: Json) -> Errors:
@@ -88,17 +95,33 @@ def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
 
 
 def _change_errors(new: Json, old: Json) -> Errors:
-    """A provider's id and the node's range of pod addresses are written once; an address is told once."""
-    errors = _address_errors(dig(new, "status", "addresses", default=[]))
-    before = dig(old, "spec", "podCIDRs", default=[])
-    if before and dig(new, "spec", "podCIDRs", default=[]) != before:
-        told = 'node updates may not change podCIDR except from "" to valid'
-        errors.append(fields.forbidden("spec.podCIDRs", told))
+    """A provider's id and the node's range of pod addresses are written once; an address is told once.
+
+    Upstream looks at resources and taints here, too: on an update of the node itself they are told of twice.
+    """
+    errors = [*_resource_errors(new), *_address_errors(dig(new, "status", "addresses", default=[]))]
+    now, before = dig(new, "spec", "podCIDRs", default=[]), dig(old, "spec", "podCIDRs", default=[])
+    changed = 1 if len(now) != len(before) else sum(one != other for one, other in zip(now, before, strict=True))
+    told = 'node updates may not change podCIDR except from "" to valid'
+    errors += [fields.forbidden("spec.podCIDRs", told)] * changed if before else []
     provider = dig(old, "spec", "providerID", default="")
     if provider and dig(new, "spec", "providerID", default="") != provider:
         told = 'node updates may not change providerID except from "" to valid'
         errors.append(fields.forbidden("spec.providerID", told))
+    errors += _taint_errors(new)
+    if dig(new, "spec", "externalID", default="") != dig(old, "spec", "externalID", default=""):
+        errors.append(fields.forbidden("spec.externalID", "may not be updated"))
     return errors
+
+
+def warnings(new: Json, old: Json | None) -> list[str]:
+    """What a node says that nobody reads any more, and ranges that are written oddly."""
+    spec = new.get("spec") or {}
+    told = ["spec.configSource: the feature is removed"] if spec.get("configSource") is not None else []
+    if spec.get("externalID"):
+        told.append("spec.externalID: this field is deprecated, and is unused by Kubernetes")
+    ranges = enumerate(spec.get("podCIDRs") or [])
+    return [*told, *(text for index, one in ranges for text in range_warnings(f"spec.podCIDRs[{index}]", one))]
 
 
 def _address_errors(addresses: list[Json]) -> Errors:
@@ -155,6 +178,7 @@ NODE = Kind(
     validate_create=validate_create,
     validate_update=validate_update,
     validate_status=validate_status,
+    warnings=warnings,
     columns=(
         NAME,
         Column("Status", _status, description="Whether it takes pods."),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from stead.kinds import objectmeta
+from stead.kinds import claimfit, objectmeta
 from stead.kinds.columns import AGE, NAME, access_modes, at
 from stead.kinds.defaulting import by_member, filled
 from stead.kinds.kind import Column, Kind, Subresource
@@ -45,7 +45,7 @@ def prepare_status(new: Json, old: Json) -> Json:
 
 
 def validate_create(obj: Json) -> Sequence[FieldError]:
-    return [*objectmeta.validate_create(obj, subdomain_faults), *validate_volume_spec(obj["spec"])]
+    return [*objectmeta.validate_create(obj, subdomain_faults), *validate_volume_spec(obj["spec"], meta.name(obj))]
 
 
 def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
@@ -94,7 +94,7 @@ PERSISTENT_VOLUME = Kind(
         Column("Reclaim Policy", at("spec", "persistentVolumeReclaimPolicy"), description="What becomes of it freed."),
         Column("Status", _phase, description="Pending, Available, Bound, Released or Failed."),
         Column("Claim", _claim, description="Whose it is."),
-        Column("StorageClass", at("spec", "storageClassName"), description="The class it belongs to."),
+        Column("StorageClass", lambda obj, now: claimfit.class_of(obj), description="The class it belongs to."),
         Column(
             "VolumeAttributesClass",
             at("spec", "volumeAttributesClassName", default="<unset>"),

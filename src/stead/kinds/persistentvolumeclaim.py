@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from stead.kinds import objectmeta
+from stead.kinds import claimfit, objectmeta
+from stead.kinds.checks import Errors, faults, known
 from stead.kinds.claimspec import validate_claim_spec, validate_claim_spec_update, with_sources
 from stead.kinds.columns import AGE, NAME, access_modes, at
 from stead.kinds.kind import Column, Kind, Subresource
-from stead.kinds.syntax import subdomain_faults
+from stead.kinds.syntax import qualified_name_faults, subdomain_faults
 from stead.kinds.volumes import default_claim_spec
 from stead.kinds.volumewarnings import persistent_claim_warnings
 from stead.machinery import fields, meta, quantity
@@ -51,14 +52,41 @@ def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
 
 
 def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
+    """What was found, and how far a resize has come: amounts below nothing, resources that no claim has."""
+    status: Json = new.get("status") or {}
     errors = objectmeta.validate_update(new, old)
-    capacity: Json = dig(new, "status", "capacity", default={})
-    for resource in sorted(capacity):
-        found = quantity.parse(capacity[resource]).value
-        if found < 0:
-            told = "must be a valid resource quantity"
-            errors.append(fields.invalid(f"status.capacity[{resource}]", found, told))
+    for resource, amount in sorted((status.get("capacity") or {}).items()):
+        errors += _amount_errors(amount, f"status.capacity[{resource}]")
+    for resource, word in sorted((status.get("allocatedResourceStatuses") or {}).items()):
+        path = "status.allocatedResourceStatus"  # so upstream spells it, and it shows the resource, not the word
+        errors += _resource_errors(resource, path)
+        errors += [] if word in _RESIZING else [fields.not_supported(path, resource, _RESIZING)]
+    for resource, amount in sorted((status.get("allocatedResources") or {}).items()):
+        path = "status.allocatedResources"
+        errors += _resource_errors(resource, path) or _amount_errors(amount, f"{path}[{resource}]")
     return errors
+
+
+def _amount_errors(amount: str, path: str) -> Errors:
+    found = quantity.parse(amount).value
+    return [fields.invalid(path, found, "must be a valid resource quantity")] if found < 0 else []
+
+
+def _resource_errors(resource: str, path: str) -> Errors:
+    """Of the resources without a domain, or of Kubernetes' own, a claim has its storage alone."""
+    if found := qualified_name_faults(resource):
+        return faults(path, resource, found)
+    is_native = "/" not in resource or "kubernetes.io/" in resource
+    return known(path, resource, ["storage"]) if is_native else []
+
+
+_RESIZING = [
+    "ControllerResizeInProgress",
+    "ControllerResizeInfeasible",
+    "NodeResizeInProgress",
+    "NodeResizeInfeasible",
+    "NodeResizePending",
+]
 
 
 def _phase(obj: Json, now: Now) -> str:
@@ -97,7 +125,7 @@ PERSISTENT_VOLUME_CLAIM = Kind(
         Column("Volume", at("spec", "volumeName"), description="The volume it is bound to."),
         Column("Capacity", _capacity, description="How much the volume holds."),
         Column("Access Modes", _modes, description="How the volume may be mounted."),
-        Column("StorageClass", at("spec", "storageClassName"), description="The class it asks for."),
+        Column("StorageClass", lambda obj, now: claimfit.class_of(obj), description="The class it asks for."),
         Column(
             "VolumeAttributesClass",
             at("spec", "volumeAttributesClassName", default="<unset>"),

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from stead.kinds import objectmeta
 from stead.kinds.checks import unchanged
 from stead.kinds.columns import AGE, NAME, at
-from stead.kinds.defaulting import filled
+from stead.kinds.defaulting import each, filled
 from stead.kinds.kind import Column, Kind, Subresource
 from stead.kinds.syntax import config_key_faults, subdomain_faults
-from stead.machinery import fields, gojson
+from stead.machinery import fields, gojson, meta
 from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json, dig, without
 from stead.machinery.times import Now
 
 _LIMIT_BYTES = 1024 * 1024
+ENFORCED = "kubernetes.io/enforce-mountable-secrets"
 _IMMUTABLE_SET = "field is immutable when `immutable` is set"
 
 # --- what they become
@@ -27,6 +28,11 @@ def default_secret(obj: Json) -> Json:
         encoded = {key: base64.b64encode(text.encode()).decode() for key, text in texts.items()}
         obj = {**obj, "data": {**(obj.get("data") or {}), **encoded}}
     return filled(without(obj, "stringData"), type="Opaque")
+
+
+def prepare_account(obj: Json) -> Json:
+    """Of the secrets that pods may mount only the names are kept."""
+    return each(obj, "secrets", lambda secret: {"name": secret["name"]} if secret.get("name") else {})
 
 
 # --- what they may not be
@@ -148,6 +154,14 @@ def _bytes_of(data: Json) -> int:
     return sum(len(text) * 3 // 4 - text[-2:].count("=") for text in data.values())
 
 
+def account_warnings(new: Json, old: Json | None) -> list[str]:
+    """An annotation that had its day; who has it already has been told."""
+    if old is not None and ENFORCED in meta.annotations(old):
+        return []
+    told = "deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets"
+    return [f"metadata.annotations[{ENFORCED}]: {told}"] if ENFORCED in meta.annotations(new) else []
+
+
 # --- how they are shown, what they are
 
 
@@ -192,8 +206,11 @@ SERVICE_ACCOUNT = Kind(
     short_names=("sa",),
     type="core.v1.ServiceAccount",
     allows_unconditional_update=False,
+    prepare_create=prepare_account,
+    prepare_update=lambda new, old: prepare_account(new),
     validate_create=validate_account,
     validate_update=validate_account_update,
+    warnings=account_warnings,
     columns=(
         NAME,
         Column("Secrets", lambda obj, now: len(obj.get("secrets") or []), description="How many secrets it lists."),

@@ -6,6 +6,7 @@ from typing import Any
 from stead.kinds import objectmeta
 from stead.kinds.checks import int_or_percent, known, non_negative, not_more_than_all
 from stead.kinds.columns import AGE, NAME, at
+from stead.kinds.conditions import validate_conditions
 from stead.kinds.kind import Column, Kind, Subresource
 from stead.kinds.labelselector import validate_selector
 from stead.kinds.shownstructs import as_struct
@@ -43,6 +44,7 @@ def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
 
 def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
     errors = objectmeta.common(new, old)
+    errors += validate_conditions(dig(new, "status", "conditions", default=[]), "status.conditions")
     for member in _COUNTS:
         errors += non_negative(f"status.{member}", dig(new, "status", member))
     return errors

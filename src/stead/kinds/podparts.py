@@ -10,12 +10,12 @@ from typing import Any
 from stead.kinds import objectmeta, podlife, podrules
 from stead.kinds.checks import Errors
 from stead.kinds.kind import Subresource
+from stead.kinds.podspecrules import MIRROR
 from stead.kinds.shownstructs import difference
 from stead.machinery import fields, meta
 from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json, dig
 
-MIRROR = "kubernetes.io/config.mirror"
 _RESIZED = ("cpu", "memory")
 _TAKEN = ("resources", "resizePolicy")
 

@@ -7,7 +7,7 @@ from stead.kinds.checks import Errors, between, faults, needed, one_of
 from stead.kinds.containerrules import Surroundings, validate_containers, validate_ephemeral, validate_init_containers
 from stead.kinds.objectmeta import annotation_errors, label_errors
 from stead.kinds.osrules import validate_os
-from stead.kinds.resourcerules import validate_resources
+from stead.kinds.resourcerules import validate_pod_resources, validate_resources
 from stead.kinds.schedulingrules import validate_affinity, validate_gates, validate_spread, validate_tolerations
 from stead.kinds.securityrules import validate_pod_security_context
 from stead.kinds.shownstructs import as_struct
@@ -20,7 +20,7 @@ RESTART_POLICIES = ["Always", "OnFailure", "Never"]
 _DNS_POLICIES = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"]
 _MOST_SERVERS, _MOST_SEARCHES, _LONGEST_SEARCH_LIST = 3, 32, 2048
 _LARGEST_DEADLINE = 2**31 - 1
-_MIRROR = "kubernetes.io/config.mirror"
+MIRROR = "kubernetes.io/config.mirror"
 _CLAIM_SOURCES = ("resourceClaimName", "resourceClaimTemplateName")
 _DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 
@@ -50,9 +50,9 @@ def template_metadata_errors(metadata: Json, spec: Json, path: str) -> Errors:
 def pod_annotation_errors(annotations: Json, spec: Json, path: str) -> Errors:
     """Annotations that mean something for a pod."""
     errors: Errors = []
-    if _MIRROR in annotations and not spec.get("nodeName"):
+    if MIRROR in annotations and not spec.get("nodeName"):
         told = "must set spec.nodeName if mirror pod annotation is set"
-        errors.append(fields.invalid(f"{path}[{_MIRROR}]", annotations[_MIRROR], told))
+        errors.append(fields.invalid(f"{path}[{MIRROR}]", annotations[MIRROR], told))
     if _DELETION_COST in annotations and not _is_cost(annotations[_DELETION_COST]):
         at = f"{path}[{_DELETION_COST}]"
         errors.append(fields.invalid(at, annotations[_DELETION_COST], "must be a 32bit integer"))
@@ -75,8 +75,7 @@ def validate_pod_spec(spec: Json, path: str, pod_name: str = "") -> Errors:
     errors += validate_containers(containers, surroundings, f"{path}.containers")
     errors += validate_init_containers(init, containers, surroundings, f"{path}.initContainers")
     errors += validate_ephemeral(spec.get("ephemeralContainers") or [], [*containers, *init], surroundings, path)
-    if spec.get("resources") is not None:
-        errors += validate_resources(spec["resources"], surroundings.claims, f"{path}.resources")
+    errors += validate_pod_resources(spec, surroundings.claims, f"{path}.resources")
     errors += _host_network_errors(spec, bool(pod_name), f"{path}.containers")
     errors += one_of(f"{path}.restartPolicy", spec.get("restartPolicy"), RESTART_POLICIES)
     errors += one_of(f"{path}.dnsPolicy", spec.get("dnsPolicy"), _DNS_POLICIES)

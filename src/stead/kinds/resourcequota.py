@@ -3,32 +3,39 @@
 from collections.abc import Callable, Sequence
 
 from stead.kinds import objectmeta
-from stead.kinds.checks import NOT_NEGATIVE
 from stead.kinds.columns import AGE, NAME
 from stead.kinds.kind import Column, Kind, Subresource
-from stead.kinds.syntax import qualified_name_faults, subdomain_faults
-from stead.machinery import fields, quantity
+from stead.kinds.resourcenames import amount_errors, is_counted, quota_name_faults
+from stead.kinds.shownstructs import as_struct
+from stead.kinds.syntax import subdomain_faults
+from stead.machinery import fields
 from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json, dig, without
 from stead.machinery.times import Now
 
-_WHOLE = (
+_OF_PODS = (
     "pods",
-    "resourcequotas",
-    "services",
-    "replicationcontrollers",
-    "secrets",
-    "configmaps",
-    "persistentvolumeclaims",
-    "services.nodeports",
-    "services.loadbalancers",
+    "cpu",
+    "memory",
+    *(f"{part}.{name}" for part in ("requests", "limits") for name in ("cpu", "memory")),
 )
-_COMPUTE = ("cpu", "memory", "ephemeral-storage")
-_OF_PODS = ("pods", *_COMPUTE, *(f"{part}.{name}" for part in ("requests", "limits") for name in _COMPUTE))
-_COUNTED = frozenset((*_OF_PODS, *_WHOLE, "requests.storage"))
-_STANDARD = frozenset((*_COUNTED, "storage"))
+_OF_CLAIMS = ("persistentvolumeclaims", "requests.storage")
 _OPPOSITES = (("BestEffort", "NotBestEffort"), ("Terminating", "NotTerminating"))
-SCOPES = ("BestEffort", "CrossNamespacePodAffinity", "NotBestEffort", "NotTerminating", "PriorityClass", "Terminating")
+# scope -> what can be counted within it
+SCOPES = {
+    "BestEffort": ("pods",),
+    "CrossNamespacePodAffinity": _OF_PODS,
+    "NotBestEffort": _OF_PODS,
+    "NotTerminating": _OF_PODS,
+    "PriorityClass": _OF_PODS,
+    "Terminating": _OF_PODS,
+    "VolumeAttributesClass": _OF_CLAIMS,
+}
+_SCOPES_THAT_EXIST = (
+    "ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, "
+    "ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity"
+)
+_WITHOUT_VALUES = ("BestEffort", "NotBestEffort", "Terminating", "NotTerminating", "CrossNamespacePodAffinity")
 
 
 def prepare_create(obj: Json) -> Json:
@@ -44,8 +51,12 @@ def prepare_status(new: Json, old: Json) -> Json:
 
 
 def validate_create(obj: Json) -> Sequence[FieldError]:
-    errors = [*objectmeta.validate_create(obj, subdomain_faults), *_amount_errors(obj, "spec")]
-    return [*errors, *_scope_errors(obj.get("spec") or {})]
+    return [*objectmeta.validate_create(obj, subdomain_faults), *_spec_errors(obj)]
+
+
+def _spec_errors(obj: Json) -> list[FieldError]:
+    spec = obj.get("spec") or {}
+    return [*_amount_errors(spec, "spec", "hard"), *_scope_errors(spec), *_selector_errors(spec)]
 
 
 def _scope_errors(spec: Json) -> list[FieldError]:
@@ -54,52 +65,73 @@ def _scope_errors(spec: Json) -> list[FieldError]:
     told: list[str] = []
     for scope in scopes:
         told += [] if scope in SCOPES else ["unsupported scope"]
-        wrong = [name for name in spec.get("hard") or {} if is_counted(name) and not _is_counted_within(scope, name)]
-        told += ["unsupported scope applied to resource"] * len(wrong)
-    told += ["conflicting scopes" for pair in _OPPOSITES if set(pair) <= set(scopes)]
+        told += ["unsupported scope applied to resource"] * len(_uncounted(spec, scope))
+    told += _conflicts(scopes)
     return [fields.invalid("spec.scopes", scopes, text) for text in told]
 
 
-def is_counted(name: str) -> bool:
-    """Whether a quota may be about a resource of this bare name."""
-    return name in _COUNTED or name.startswith(("hugepages-", "requests.hugepages-"))
+def _uncounted(spec: Json, scope: str) -> list[str]:
+    """What the quota counts and the scope has not; of a scope that nobody knows nothing is said."""
+    counted = SCOPES.get(scope)
+    return [name for name in spec.get("hard") or {} if counted and is_counted(name) and name not in counted]
 
 
-def _is_counted_within(scope: str, name: str) -> bool:
-    """Scopes are of pods; one of those that ask for nothing has nothing but their number to count."""
-    return name == "pods" if scope == "BestEffort" else name in _OF_PODS or name.startswith("requests.hugepages-")
+def _conflicts(scopes: Sequence[str]) -> list[str]:
+    return ["conflicting scopes" for pair in _OPPOSITES if set(pair) <= set(scopes)]
+
+
+def _selector_errors(spec: Json) -> list[FieldError]:
+    """Upstream names the list, never which of its terms."""
+    selector = spec.get("scopeSelector")
+    if selector is None:
+        return []
+    path, terms = "spec.scopeSelector.matchExpressions", selector.get("matchExpressions") or []
+    errors: list[FieldError] = []
+    for term in terms:
+        errors += _term_errors(spec, term, path)
+    conflicts = _conflicts([term.get("scopeName", "") for term in terms])
+    return [*errors, *(fields.invalid(path, spec.get("scopes"), told) for told in conflicts)]
+
+
+def _term_errors(spec: Json, term: Json, path: str) -> list[FieldError]:
+    scope, operator, values = term.get("scopeName", ""), term.get("operator", ""), term.get("values") or []
+    errors = [] if scope in SCOPES else [fields.invalid(f"{path}.scopeName", scope, "unsupported scope")]
+    shown = as_struct("core.v1.ScopeSelector", spec["scopeSelector"])
+    errors += [fields.invalid(path, shown, "unsupported scope applied to resource")] * len(_uncounted(spec, scope))
+    if scope in _WITHOUT_VALUES and operator != "Exists":
+        told = f"must be 'Exists' when scope is any of {_SCOPES_THAT_EXIST}"
+        errors.append(fields.invalid(f"{path}.operator", operator, told))
+    if operator in ("In", "NotIn") and not values:
+        told = "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"
+        errors.append(fields.required(f"{path}.values", told))
+    elif operator in ("Exists", "DoesNotExist") and values:
+        told = "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector"
+        errors.append(fields.invalid(f"{path}.values", values, told))
+    elif operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
+        errors.append(fields.invalid(f"{path}.operator", operator, "not a valid selector operator"))
+    return errors
 
 
 def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
-    errors = [*objectmeta.validate_update(new, old), *validate_create(new)]
-    if sorted(dig(new, "spec", "scopes", default=[])) != sorted(dig(old, "spec", "scopes", default=[])):
-        errors.append(fields.invalid("spec.scopes", dig(new, "spec", "scopes"), "field is immutable"))
+    errors = [*objectmeta.validate_update(new, old), *_spec_errors(new)]
+    now, before = (dig(one, "spec", "scopes", default=[]) for one in (new, old))
+    if set(now) != set(before):
+        errors.append(fields.invalid("spec.scopes", now or None, "field is immutable"))
     return errors
 
 
 def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
-    return [*objectmeta.validate_update(new, old), *_amount_errors(new, "status")]
+    status, errors = new.get("status") or {}, objectmeta.validate_update(new, old)
+    return [*errors, *_amount_errors(status, "status", "hard"), *_amount_errors(status, "status", "used")]
 
 
-def _amount_errors(obj: Json, part: str) -> list[FieldError]:
+def _amount_errors(holder: Json, part: str, list_: str) -> list[FieldError]:
     errors: list[FieldError] = []
-    for name, amount in sorted((dig(obj, part, "hard", default={})).items()):
-        path = f"{part}.hard[{name}]"
-        errors += [fields.invalid(path, name, fault) for fault in _name_faults(name)]
-        if quantity.compare(amount, "0") < 0:
-            errors.append(fields.invalid(path, amount, NOT_NEGATIVE))
-        if name in _WHOLE and quantity.parse(amount).milli_value % 1000:
-            errors.append(fields.invalid(path, amount, "must be an integer"))
+    for name, amount in sorted((holder.get(list_) or {}).items()):
+        path = f"{part}.{list_}[{name}]"
+        errors += [fields.invalid(path, name, fault) for fault in quota_name_faults(name)]
+        errors += amount_errors(name, amount, path)
     return errors
-
-
-def _name_faults(name: str) -> list[str]:
-    found = qualified_name_faults(name)
-    if found or "/" in name or is_counted(name):
-        return found
-    is_standard = name in _STANDARD
-    unknown = [] if is_standard else ["must be a standard resource type or fully qualified"]
-    return [*unknown, "must be a standard resource for quota"]
 
 
 def _told(is_limit: bool) -> Callable[[Json, Now], str]:

@@ -24,7 +24,7 @@ def validate_pod_security_context(context: Json, spec: Json, path: str) -> Error
     if spec.get("shareProcessNamespace") and spec.get("hostPID"):
         told = "ShareProcessNamespace and HostPID cannot both be enabled"
         errors.append(fields.invalid(f"{path}.shareProcessNamespace", True, told))
-    errors += _sysctl_errors(context.get("sysctls") or [], f"{path}.sysctls")
+    errors += _sysctl_errors(context.get("sysctls") or [], spec, f"{path}.sysctls")
     errors += _word(context, "fsGroupChangePolicy", ["Always", "OnRootMismatch"], path)
     errors += _seccomp_errors(context.get("seccompProfile"), f"{path}.seccompProfile")
     errors += _windows_errors(context.get("windowsOptions"), f"{path}.windowsOptions")
@@ -57,7 +57,7 @@ def _word(context: Json, member: str, words: list[str], path: str) -> Errors:
     return [] if value is None else known(f"{path}.{member}", value, words)
 
 
-def _sysctl_errors(sysctls: list[Json], path: str) -> Errors:
+def _sysctl_errors(sysctls: list[Json], spec: Json, path: str) -> Errors:
     errors: Errors = []
     names: set[str] = set()
     for index, sysctl in enumerate(sysctls):
@@ -69,8 +69,21 @@ def _sysctl_errors(sysctls: list[Json], path: str) -> Errors:
             errors.append(fields.invalid(at, name, told))
         elif name in names:
             errors.append(fields.duplicate(at, name))
+        errors += _host_sysctl_errors(name, spec, at)
         names.add(name)
     return errors
+
+
+def _host_sysctl_errors(name: str, spec: Json, path: str) -> Errors:
+    """What a pod shares with its host it cannot set."""
+    dotted = name.replace("/", ".")
+    for member, beginnings in (("hostNetwork", ("net.",)), ("hostIPC", _OF_IPC)):
+        if spec.get(member) and dotted.startswith(beginnings):
+            return [fields.invalid(path, name, f"may not be specified when '{member}' is true")]
+    return []
+
+
+_OF_IPC = ("kernel.shm", "kernel.msg", "kernel.sem", "fs.mqueue.")
 
 
 def _proc_mount_errors(mount: str | None, uses_host_users: bool, path: str) -> Errors:

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from stead.kinds.addresswarnings import address_warnings, range_warnings
 from stead.kinds.columns import AGE, NAME, at, joined, labels_text
-from stead.kinds.defaulting import each, filled
+from stead.kinds.defaulting import each, filled, within
 from stead.kinds.kind import Column, Kind, Subresource
 from stead.kinds.servicerules import validate_create, validate_status, validate_update
+from stead.machinery import meta
 from stead.machinery.objects import Json, dig, without
 from stead.machinery.times import Now
 
@@ -25,8 +27,16 @@ def default(obj: Json) -> Json:
         spec = filled(spec, externalTrafficPolicy="Cluster")
     if spec["type"] == "LoadBalancer":
         spec = filled(spec, allocateLoadBalancerNodePorts=True)
+        obj = within(obj, "status", lambda status: within(status, "loadBalancer", _default_entrances))
     spec = each(spec, "ports", lambda port: _default_port(port))
     return {**obj, "spec": spec}
+
+
+def _default_entrances(balancer: Json) -> Json:
+    """An address of a balancer is one that is handed on as it came, unless it says otherwise."""
+    return each(
+        balancer, "ingress", lambda entrance: filled(entrance, ipMode="VIP") if entrance.get("ip") else entrance
+    )
 
 
 def _default_port(port: Json) -> Json:
@@ -97,17 +107,45 @@ def prepare_status(new: Json, old: Json) -> Json:
 
 
 def warnings(new: Json, old: Json | None) -> list[str]:
-    """What a service says that nobody will act on."""
-    spec = new["spec"]
-    is_headless = spec.get("clusterIP") == "None"
+    """What a service says that nobody will act on, or not for ever."""
+    spec, externals = new["spec"], new["spec"].get("externalIPs") or []
+    is_headless = spec["type"] == "ClusterIP" and spec.get("clusterIP") == "None"
+    told = _hint_warnings(new)
+    if spec.get("clusterIP") not in (None, "", "None"):
+        told += _each_address("spec.clusterIPs", spec.get("clusterIPs") or [])
     said = {
         "spec.loadBalancerIP": bool(spec.get("loadBalancerIP")),
-        "spec.externalIPs": bool(spec.get("externalIPs")),
+        "spec.externalIPs": bool(externals),
         "spec.SessionAffinity": spec.get("sessionAffinity") != "None",
     }
-    told = [f"{field} is ignored for headless services" for field, is_said in said.items() if is_headless and is_said]
+    told += [f"{field} is ignored for headless services" for field, is_said in said.items() if is_headless and is_said]
+    told += _each_address("spec.externalIPs", externals)
+    if externals and not is_headless and spec["type"] != "ExternalName":
+        told.append("spec.externalIPs is deprecated and may no longer be implemented in some clusters")
+    told += address_warnings("spec.loadBalancerIP", spec.get("loadBalancerIP") or "")
+    for index, one in enumerate(spec.get("loadBalancerSourceRanges") or []):
+        told += range_warnings(f"spec.loadBalancerSourceRanges[{index}]", one)
+    return [*told, *_type_warnings(spec)]
+
+
+def _hint_warnings(obj: Json) -> list[str]:
+    old, new = "service.kubernetes.io/topology-aware-hints", "service.kubernetes.io/topology-mode"
+    told = f"annotation {old} is deprecated, please use {new} instead"
+    return [told] if old in meta.annotations(obj) else []
+
+
+def _each_address(path: str, addresses: list[str]) -> list[str]:
+    return [told for index, one in enumerate(addresses) for told in address_warnings(f"{path}[{index}]", one)]
+
+
+def _type_warnings(spec: Json) -> list[str]:
+    told = []
     if spec["type"] == "ExternalName" and spec.get("externalIPs"):
         told.append('spec.externalIPs is ignored when spec.type is "ExternalName"')
+    if spec["type"] != "ExternalName" and spec.get("externalName"):
+        told.append('spec.externalName is ignored when spec.type is not "ExternalName"')
+    if spec.get("trafficDistribution") == "PreferClose":
+        told.append('spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"')
     return told
 
 
@@ -119,7 +157,7 @@ def _external_ip(obj: Json, now: Now) -> str:
         return str(spec.get("externalName", ""))
     if spec.get("type") == "LoadBalancer":
         ingress = dig(obj, "status", "loadBalancer", "ingress", default=[])
-        found = [each_.get("ip") or each_.get("hostname") or "" for each_ in ingress]
+        found = sorted({each_.get("ip") or each_.get("hostname") or "" for each_ in ingress} - {""})
         return joined([*found, *given]) or "<pending>"
     return joined(given) or "<none>"
 

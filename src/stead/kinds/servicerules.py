@@ -9,6 +9,7 @@ from stead.kinds.proberules import port_errors
 from stead.kinds.syntax import (
     dns_1035_faults,
     ip_faults,
+    is_ip,
     label_faults,
     port_faults,
     qualified_name_faults,
@@ -16,7 +17,7 @@ from stead.kinds.syntax import (
     special_ip_faults,
     subdomain_faults,
 )
-from stead.machinery import fields
+from stead.machinery import fields, meta
 from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json, dig
 
@@ -28,47 +29,102 @@ _FAMILIES = ["IPv4", "IPv6"]
 _FAMILY_POLICIES = ["PreferDualStack", "RequireDualStack", "SingleStack"]
 _DISTRIBUTIONS = ["PreferClose", "PreferSameNode", "PreferSameZone"]
 _LONGEST_AFFINITY = 86400
+_HINTS = "service.kubernetes.io/topology-aware-hints"
+_MODE = "service.kubernetes.io/topology-mode"
+_RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges"
+_BALANCERS_ONLY = "may only be used when `type` is 'LoadBalancer'"
 
 
 def validate_create(obj: Json) -> Sequence[FieldError]:
-    return [*objectmeta.validate_create(obj, dns_1035_faults), *_spec_errors(obj["spec"])]
+    errors = [*objectmeta.validate_create(obj, dns_1035_faults), *_hint_errors(meta.annotations(obj))]
+    return [*errors, *_spec_errors(obj["spec"], meta.annotations(obj))]
+
+
+def _hint_errors(annotations: Json) -> Errors:
+    """The old annotation and the new one, where both are there, say the same."""
+    if not {_HINTS, _MODE} <= annotations.keys() or annotations[_HINTS] == annotations[_MODE]:
+        return []
+    told = f"must match annotations[{_HINTS}] when both are specified"
+    return [fields.invalid(f"metadata.annotations[{_MODE}]", annotations[_MODE], told)]
 
 
 def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
     errors = objectmeta.validate_update(new, old)
-    errors += _address_change_errors(new["spec"], old["spec"])
     spec, before = new["spec"], old["spec"]
+    errors += _address_change_errors(spec, before)
+    errors += _family_change_errors(spec, before)
     if spec.get("type") == before.get("type") == "LoadBalancer":
         class_ = spec.get("loadBalancerClass")
         is_same = class_ == before.get("loadBalancerClass")
         errors += [] if is_same else [fields.invalid("spec.loadBalancerClass", class_, "may not change once set")]
+    errors += _class_errors(spec)
+    if _needs_health_port(spec) and _needs_health_port(before):
+        is_same = spec.get("healthCheckNodePort") == before.get("healthCheckNodePort")
+        errors += [] if is_same else [fields.forbidden("spec.healthCheckNodePort", "field is immutable")]
     return [*errors, *validate_create(new)]
 
 
 def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
+    """Only a balancer's service has an entrance, which is an address or a name."""
     errors = objectmeta.validate_update(new, old)
-    for index, ingress in enumerate(dig(new, "status", "loadBalancer", "ingress", default=[])):
-        path, ip, hostname = f"status.loadBalancer.ingress[{index}]", ingress.get("ip"), ingress.get("hostname")
-        errors += faults(f"{path}.ip", ip, ip_faults(ip)) if ip else []
-        errors += faults(f"{path}.hostname", hostname, subdomain_faults(hostname)) if hostname else []
+    entrances, path = dig(new, "status", "loadBalancer", "ingress", default=[]), "status.loadBalancer.ingress"
+    if entrances and new["spec"].get("type") != "LoadBalancer":
+        return [*errors, fields.forbidden(path, "may only be used when `spec.type` is 'LoadBalancer'")]
+    for index, entrance in enumerate(entrances):
+        errors += _entrance_errors(entrance, f"{path}[{index}]")
     return errors
 
 
+def _entrance_errors(entrance: Json, path: str) -> Errors:
+    ip, mode, hostname = entrance.get("ip") or "", entrance.get("ipMode"), entrance.get("hostname") or ""
+    errors = faults(f"{path}.ip", ip, ip_faults(ip)) if ip else []
+    if mode is None and ip:
+        errors.append(fields.required(f"{path}.ipMode", "must be specified when `ip` is set"))
+    elif mode is not None and not ip:
+        errors.append(fields.forbidden(f"{path}.ipMode", "may not be specified when `ip` is not set"))
+    elif mode is not None:
+        errors += known(f"{path}.ipMode", mode, ["Proxy", "VIP"])
+    errors += faults(f"{path}.hostname", hostname, subdomain_faults(hostname)) if hostname else []
+    told = "must be a DNS name, not an IP address"
+    return [*errors, fields.invalid(f"{path}.hostname", hostname, told)] if is_ip(hostname) else errors
+
+
 def _address_change_errors(spec: Json, before: Json) -> Errors:
-    """The first address stays as long as the service has one."""
-    if "ExternalName" in (spec.get("type"), before.get("type")):
-        return []
+    """The first address stays as long as the service has one, the second as long as it has two."""
     now, then = spec.get("clusterIPs") or [], before.get("clusterIPs") or []
+    if "ExternalName" in (spec.get("type"), before.get("type")) or now == then == ["None"]:
+        return []
     if then and not now:
-        return [fields.invalid("spec.clusterIPs[0]", now, "primary clusterIP can not be unset")]
-    return [
-        fields.invalid(f"spec.clusterIPs[{index}]", now, "may not change once set")
-        for index, (one, other) in enumerate(zip(now, then, strict=False))
-        if one != other
-    ]
+        return [fields.invalid("spec.clusterIPs[0]", now or None, "primary clusterIP can not be unset")]
+    pairs = list(zip(now, then, strict=False))[: len(then) if len(now) == len(then) else 1]
+    changed = [index for index, (one, other) in enumerate(pairs) if one != other]
+    errors = [fields.invalid(f"spec.clusterIPs[{index}]", now, "may not change once set") for index in changed]
+    return [*errors, *_released_errors(spec, len(now), len(then), "clusterIP")]
 
 
-def _spec_errors(spec: Json) -> Errors:
+def _family_change_errors(spec: Json, before: Json) -> Errors:
+    """Families are as lasting as addresses, but for headless services."""
+    is_headless = [one.get("clusterIPs") == ["None"] for one in (spec, before)]
+    if "ExternalName" in (spec.get("type"), before.get("type")) or any(is_headless):
+        return []
+    now, then = spec.get("ipFamilies") or [], before.get("ipFamilies") or []
+    is_longer = len(now) != len(then)
+    pairs = list(zip(now, then, strict=False))[: 1 if is_longer else len(then)]
+    shown = (spec.get("clusterIPs") if is_longer else now) or None  # upstream shows the addresses here
+    changed = [one for one, other in pairs if one != other]
+    errors = [fields.invalid("spec.ipFamilies[0]", shown, "may not change once set") for _ in changed]
+    return [*errors, *_released_errors(spec, len(now), len(then), "ipFamily")]
+
+
+def _released_errors(spec: Json, now: int, then: int, what: str) -> Errors:
+    policy = spec.get("ipFamilyPolicy")
+    if not then > now == 1 or policy == "SingleStack":
+        return []
+    told = f"must be set to 'SingleStack' when releasing the secondary {what}"
+    return [fields.invalid("spec.ipFamilyPolicy", policy, told)]
+
+
+def _spec_errors(spec: Json, annotations: Json) -> Errors:
     type_, ports, headless = spec.get("type", ""), spec.get("ports") or [], spec.get("clusterIP") == "None"
     errors: Errors = []
     if not ports and not headless and type_ != "ExternalName":
@@ -85,7 +141,7 @@ def _spec_errors(spec: Json) -> Errors:
     errors += one_of("spec.type", type_, TYPES)
     errors += _node_port_errors(ports, type_)
     errors += _twice_errors(ports)
-    return [*errors, *_balancer_errors(spec, type_), *_traffic_errors(spec, type_)]
+    return [*errors, *_balancer_errors(spec, annotations), *_traffic_errors(spec, type_)]
 
 
 def _type_errors(spec: Json, type_: str, headless: bool) -> Errors:
@@ -115,7 +171,9 @@ def _port_errors(port: Json, needs_name: bool, names: set[str], path: str) -> Er
     errors += one_of(f"{path}.protocol", port.get("protocol"), _PROTOCOLS)
     errors += port_errors(port.get("targetPort"), f"{path}.targetPort")
     protocol = port.get("appProtocol")
-    return errors + (faults(f"{path}.appProtocol", protocol, qualified_name_faults(protocol)) if protocol else [])
+    return errors + (
+        faults(f"{path}.appProtocol", protocol, qualified_name_faults(protocol)) if protocol is not None else []
+    )
 
 
 def _affinity_errors(spec: Json) -> Errors:
@@ -223,20 +281,34 @@ def _shown_port(protocol: str, number: int) -> Json:
     }
 
 
-def _balancer_errors(spec: Json, type_: str) -> Errors:
-    ranges, class_ = spec.get("loadBalancerSourceRanges") or [], spec.get("loadBalancerClass")
-    if type_ == "LoadBalancer":
-        errors = [error for index, one in enumerate(ranges) for error in _range_errors(one.strip(), index)]
-        return errors + (faults("spec.loadBalancerClass", class_, qualified_name_faults(class_)) if class_ else [])
-    told = "may only be used when `type` is 'LoadBalancer'"
-    errors = []
-    if ranges:
-        errors.append(fields.forbidden("spec.LoadBalancerSourceRanges", told))
-    if spec.get("allocateLoadBalancerNodePorts") is not None:
-        errors.append(fields.forbidden("spec.allocateLoadBalancerNodePorts", told))
-    if spec.get("loadBalancerClass") is not None:
-        errors.append(fields.forbidden("spec.loadBalancerClass", told))
-    return errors
+def _balancer_errors(spec: Json, annotations: Json) -> Errors:
+    is_balanced, ranges = spec.get("type") == "LoadBalancer", spec.get("loadBalancerSourceRanges") or []
+    path = "spec.LoadBalancerSourceRanges"
+    places = [(f"{path}[{index}]", one) for index, one in enumerate(ranges)]
+    if not ranges and _RANGES in annotations:
+        path = f"metadata.annotations[{_RANGES}]"
+        places = [(path, one) for one in annotations[_RANGES].split(",")] if annotations[_RANGES].strip() else []
+    errors: Errors = []
+    if not is_balanced and (ranges or _RANGES in annotations):
+        errors.append(fields.forbidden(path, _BALANCERS_ONLY))
+    for at, one in places:
+        errors += faults(at, one.strip(), range_faults(one.strip()))
+    if spec.get("allocateLoadBalancerNodePorts") is not None and not is_balanced:
+        errors.append(fields.forbidden("spec.allocateLoadBalancerNodePorts", _BALANCERS_ONLY))
+    return [*errors, *_class_errors(spec)]
+
+
+def _class_errors(spec: Json) -> Errors:
+    class_, path = spec.get("loadBalancerClass"), "spec.loadBalancerClass"
+    if class_ is None:
+        return []
+    if spec.get("type") != "LoadBalancer":
+        return [fields.forbidden(path, _BALANCERS_ONLY)]
+    return faults(path, class_, qualified_name_faults(class_))
+
+
+def _needs_health_port(spec: Json) -> bool:
+    return spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
 
 
 def _health_port_errors(number: int, is_needed: bool) -> Errors:
@@ -245,10 +317,6 @@ def _health_port_errors(number: int, is_needed: bool) -> Errors:
         return faults(path, number, port_faults(number)) if number else [fields.required(path)]
     told = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
     return [fields.invalid(path, number, told)] if number else []
-
-
-def _range_errors(text: str, index: int) -> Errors:
-    return faults(f"spec.LoadBalancerSourceRanges[{index}]", text, range_faults(text))
 
 
 def _traffic_errors(spec: Json, type_: str) -> Errors:
@@ -260,7 +328,7 @@ def _traffic_errors(spec: Json, type_: str) -> Errors:
     elif external:
         told = "may only be set for externally-accessible services"
         errors.append(fields.invalid("spec.externalTrafficPolicy", external, told))
-    errors += _health_port_errors(spec.get("healthCheckNodePort") or 0, type_ == "LoadBalancer" and external == "Local")
+    errors += _health_port_errors(spec.get("healthCheckNodePort") or 0, _needs_health_port(spec))
     if internal is None:
         errors += needed("spec.internalTrafficPolicy", type_ == "ExternalName")
     else:

@@ -24,6 +24,7 @@ _CONFIG_KEY_RE = "[-._a-zA-Z0-9]+"
 _PRINTABLE_ENV_RE = "[ -<>-~]+"
 _HTTP_HEADER_RE = "[-A-Za-z0-9]+"
 _PERCENT_RE = "[0-9]+%"
+_REASON_RE = "[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?"
 
 
 def regex_fault(text: str, regex: str, *examples: str) -> str:
@@ -78,6 +79,16 @@ _PRINTABLE_ENV_FAULT = (
 )
 PERCENT_FAULT = regex_fault(
     "a valid percent string must be a numeric string followed by an ending '%'", _PERCENT_RE, "1%", "93%"
+)
+_REASON_FAULT = regex_fault(
+    "a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric "
+    "characters or '_,:', and must end with an alphanumeric character or '_'",
+    _REASON_RE,
+    "my_name",
+    "MY_NAME",
+    "MyName",
+    "ReasonA,ReasonB",
+    "ReasonA:ReasonB",
 )
 _RANGE_FAULT = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
 IP_FAULT = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
@@ -160,6 +171,11 @@ def port_name_faults(text: str) -> list[str]:
     return faults
 
 
+def reason_faults(text: str) -> list[str]:
+    """The reason of a condition: one word, for programs."""
+    return [] if _matches(_REASON_RE, text) else [_REASON_FAULT]
+
+
 def port_faults(number: int) -> list[str]:
     return [] if 1 <= number <= 65535 else ["must be between 1 and 65535, inclusive"]
 
@@ -205,7 +221,7 @@ def _special_ip_faults(text: str, allows_loopback: bool) -> tuple[str, ...]:
     ip = ipaddress.ip_address(text)
     is_link_multicast = text.startswith(("224.0.0.", "ff02:"))
     ranges = {
-        "may not be unspecified (0.0.0.0 or ::)": ip.is_unspecified,
+        f"may not be unspecified ({text})": ip.is_unspecified,
         "may not be in the loopback range (127.0.0.0/8, ::1/128)": ip.is_loopback and not allows_loopback,
         "may not be in the link-local range (169.254.0.0/16, fe80::/10)": ip.is_link_local,
         "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)": is_link_multicast,

@@ -1,13 +1,12 @@
 """What a pod's volumes may not be: one source each, and what every source type needs."""
 
-import re
 from collections.abc import Callable, Mapping
 
-from stead.kinds.checks import Errors, between, faults, known, needed
+from stead.kinds import storagesources as sources
+from stead.kinds.checks import Errors, faults, known, needed
 from stead.kinds.claimspec import validate_claim_template
 from stead.kinds.envrules import file_field_errors, resource_field_errors
 from stead.kinds.syntax import (
-    backstep_faults,
     descending_path_faults,
     label_faults,
     local_path_faults,
@@ -17,22 +16,7 @@ from stead.machinery import fields, quantity
 from stead.machinery.objects import Json
 
 _MODE_TOLD = "must be a number between 0 and 0777 (octal), both inclusive"
-_HOST_PATH_TYPES = [
-    "",
-    "BlockDevice",
-    "CharDevice",
-    "Directory",
-    "DirectoryOrCreate",
-    "File",
-    "FileOrCreate",
-    "Socket",
-]
 _ONE_TYPE = "may not specify more than 1 volume type"
-_ISCSI_NAMES = {
-    "iqn": r"iqn\.\d{4}-\d{2}\.([a-zA-Z0-9.\-]+)(:[^,;*&$|\s]+)",
-    "eui": r"eui.[0-9a-fA-F]{16}",
-    "naa": r"naa.[0-9a-fA-F]{32}",
-}
 _SHORTEST_TOKEN, _LONGEST_TOKEN = 600, 2**32
 
 
@@ -59,23 +43,13 @@ def _source_errors(volume: Json, pod_name: str, path: str) -> Errors:
     first, *others = given
     errors = _SOURCES[first](volume[first], f"{path}.{_MISNAMED.get(first, first)}")
     errors += [fields.forbidden(f"{path}.{_MISNAMED_AGAIN.get(source, source)}", _ONE_TYPE) for source in others]
+    if first == "iscsi" and sources.iscsi_name_is_too_long(volume.get("name", ""), volume[first]):
+        errors += sources.iscsi_too_long(f"{path}.name", volume.get("name", ""))
     if first == "ephemeral" and pod_name and volume.get("name"):
         claim = f"{pod_name}-{volume['name']}"
         told = [f'PVC name "{claim}": {fault}' for fault in subdomain_faults(claim)]
         errors += faults(f"{path}.name", volume["name"], told)
     return errors
-
-
-def _needs(*members: str) -> Callable[[Json, str], Errors]:
-    """A source that must say these things and is otherwise free."""
-
-    def rule(source: Json, path: str) -> Errors:
-        errors: Errors = []
-        for member in members:
-            errors += needed(f"{path}.{member}", source.get(member))
-        return errors
-
-    return rule
 
 
 def _empty_dir(source: Json, path: str) -> Errors:
@@ -85,33 +59,10 @@ def _empty_dir(source: Json, path: str) -> Errors:
     return [fields.forbidden(f"{path}.sizeLimit", "SizeLimit field must be a valid resource quantity")]
 
 
-def host_path_errors(source: Json, path: str) -> Errors:
-    place = source.get("path", "")
-    if not place:
-        return [fields.required(f"{path}.path")]
-    errors = faults(f"{path}.path", place, backstep_faults(place))
-    return [*errors, *known(f"{path}.type", source.get("type") or "", _HOST_PATH_TYPES)]
-
-
 def _git_repo(source: Json, path: str) -> Errors:
     errors = needed(f"{path}.repository", source.get("repository"))
     place = source.get("directory", "")
     return [*errors, *faults(f"{path}.directory", place, descending_path_faults(place))]
-
-
-def _disk(name: str) -> Callable[[Json, str], Errors]:
-    def rule(source: Json, path: str) -> Errors:
-        return [
-            *needed(f"{path}.{name}", source.get(name)),
-            *_partition_errors(source.get("partition") or 0, f"{path}.partition"),
-        ]
-
-    return rule
-
-
-def _partition_errors(number: int, path: str) -> Errors:
-    """Zero, for the whole disk, passes though the message does not say so."""
-    return [] if 0 <= number <= 255 else [fields.invalid(path, number, "must be between 1 and 255, inclusive")]
 
 
 def _keyed(name: str) -> Callable[[Json, str], Errors]:
@@ -137,58 +88,6 @@ def _item_errors(source: Json, path: str) -> Errors:
         errors += needed(f"{at}.path", place)
         errors += faults(f"{at}.path", place, local_path_faults(place))
         errors += _mode_errors(item.get("mode"), f"{at}.mode")
-    return errors
-
-
-def _nfs(source: Json, path: str) -> Errors:
-    errors = _needs("server", "path")(source, path)
-    place = source.get("path", "")
-    if not place.startswith("/"):
-        errors.append(fields.invalid(f"{path}.path", place, "must be an absolute path"))
-    return errors
-
-
-def _iscsi(source: Json, path: str) -> Errors:
-    errors = needed(f"{path}.targetPortal", source.get("targetPortal"))
-    name = source.get("iqn", "")
-    errors += _iscsi_name_errors(name, f"{path}.iqn") if name else [fields.required(f"{path}.iqn")]
-    errors += between(f"{path}.lun", source.get("lun", 0), 0, 255)
-    needs_secret = source.get("chapAuthDiscovery") or source.get("chapAuthSession")
-    if needs_secret and source.get("secretRef") is None:
-        errors.append(fields.required(f"{path}.secretRef"))
-    initiator = source.get("initiatorName")
-    return errors + (_iscsi_name_errors(initiator, f"{path}.initiatorname") if initiator is not None else [])
-
-
-def _iscsi_name_errors(name: str, path: str) -> Errors:
-    regex = _ISCSI_NAMES.get(name[:3])
-    if regex is None:
-        return [fields.invalid(path, name, "must be valid format starting with iqn, eui, or naa")]
-    return [] if re.fullmatch(regex, name) else [fields.invalid(path, name, "must be valid format")]
-
-
-def _fc(source: Json, path: str) -> Errors:
-    targets, ids, at = source.get("targetWWNs") or [], source.get("wwids") or [], f"{path}.targetWWNs"
-    errors: Errors = []
-    if not targets and not ids:
-        errors.append(fields.required(at, "must specify either targetWWNs or wwids, but not both"))
-    if targets and ids:
-        errors.append(fields.invalid(at, targets, "targetWWNs and wwids can not be specified simultaneously"))
-    if targets and source.get("lun") is None:
-        errors.append(fields.required(f"{path}.lun", "lun is required if targetWWNs is specified"))
-    return errors + (between(f"{path}.lun", source.get("lun"), 0, 255) if targets else [])
-
-
-def _flocker(source: Json, path: str) -> Errors:
-    name, uuid = source.get("datasetName", ""), source.get("datasetUUID", "")
-    errors: Errors = []
-    if not name and not uuid:
-        errors.append(fields.required(path, "one of datasetName and datasetUUID is required"))
-    if name and uuid:
-        told = "datasetName and datasetUUID can not be specified simultaneously"
-        errors.append(fields.invalid(path, "resource", told))
-    if "/" in name:
-        errors.append(fields.invalid(f"{path}.datasetName", name, "must not contain '/'"))
     return errors
 
 
@@ -273,7 +172,7 @@ _PROJECTIONS: Mapping[str, Callable[[Json, str, str], Errors]] = {
 
 
 def _csi(source: Json, path: str) -> Errors:
-    errors = driver_errors(source.get("driver", ""), f"{path}.driver")
+    errors = sources.driver_errors(source.get("driver", ""), f"{path}.driver")
     secret = source.get("nodePublishSecretRef")
     if secret is None:
         return errors
@@ -281,13 +180,6 @@ def _csi(source: Json, path: str) -> Errors:
     if not name:
         return [*errors, fields.required(f"{path}.nodePublishSecretRef.name")]
     return [*errors, *faults(f"{path}.name", name, subdomain_faults(name))]
-
-
-def driver_errors(driver: str, path: str) -> Errors:
-    errors = needed(path, driver)
-    if len(driver) > 63:
-        errors.append(fields.too_long(path, 63))
-    return [*errors, *faults(path, driver, subdomain_faults(driver.lower()))]
 
 
 def _ephemeral(source: Json, path: str) -> Errors:
@@ -303,40 +195,35 @@ def _image(source: Json, path: str) -> Errors:
     return errors + (known(f"{path}.pullPolicy", policy, ["Always", "IfNotPresent", "Never"]) if policy else [])
 
 
-def _storage_os(source: Json, path: str) -> Errors:
-    name = source.get("volumeName", "")
-    return faults(f"{path}.volumeName", name, label_faults(name)) if name else [fields.required(f"{path}.volumeName")]
-
-
 # Every source type in the order in which it is looked at: the first found counts, more are one too many.
 _SOURCES: Mapping[str, Callable[[Json, str], Errors]] = {
     "emptyDir": _empty_dir,
-    "hostPath": host_path_errors,
+    "hostPath": sources.host_path,
     "gitRepo": _git_repo,
-    "gcePersistentDisk": _disk("pdName"),
-    "awsElasticBlockStore": _disk("volumeID"),
+    "gcePersistentDisk": sources.disk("pdName"),
+    "awsElasticBlockStore": sources.disk("volumeID"),
     "secret": _keyed("secretName"),
-    "nfs": _nfs,
-    "iscsi": _iscsi,
-    "glusterfs": _needs("endpoints", "path"),
-    "flocker": _flocker,
-    "persistentVolumeClaim": _needs("claimName"),
-    "rbd": _needs("monitors", "image"),
-    "cinder": _needs("volumeID"),
-    "cephfs": _needs("monitors"),
-    "quobyte": _needs("registry", "volume"),
+    "nfs": sources.nfs,
+    "iscsi": sources.iscsi_of_pod,
+    "glusterfs": sources.needs("endpoints", "path"),
+    "flocker": sources.flocker,
+    "persistentVolumeClaim": sources.needs("claimName"),
+    "rbd": sources.needs("monitors", "image"),
+    "cinder": sources.cinder_of_pod,
+    "cephfs": sources.needs("monitors"),
+    "quobyte": sources.quobyte,
     "downwardAPI": _downward,
-    "fc": _fc,
-    "flexVolume": _needs("driver"),
+    "fc": sources.fibre_channel,
+    "flexVolume": sources.flex_volume,
     "configMap": _keyed("name"),
-    "azureFile": _needs("secretName", "shareName"),
-    "vsphereVolume": _needs("volumePath"),
-    "photonPersistentDisk": _needs("pdID"),
-    "portworxVolume": _needs("volumeID"),
-    "azureDisk": _needs("diskName", "diskURI"),
-    "storageos": _storage_os,
+    "azureFile": sources.needs("secretName", "shareName"),
+    "vsphereVolume": sources.needs("volumePath"),
+    "photonPersistentDisk": sources.needs("pdID"),
+    "portworxVolume": sources.needs("volumeID"),
+    "azureDisk": sources.azure_disk,
+    "storageos": sources.storage_os_of_pod,
     "projected": _projected,
-    "scaleIO": _needs("gateway", "system", "volumeName"),
+    "scaleIO": sources.needs("gateway", "system", "volumeName"),
     "csi": _csi,
     "ephemeral": _ephemeral,
     "image": _image,

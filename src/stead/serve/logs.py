@@ -8,7 +8,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
+from stead.api.options import integer, is_true
 from stead.api.request import Request, Response
+from stead.kinds import gotime
 from stead.machinery import errors, fields, meta, times
 from stead.machinery.errors import BadRequest
 from stead.machinery.objects import Json, dig
@@ -21,6 +23,7 @@ CHUNK_BYTES = 256 * 1024
 SHORTEST_NAP, LONGEST_NAP = 0.05, 0.5
 LOOK_AGAIN_SECONDS = 0.5
 TEXT = Response(200, b"", "text/plain")
+NOTHING = Response(204, b"", "")  # of a pod that no node has
 
 WHY_WAITING = {
     "ErrImagePull": "image can't be pulled",
@@ -50,33 +53,44 @@ class LogSource(Protocol):
 
 
 class LogRequest(NamedTuple):
+    """A log as it is asked for: `since_time` is text still, in RFC 3339."""
+
     container: str
     is_following: bool
     is_previous: bool
-    wanted: LogWanted
+    has_timestamps: bool
+    tail_lines: int | None
+    limit_bytes: int | None
+    since_seconds: int | None
+    since_time: str | None
+
+    def wanted(self, now: Now) -> LogWanted:
+        wall = times.from_text(self.since_time) if self.since_time else None
+        wall = now.wall - self.since_seconds if self.since_seconds is not None else wall
+        since = _stamp(wall) if wall is not None else b""
+        return LogWanted(self.tail_lines, since, self.has_timestamps, self.limit_bytes)
 
 
-def asked(request: Request, pod: Json, now: Now) -> LogRequest:
-    """The request's parameters. Raises BadRequest and Invalid."""
-    tail, limit, since = (_number(request, name) for name in ("tailLines", "limitBytes", "sinceSeconds"))
-    since_time = request.parameter("sinceTime")
-    wrong = [
-        fields.invalid(name, value, f"must be greater than or equal to {least}")
-        for name, value, least in (("tailLines", tail, 0), ("limitBytes", limit, 1), ("sinceSeconds", since, 1))
-        if value is not None and value < least
-    ]
-    if since is not None and since_time:
-        wrong.append(fields.forbidden("sinceSeconds", "at most one of `sinceTime` or `sinceSeconds` may be specified"))
+def asked(request: Request, pod_name: str) -> LogRequest:
+    """The parameters, which are looked at before anybody looks for the pod. Raises BadRequest and Invalid."""
+    tail, limit, since = (integer(request, name) for name in ("tailLines", "limitBytes", "sinceSeconds"))
+    since_time = _moment(request.parameter("sinceTime"))
+    wrong: list[fields.FieldError] = []
+    if tail is not None and tail < 0:
+        wrong.append(fields.invalid("tailLines", tail, "must be greater than or equal to 0"))
+    if limit is not None and limit < 1:
+        wrong.append(fields.invalid("limitBytes", limit, "must be greater than 0"))
+    if since is not None and since_time is not None:
+        wrong.append(fields.forbidden("[]", "at most one of `sinceTime` or `sinceSeconds` may be specified"))
+    elif since is not None and since < 1:
+        wrong.append(fields.invalid("sinceSeconds", since, "must be greater than 0"))
+    if request.parameter("stream"):
+        wrong.append(fields.forbidden("stream", "may not be specified"))
     if wrong:
-        raise errors.invalid("PodLogOptions", "", meta.name(pod), wrong)
-    wall = now.wall - since if since is not None else _moment(since_time) if since_time else None
-    wanted = LogWanted(tail, _stamp(wall) if wall is not None else b"", is_true(request, "timestamps"), limit)
-    return LogRequest(
-        container_of(pod, request.parameter("container")),
-        is_true(request, "follow"),
-        is_true(request, "previous"),
-        wanted,
-    )
+        raise errors.invalid("PodLogOptions", "", pod_name, wrong)
+    is_following, is_previous, has_timestamps = (is_true(request, n) for n in ("follow", "previous", "timestamps"))
+    container = request.parameter("container")
+    return LogRequest(container, is_following, is_previous, has_timestamps, tail, limit, since, since_time)
 
 
 def container_of(pod: Json, asked_for: str) -> str:
@@ -89,6 +103,8 @@ def container_of(pod: Json, asked_for: str) -> str:
         return asked_for
     if len(mains) == 1:
         return mains[0]
+    if not mains:
+        raise BadRequest(f"a container name must be specified for pod {meta.name(pod)}")
     told = f"a container name must be specified for pod {meta.name(pod)}, choose one of: [{' '.join(mains)}]"
     raise BadRequest(told + (f" or one of the init containers: [{' '.join(inits)}]" if inits else ""))
 
@@ -154,25 +170,14 @@ async def tell(
     conversation.finish()
 
 
-def is_true(request: Request, name: str) -> bool:
-    return request.parameter(name).lower() in ("true", "1", "t")
-
-
-def _number(request: Request, name: str) -> int | None:
-    text = request.parameter(name)
-    if not text:
+def _moment(text: str) -> str | None:
+    """A time in RFC 3339, None for none; raises BadRequest in Go's words."""
+    if not text or text == "null":
         return None
     try:
-        return int(text)
+        return gotime.read_time(text)
     except ValueError as error:
-        raise BadRequest(f'{name}: "{text}" is not a number') from error
-
-
-def _moment(text: str) -> float:
-    try:
-        return times.from_text(text)
-    except ValueError as error:
-        raise BadRequest(f'sinceTime: "{text}" is not a time (RFC 3339)') from error
+        raise BadRequest(str(error)) from error
 
 
 def _stamp(wall: float) -> bytes:

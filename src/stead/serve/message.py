@@ -31,7 +31,8 @@ def head(response: Response, length: int | None, wall: float, keeps_alive: bool)
     """Status line and headers of an answer. `length` None: the body comes in chunks."""
     is_kept = any(name == "Cache-Control" for name, _ in response.headers)
     lines = [_opening(response.code, response.media), b"" if is_kept else NOT_KEPT, _date(int(wall))]
-    lines.append(b"Transfer-Encoding: chunked\r\n" if length is None else b"Content-Length: %d\r\n" % length)
+    if response.code != HTTPStatus.NO_CONTENT:
+        lines.append(b"Transfer-Encoding: chunked\r\n" if length is None else b"Content-Length: %d\r\n" % length)
     lines += [_line("Warning", f'299 - "{_quoted(text)}"') for text in response.warnings]
     lines += [_line(name, value) for name, value in response.headers]
     lines.append(b"\r\n" if keeps_alive else b"Connection: close\r\n\r\n")
@@ -101,7 +102,8 @@ def _opening(code: int, media: str) -> bytes:
         phrase = HTTPStatus(code).phrase
     except ValueError:
         phrase = "Unknown"
-    return f"HTTP/1.1 {code} {phrase}\r\nContent-Type: {media}\r\n".encode()
+    sort = f"Content-Type: {media}\r\n" if media else ""
+    return f"HTTP/1.1 {code} {phrase}\r\n{sort}".encode()
 
 
 @lru_cache(maxsize=2)

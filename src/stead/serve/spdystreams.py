@@ -5,12 +5,12 @@ import contextlib
 import socket
 from collections.abc import Mapping
 
+from stead.api.options import is_true
 from stead.api.request import Request
 from stead.machinery.errors import BadRequest
 from stead.machinery.objects import Json, encode
 from stead.serve.channels import read_size
 from stead.serve.conversation import Conversation
-from stead.serve.logs import is_true
 from stead.serve.portforward import READ_BYTES, Dial
 from stead.serve.remotecommand import FromClient, Input, InputEnd
 from stead.serve.spdyconnection import SpdyConnection, SpdyStream

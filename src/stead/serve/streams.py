@@ -8,16 +8,17 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
+from stead.api.options import is_true
 from stead.api.request import Request
 from stead.machinery import meta
-from stead.machinery.errors import ApiError, BadRequest
+from stead.machinery.errors import ApiError, BadRequest, NotFound
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
 from stead.machinery.times import Now
 from stead.serve import channels, logs, portforward, remotecommand, spdystreams, websocket
 from stead.serve.channels import ChannelClient
 from stead.serve.conversation import Conversation
-from stead.serve.logs import LogSource, LogWanted, is_true
+from stead.serve.logs import LogSource, LogWanted
 from stead.serve.remotecommand import Client, Patient, Session, Size
 from stead.serve.spdyconnection import RawCarrier, SpdyConnection, TunnelCarrier
 from stead.serve.spdystreams import SpdyClient
@@ -59,8 +60,32 @@ class NoStreams(ApiError):
     code, reason = 501, "NotImplemented"
 
 
+def visited(find_pod: FindPod, request: Request) -> tuple[Json, str]:
+    """The pod and the container that are meant, as the API server finds them before it asks a node.
+
+    Parameters first, then the pod, then its container, then its node. Raises an ApiError; Unbound for a log of a pod
+    that no node has.
+    """
+    sort, name = _subresource(request), request.path.strip("/").split("/")[5]
+    try:
+        pod = find_pod(request)
+    except NotFound:
+        if sort == "log":
+            logs.asked(request, name)
+        raise
+    wanted = logs.asked(request, name).container if sort == "log" else request.parameter("container")
+    container = logs.container_of(pod, wanted) if sort != "portforward" else ""
+    if not dig(pod, "spec", "nodeName"):
+        raise Unbound(f"pod {name} does not have a host assigned")
+    return pod, container
+
+
+class Unbound(BadRequest):
+    """No node has the pod yet: there is nobody to ask, and no log."""
+
+
 class ClosedDoor:
-    """For a runtime whose containers are no processes (the simulated one): says so, to those who may ask."""
+    """For a runtime whose containers are no processes (the simulated one): says so, to those who ask rightly."""
 
     def __init__(self, find_pod: FindPod, runtime_name: str) -> None:
         self._find_pod = find_pod
@@ -70,8 +95,14 @@ class ClosedDoor:
         return _subresource(request) in SORTS
 
     async def serve(self, conversation: Conversation) -> None:
-        self._find_pod(conversation.request)
         sort = _subresource(conversation.request)
+        try:
+            visited(self._find_pod, conversation.request)
+        except Unbound:
+            if sort != "log":
+                raise
+            conversation.answer(logs.NOTHING)
+            return
         raise NoStreams(f"the {self._runtime_name} runtime runs no processes: there is nothing for {sort}")
 
 
@@ -83,7 +114,7 @@ class StreamDoor:
         self._runtime_of = runtime_of
         self._open_log = open_log
         self._now = now
-        self._sorts: dict[str, Callable[[Conversation, Json], Awaitable[None]]] = {
+        self._sorts: dict[str, Callable[[Conversation, Json, str], Awaitable[None]]] = {
             "log": self._log,
             "exec": self._exec,
             "attach": self._attach,
@@ -95,38 +126,41 @@ class StreamDoor:
 
     async def serve(self, conversation: Conversation) -> None:
         """Speak with the client until one of both ends it. Raises an ApiError where the first byte is never sent."""
-        request = conversation.request
-        pod = self._find_pod(request)
-        sort = _subresource(request)
-        if not dig(pod, "spec", "nodeName"):
+        sort = _subresource(conversation.request)
+        try:
+            pod, container = visited(self._find_pod, conversation.request)
+        except Unbound:
             if sort != "log":
-                raise BadRequest(f"pod {meta.name(pod)} does not have a host assigned")
-            conversation.answer(logs.TEXT)
+                raise
+            conversation.answer(logs.NOTHING)
             return
-        await self._sorts[sort](conversation, pod)
+        await self._sorts[sort](conversation, pod, container)
 
-    async def _log(self, conversation: Conversation, pod: Json) -> None:
+    async def _log(self, conversation: Conversation, pod: Json, container: str) -> None:
         request = conversation.request
-        wanted = logs.asked(request, pod, self._now())
-        attempt = logs.attempt_of(pod, wanted.container, is_previous=wanted.is_previous)
+        wanted = logs.asked(request, meta.name(pod))
+        attempt = logs.attempt_of(pod, container, is_previous=wanted.is_previous)
         uid, key = meta.uid(pod), Key("Pod", meta.namespace(pod), meta.name(pod))
-        path = self._runtime_of(pod).log_path(uid, key, wanted.container, attempt)
-        source = await asyncio.to_thread(self._open_log, path, wanted.wanted)  # `tailLines` reads the whole file
+        path = self._runtime_of(pod).log_path(uid, key, container, attempt)
+        source = await asyncio.to_thread(
+            self._open_log, path, wanted.wanted(self._now())
+        )  # `tailLines` reads the whole file
 
         def is_over() -> bool:
-            return logs.has_ended(self._look_again(request), uid, wanted.container, attempt)
+            return logs.has_ended(self._look_again(request), uid, container, attempt)
 
         try:
             await logs.tell(conversation, source, is_over if wanted.is_following else None, self._now)
         finally:
             source.close()
 
-    async def _exec(self, conversation: Conversation, pod: Json) -> None:
+    async def _exec(self, conversation: Conversation, pod: Json, container: str) -> None:
         request = conversation.request
         command = [value for name, value in request.query if name == "command"]
         if not command:
             raise BadRequest("you must specify at least one command for the container")
-        container, runtime = self._running(pod, request), self._runtime_of(pod)
+        _require_running(pod, container)
+        runtime = self._runtime_of(pod)
         has_tty, has_stdin = is_true(request, "tty"), is_true(request, "stdin")
         protocol = _command_protocol(request)
 
@@ -138,9 +172,10 @@ class StreamDoor:
 
         await self._command(conversation, begin, _outputs(request, has_tty), protocol, tells_exit=True)
 
-    async def _attach(self, conversation: Conversation, pod: Json) -> None:
+    async def _attach(self, conversation: Conversation, pod: Json, container: str) -> None:
         request = conversation.request
-        container, runtime = self._running(pod, request), self._runtime_of(pod)
+        _require_running(pod, container)
+        runtime = self._runtime_of(pod)
         spec = _container(pod, container)
         has_stdin = is_true(request, "stdin") and bool(spec.get("stdin"))
         protocol = _command_protocol(request)
@@ -174,7 +209,7 @@ class StreamDoor:
         finally:
             await spdy_client.close()
 
-    async def _port_forward(self, conversation: Conversation, pod: Json) -> None:
+    async def _port_forward(self, conversation: Conversation, pod: Json, _: str) -> None:
         request = conversation.request
         if dig(pod, "status", "phase") != "Running":
             phase = dig(pod, "status", "phase", default="Pending")
@@ -199,21 +234,20 @@ class StreamDoor:
         else:
             await portforward.converse(client, ports, dial)
 
-    def _running(self, pod: Json, request: Request) -> str:
-        """The container meant, which must run. Raises BadRequest and, as the kubelet does, an internal error."""
-        container = logs.container_of(pod, request.parameter("container"))
-        phase = dig(pod, "status", "phase", default="Pending")
-        if phase in ENDED:
-            raise BadRequest(f"cannot exec into a container in a completed pod; current phase is {phase}")
-        if "running" not in (dig(logs.status_of(pod, container) or {}, "state") or {}):
-            raise ApiError(f'container not found ("{container}")')
-        return container
-
     def _look_again(self, request: Request) -> Json | None:
         try:
             return self._find_pod(request)
         except ApiError:
             return None
+
+
+def _require_running(pod: Json, container: str) -> None:
+    """Raises BadRequest and, as the kubelet does, an internal error."""
+    phase = dig(pod, "status", "phase", default="Pending")
+    if phase in ENDED:
+        raise BadRequest(f"cannot exec into a container in a completed pod; current phase is {phase}")
+    if "running" not in (dig(logs.status_of(pod, container) or {}, "state") or {}):
+        raise ApiError(f'container not found ("{container}")')
 
 
 def _subresource(request: Request) -> str:
