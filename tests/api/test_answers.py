@@ -91,6 +91,14 @@ def test_patches(client: Client, media: Any, patch: Any, query: str, answer: str
     assert told(client.ask("PATCH", SET + query, patch, media)) == answer
 
 
+def test_a_refused_patch_is_shown_as_go_writes_json(client: Client) -> None:
+    """Numbers as they were written, and nothing that could be read as HTML."""
+    client.ask("POST", CONFIG_MAPS, {"metadata": {"name": "a"}, "data": {"z": "<&>"}})
+    got = client.ask("PATCH", f"{CONFIG_MAPS}/a", b'{"data":{"n":1.50}}', MERGE)
+    assert got.code == 422
+    assert r"\"n\":1.50,\"z\":\"\\u003c\\u0026\\u003e\"" in got.body["message"]
+
+
 def test_repeated_fields_of_a_patch_are_warned_of(client: Client) -> None:
     client.ask("POST", SETS, stateful_set("web"))
     got = client.ask("PATCH", SET, b'{"spec":{"replicas":1,"replicas":2,"x":1}}', MERGE)
@@ -389,12 +397,9 @@ SAID = {
     [
         ({}, []),
         ({"eventTime": None}, ["eventTime: Required value"]),
-        ({"type": "x"}, ['type: Invalid value: "x": has invalid value: x']),
-        ({"deprecatedCount": 1}, ["count: Invalid value: 1: needs to be unset"]),
-        (
-            {"deprecatedSource": {"host": "h"}},
-            ['source: Invalid value: {"Component":"","Host":"h"}: needs to be unset'],
-        ),
+        ({"type": "x"}, ['type: Invalid value: "": has invalid value: x']),
+        ({"deprecatedCount": 1}, ['count: Invalid value: "": needs to be unset']),
+        ({"deprecatedSource": {"host": "h"}}, ['source: Invalid value: "": needs to be unset']),
         (
             {"series": {"count": 1}},
             ['series.count: Invalid value: "": should be at least 2', "series.lastObservedTime: Required value"],
@@ -414,6 +419,41 @@ def test_events_are_told_of_as_the_cores(client: Client) -> None:
     assert told(client.get(f"{EVENTS}/none")) == '404 events "none" not found'
     got = client.ask("PATCH", f"{EVENTS}/e", {"reason": "S"}, MERGE)
     assert told(got) == '422 Event "e" is invalid: reason: Invalid value: "S": field is immutable'
+    assert len(got.body["details"]["causes"]) == 2, "upstream looks at the reason twice"
+
+
+EMPTY_REFERENCE = '"UID":"","APIVersion":"","ResourceVersion":"","FieldPath":""'
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [
+        (
+            {"regarding": {"kind": "Pod", "name": "q", "namespace": "default"}},
+            f'involvedObject: Invalid value: {{"Kind":"Pod","Namespace":"default","Name":"q",{EMPTY_REFERENCE}}}',
+        ),
+        (
+            {"related": {"name": "q"}},
+            f'related: Invalid value: {{"Kind":"","Namespace":"","Name":"q",{EMPTY_REFERENCE}}}',
+        ),
+        ({"deprecatedSource": {"host": "h"}}, 'source: Invalid value: {"Component":"","Host":"h"}'),
+        ({"deprecatedCount": 2}, "count: Invalid value: 2"),
+        ({"note": "<n>"}, 'message: Invalid value: "<n>"'),
+    ],
+)
+def test_what_an_event_said_is_shown_as_upstream_holds_it(client: Client, given: Any, wrong: str) -> None:
+    client.ask("POST", EVENTS, obj("events.k8s.io/v1", "Event", "e", **SAID))
+    assert told(client.ask("PATCH", f"{EVENTS}/e", given, MERGE)) == (
+        f'422 Event "e" is invalid: {wrong}: field is immutable'
+    )
+
+
+def test_a_series_is_looked_at_where_it_changes(client: Client) -> None:
+    client.ask("POST", f"{CORE}/events", obj("v1", "Event", "old", involvedObject={"namespace": "default"}))
+    got = client.ask("PATCH", f"{CORE}/events/old", {"series": {"count": 1}}, MERGE)
+    assert got.code == 200
+    assert client.ask("PATCH", f"{EVENTS}/old", {"metadata": {"labels": {"a": "b"}}}, MERGE).code == 200
+    assert client.ask("PATCH", f"{EVENTS}/old", {"series": {"count": 0}}, MERGE).code == 422
 
 
 def test_a_body_speaks_of_the_object_of_its_url(client: Client) -> None:

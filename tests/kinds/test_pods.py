@@ -171,3 +171,48 @@ def test_warnings(spec: Json, warning: str) -> None:
     """S-6."""
     (told,) = POD.warnings(a_pod(**spec), None)
     assert told.startswith(warning)
+
+
+REQUIRED, PREFERRED = (
+    "requiredDuringSchedulingIgnoredDuringExecution",
+    "preferredDuringSchedulingIgnoredDuringExecution",
+)
+
+
+def labelled(affinity: Json, spread: Json, labels: dict[str, str]) -> Json:
+    """A new pod whose terms name keys of its own labels."""
+    spec = {
+        "containers": [{"name": "c", "image": "i"}],
+        "affinity": {"podAffinity": {REQUIRED: [affinity]}, "podAntiAffinity": {PREFERRED: [weighted(affinity)]}},
+        "topologySpreadConstraints": [{"maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule", **spread}],
+    }
+    obj = {"kind": "Pod", "metadata": {"name": "p", "namespace": "ns", "labels": labels}, "spec": spec}
+    return POD.prepare_create(POD.default(obj))
+
+
+def weighted(term: Json) -> Json:
+    return {"weight": 1, "podAffinityTerm": term}
+
+
+def test_keys_of_own_labels_become_part_of_the_selectors() -> None:
+    """A label that the pod does not have adds nothing, and neither does a term without a selector."""
+    term = {"topologyKey": "k", "labelSelector": {}, "matchLabelKeys": ["v", "none"], "mismatchLabelKeys": ["w"]}
+    made = labelled(term, {"topologyKey": "z", "matchLabelKeys": ["v"]}, {"v": "1", "w": "2"})
+    own = {"key": "v", "operator": "In", "values": ["1"]}
+    others = {"key": "w", "operator": "NotIn", "values": ["2"]}
+    expected = {**term, "labelSelector": {"matchExpressions": [own, others]}}
+    assert made["spec"]["affinity"]["podAffinity"][REQUIRED] == [expected]
+    assert made["spec"]["affinity"]["podAntiAffinity"][PREFERRED] == [weighted(expected)]
+    assert "labelSelector" not in made["spec"]["topologySpreadConstraints"][0]
+
+
+def test_a_key_that_a_selector_has_already_is_refused() -> None:
+    """Upstream tells of the term, not of its member; a spread is looked at by the same rule."""
+    term = {"topologyKey": "k", "labelSelector": {"matchLabels": {"v": "1"}}, "matchLabelKeys": ["w", "v"]}
+    told = [str(error) for error in POD.validate_create(labelled(term, term, {"v": "1"}))]
+    both = 'Invalid value: "v": exists in both matchLabelKeys and labelSelector'
+    assert told == [
+        f"spec.affinity.podAffinity.{REQUIRED}[0][1]: {both}",
+        f"spec.affinity.podAntiAffinity.{PREFERRED}[0].podAffinityTerm[1]: {both}",
+        f"spec.topologySpreadConstraints[0][1]: {both}",
+    ]

@@ -9,13 +9,13 @@ from typing import Any
 
 from stead.machinery import errors, fields
 from stead.machinery.errors import Invalid
-from stead.machinery.goprint import printed
-from stead.machinery.objects import Json, encode
+from stead.machinery.goprint import json_text, printed
+from stead.machinery.objects import Json
 
 
 def of_text(made: Any, old: Json, why: str) -> Invalid:
     """The result of a JSON or merge patch does not fit."""
-    return _refusal(encode(in_order_of_keys(made, old)).decode(), why)
+    return _refusal(json_text(in_order_of_keys(made, old)), why)
 
 
 def of_map(given: Json, why: str) -> Invalid:

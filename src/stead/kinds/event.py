@@ -7,6 +7,7 @@ from stead.kinds import objectmeta
 from stead.kinds.checks import Errors, faults, needed, unchanged
 from stead.kinds.columns import at, name_of, since
 from stead.kinds.kind import Column, Kind
+from stead.kinds.shownstructs import as_struct
 from stead.kinds.syntax import path_segment_faults, qualified_name_faults, subdomain_faults
 from stead.machinery import fields
 from stead.machinery.fields import FieldError
@@ -23,7 +24,8 @@ _RENAMED = {
     "count": "deprecatedCount",
     "reportingComponent": "reportingController",
 }
-_FOR_THE_CLUSTER = ("", "default", "kube-system")
+_OF_NO_NAMESPACE = ("", "default")  # where what is told of the cluster's own objects lies
+_NEWER_OF_NO_NAMESPACE = ("default", "kube-system")
 _LONGEST_WORD, _LONGEST_MESSAGE = 128, 1024
 _RENAMED_BACK = {new: old for old, new in _RENAMED.items()}
 
@@ -56,47 +58,50 @@ def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
     return [*objectmeta.common(new, old), *_event_errors(new)]
 
 
-def _event_errors(obj: Json) -> Errors:
+def _event_errors(obj: Json, controller_field: str = "reportingComponent") -> Errors:
     namespace = obj["metadata"].get("namespace", "")
     regarded = dig(obj, "involvedObject", "namespace", default="")
-    errors = _new_event_errors(obj) if obj.get("eventTime") else []
-    lies_right = namespace in _FOR_THE_CLUSTER if not regarded else bool(obj.get("eventTime")) or regarded == namespace
+    if obj.get("eventTime"):
+        lies_right = bool(regarded) or namespace in _NEWER_OF_NO_NAMESPACE
+        errors = _new_event_errors(obj, controller_field)
+    else:
+        lies_right = regarded == namespace if regarded else namespace in _OF_NO_NAMESPACE
+        errors = []
     if not lies_right:
         told = "does not match event.namespace"
         errors = [fields.invalid("involvedObject.namespace", regarded, told), *errors]
     return [*errors, *faults("namespace", namespace, subdomain_faults(namespace))]
 
 
-def _new_event_errors(obj: Json) -> Errors:
+def _new_event_errors(obj: Json, controller_field: str) -> Errors:
     controller = obj.get("reportingComponent", "")
-    errors = needed("reportingController", controller)
-    errors += faults("reportingController", controller, qualified_name_faults(controller))
+    errors = needed(controller_field, controller)
+    errors += faults(controller_field, controller, qualified_name_faults(controller))
     for member in ("reportingInstance", "action", "reason"):
         errors += needed(member, obj.get(member))
-        if len(obj.get(member) or "") > _LONGEST_WORD:
+        if len((obj.get(member) or "").encode()) > _LONGEST_WORD:
             errors.append(fields.invalid(member, "", f"can have at most {_LONGEST_WORD} characters"))
-    if len(obj.get("message", "")) > _LONGEST_MESSAGE:
+    if len(obj.get("message", "").encode()) > _LONGEST_MESSAGE:
         errors.append(fields.invalid("message", "", f"can have at most {_LONGEST_MESSAGE} characters"))
     return errors
 
 
 def validate_create_of_its_group(obj: Json) -> Sequence[FieldError]:
-    """Who writes under the newer names writes nothing of the older ones."""
-    return [*_event_errors(obj), *_newer_errors(obj)] or objectmeta.validate_create(obj, path_segment_faults)
+    """Who writes under the newer names writes nothing of the older ones, and names the event as anything else."""
+    errors = _event_errors(obj, "reportingController")
+    return [*errors, *objectmeta.validate_create(obj, subdomain_faults), *_newer_errors(obj)]
 
 
 def _newer_errors(obj: Json) -> Errors:
-    errors = needed("eventTime", obj.get("eventTime"))
-    errors += _series_errors(obj.get("series"))
+    errors = [*_series_errors(obj.get("series")), *needed("eventTime", obj.get("eventTime"))]
     type_ = obj.get("type", "")
     if type_ not in ("Normal", "Warning"):
-        errors.append(fields.invalid("type", type_, f"has invalid value: {type_}"))
+        errors.append(fields.invalid("type", "", f"has invalid value: {type_}"))
     for member in ("firstTimestamp", "lastTimestamp", "count"):
-        errors += [fields.invalid(member, obj[member], "needs to be unset")] if obj.get(member) else []
+        errors += [fields.invalid(member, "", "needs to be unset")] if obj.get(member) else []
     source = obj.get("source") or {}
-    if source:
-        shown = {"Component": source.get("component", ""), "Host": source.get("host", "")}
-        errors.append(fields.invalid("source", shown, "needs to be unset"))
+    if source.get("component") or source.get("host"):
+        errors.append(fields.invalid("source", "", "needs to be unset"))
     return errors
 
 
@@ -109,27 +114,46 @@ def _series_errors(series: Json | None) -> Errors:
 
 def validate_update_of_its_group(new: Json, old: Json) -> Sequence[FieldError]:
     """Only a series goes on; all else was said when it was said."""
-    errors = [*objectmeta.common(new, old), *_event_errors(new)]
-    for member, told in _SAID.items():
-        errors += unchanged(told, new.get(member), old.get(member))
-    return [*errors, *_series_errors(new.get("series"))]
+    errors = [*objectmeta.common(new, old), *_event_errors(new, "reportingController"), *objectmeta.changed(new, old)]
+    if new.get("series") != old.get("series"):
+        errors += _series_errors(new.get("series"))
+    for member in _SAID:
+        told = "reportingController" if member == "reportingComponent" else member
+        errors += unchanged(told, _as_go(member, new), _as_go(member, old))
+    return errors
 
 
-_SAID = {
-    "involvedObject": "involvedObject",
-    "reason": "reason",
-    "message": "message",
-    "source": "source",
-    "firstTimestamp": "firstTimestamp",
-    "lastTimestamp": "lastTimestamp",
-    "count": "count",
-    "type": "type",
-    "eventTime": "eventTime",
-    "action": "action",
-    "related": "related",
-    "reportingComponent": "reportingController",
-    "reportingInstance": "reportingInstance",
-}
+def _as_go(member: str, obj: Json) -> Any:
+    """A member as upstream's own struct holds it: only what may be missing is missing."""
+    value = obj.get(member)
+    match member:
+        case "involvedObject" | "source":
+            return as_struct(f"core.v1.{_STRUCTS[member]}", value or {})
+        case "related":
+            return None if value is None else as_struct("core.v1.ObjectReference", value)
+        case "firstTimestamp" | "lastTimestamp" | "eventTime":
+            return value
+        case _:
+            return value or (0 if member == "count" else "")
+
+
+_STRUCTS = {"involvedObject": "ObjectReference", "source": "EventSource"}
+_SAID = (
+    "involvedObject",
+    "reason",
+    "message",
+    "source",
+    "firstTimestamp",
+    "lastTimestamp",
+    "count",
+    "reason",  # a reason that changes is told twice
+    "type",
+    "eventTime",
+    "action",
+    "related",
+    "reportingComponent",
+    "reportingInstance",
+)
 
 
 def _last_seen(obj: Json, now: Now) -> str:

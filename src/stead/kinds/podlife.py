@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from stead.kinds import labelkeys
 from stead.kinds.containers import with_host_ports, with_requests_from_limits
 from stead.kinds.defaulting import each, filled
 from stead.kinds.podspec import default_pod_spec
-from stead.machinery import quantity
+from stead.machinery import meta, quantity
 from stead.machinery.objects import Json, dig, without
 
 _COMPUTE = ("cpu", "memory")
@@ -42,6 +43,7 @@ def _with_ips(obj: Json) -> Json:
 
 def prepare_create(obj: Json) -> Json:
     """S-8: a new pod is Pending, and its class of service is reckoned once and for all."""
+    obj = {**obj, "spec": labelkeys.merged(obj["spec"], meta.labels(obj))}
     status: dict[str, Any] = {"phase": "Pending"}
     if obj["spec"].get("schedulingGates"):
         status["conditions"] = [_GATED]

@@ -109,13 +109,23 @@ def _pod_term_errors(term: Json, path: str) -> Errors:
     errors += validate_selector(term.get("namespaceSelector"), f"{path}.namespaceSelector")
     for name in term.get("namespaces") or []:
         errors += faults(f"{path}.namespace", name, label_faults(name))
-    for member in ("matchLabelKeys", "mismatchLabelKeys"):
-        errors += _label_key_errors(term.get(member) or [], term.get("labelSelector"), f"{path}.{member}")
-    errors += _both_errors(term, path)
+    errors += _own_key_errors(term, path)
     topology = term.get("topologyKey", "")
     if not topology:
         errors.append(fields.required(f"{path}.topologyKey", "can not be empty"))
     return [*errors, *faults(f"{path}.topologyKey", topology, qualified_name_faults(topology))]
+
+
+def _own_key_errors(term: Json, path: str) -> Errors:
+    """Keys of labels whose values the pod brings itself; a new pod's selectors hold them already."""
+    selector = term.get("labelSelector")
+    matched, mismatched = term.get("matchLabelKeys") or [], term.get("mismatchLabelKeys") or []
+    errors = _label_key_errors(matched, selector, f"{path}.matchLabelKeys")
+    errors += _label_key_errors(mismatched, selector, f"{path}.mismatchLabelKeys")
+    errors += _selected_twice_errors(matched, selector or {}, path)
+    told = "exists in both matchLabelKeys and mismatchLabelKeys"
+    both = [(index, key) for index, key in enumerate(matched) if key in mismatched]
+    return [*errors, *(fields.invalid(f"{path}.matchLabelKeys[{index}]", key, told) for index, key in both)]
 
 
 def _label_key_errors(keys: list[str], selector: Json | None, path: str) -> Errors:
@@ -129,14 +139,17 @@ def _label_key_errors(keys: list[str], selector: Json | None, path: str) -> Erro
     return errors
 
 
-def _both_errors(term: Json, path: str) -> Errors:
-    mismatched = term.get("mismatchLabelKeys") or []
-    told = "exists in both matchLabelKeys and mismatchLabelKeys"
-    return [
-        fields.invalid(f"{path}.matchLabelKeys[{index}]", key, told)
-        for index, key in enumerate(term.get("matchLabelKeys") or [])
-        if key in mismatched
-    ]
+def _selected_twice_errors(keys: list[str], selector: Json, path: str) -> Errors:
+    places = {key: index for index, key in enumerate(keys)}
+    seen = {*(selector.get("matchLabels") or {})}
+    errors: Errors = []
+    for expression in selector.get("matchExpressions") or []:
+        key = expression.get("key", "")
+        if key in places and key in seen:
+            told = "exists in both matchLabelKeys and labelSelector"
+            errors.append(fields.invalid(f"{path}[{places[key]}]", key, told))
+        seen.add(key)
+    return errors
 
 
 def validate_tolerations(tolerations: list[Json], path: str) -> Errors:
@@ -190,7 +203,7 @@ def _spread_errors(constraint: Json, others: list[Json], path: str) -> Errors:
     for member in ("nodeAffinityPolicy", "nodeTaintsPolicy"):
         policy = constraint.get(member)
         errors += known(f"{path}.{member}", policy, ["Honor", "Ignore"]) if policy is not None else []
-    errors += _spread_key_errors(constraint, f"{path}.matchLabelKeys")
+    errors += _own_key_errors(constraint, path)
     return [*errors, *validate_selector(constraint.get("labelSelector"), f"{path}.labelSelector")]
 
 
@@ -201,22 +214,6 @@ def _min_domain_errors(number: int | None, action: str, path: str) -> Errors:
     if action != "DoNotSchedule":
         told = f"can only use minDomains if whenUnsatisfiable=DoNotSchedule, not {action}"
         errors.append(fields.invalid(path, number, told))
-    return errors
-
-
-def _spread_key_errors(constraint: Json, path: str) -> Errors:
-    keys, selector = constraint.get("matchLabelKeys") or [], constraint.get("labelSelector")
-    if not keys:
-        return []
-    errors: Errors = []
-    if selector is None:
-        errors.append(fields.forbidden(path, "must not be specified when labelSelector is not set"))
-    selected = {*((selector or {}).get("matchLabels") or {})}
-    selected |= {e.get("key", "") for e in (selector or {}).get("matchExpressions") or []}
-    for index, key in enumerate(keys):
-        errors += faults(f"{path}[{index}]", key, qualified_name_faults(key))
-        if key in selected:
-            errors.append(fields.invalid(f"{path}[{index}]", key, "exists in both matchLabelKeys and labelSelector"))
     return errors
 
 
