@@ -37,26 +37,26 @@ def test_what_is_written_meanwhile_goes_with_the_next_sync(tmp_path):
 
 def test_the_log_moves_into_the_file_while_writes_wait(tmp_path, monkeypatch):
     monkeypatch.setattr(disk, "CHECKPOINT_ROWS", 5)
-    store, busy = Store(str(tmp_path / "store.db"), syncs="later"), []
+    store, told = Store(str(tmp_path / "store.db"), syncs="later"), []
 
     async def scenario():
-        keeping = Keeping(store.disk, lambda: None, lambda _: None)
+        keeping = Keeping(store.disk, lambda: told.append((store.kept, store.disk.is_busy)), lambda _: None)
         for number in range(12):
             store.put(key(f"c{number}"), thing(f"c{number}"))
             keeping.bell()
-            busy.append(store.disk.is_busy)
             await keeping.settled()
             assert not store.disk.is_busy
 
     asyncio.run(scenario())
-    assert [number for number, is_busy in enumerate(busy) if is_busy] == [4, 9]
+    assert [kept for kept, is_busy in told if is_busy] == [5, 10], "and who waits for these is answered before"
+    assert [kept for kept, is_busy in told if not is_busy] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
     store.close()
 
 
 def test_a_disk_that_fails_is_told_once_and_nothing_is_written_any_more(tmp_path, caplog):
     store, lost = Store(str(tmp_path / "store.db"), syncs="later"), []
-    file, (store.disk._log_file, other_end) = (
-        store.disk._log_file,
+    file, (store.disk.log_file, other_end) = (
+        store.disk.log_file,
         os.pipe(),
     )  # a sync of it fails, as that of a bad disk does
 
@@ -72,7 +72,7 @@ def test_a_disk_that_fails_is_told_once_and_nothing_is_written_any_more(tmp_path
     assert "the disk has failed ([Errno 22] Invalid argument)" in lost[0]
     assert caplog.text.count("the disk has failed") == 1
     assert (store.get(key("a")) is not None, store.kept) == (True, 1)
-    os.close(store.disk._log_file)
+    os.close(store.disk.log_file)
     os.close(other_end)
-    store.disk._log_file = file
+    store.disk.log_file = file
     store.close()

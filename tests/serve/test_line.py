@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from stead.api.request import Request
-from stead.serve.line import Line
+from stead.serve.line import AHEAD_SECONDS, Line
 
 
 @dataclass(eq=False)
@@ -14,6 +14,10 @@ class Client:
     name: str
     left: int
     served: float = 0.0
+    has_more: bool = True
+
+    def go_on(self) -> None:
+        raise AssertionError("the line says who goes on, and leaves it to others")
 
     def answer(self, outcome: Any) -> None:
         raise AssertionError("the line answers nobody")
@@ -30,13 +34,13 @@ def order(clients: str, *, arrives: str = "", costs: str = "") -> str:
         for client in waiting:
             if client.left:
                 client.left -= 1
-                line.add(client, Request("PUT", f"/{client.name}"))
+                line.add_write(client, Request("PUT", f"/{client.name}"))
         waiting = []
         if len(served) >= 3:
             waiting, late = late, []
             if waiting:
                 continue
-        if not line:
+        if not line.has_writes:
             return served
         ((who, request),) = line.next_writes(1)
         served += request.path[1:]
@@ -59,11 +63,33 @@ def test_each_has_its_share(clients: str, words: dict[str, str], expected: str) 
     assert order(clients, **words) == expected
 
 
-def test_reads_stand_in_a_line_of_their_own() -> None:
+def test_who_comes_passes_nobody_who_has_had_less() -> None:
+    line, greedy, patient, late = Line(), Client("greedy", 1), Client("patient", 1), Client("late", 1)
+    assert line.passes(greedy)
+    line.charge(greedy, 5.0)
+    assert line.passes(patient)
+    line.add(greedy)
+    assert line.passes(late), "greedy has had five seconds"
+    line.charge(late, 7.0)
+    assert not line.passes(late)
+    assert line.next() is greedy
+    assert line.passes(late), "nobody stands there"
+
+
+def test_who_asks_for_one_thing_at_a_time_stands_before_who_asks_for_many() -> None:
+    line, many, one = Line(), Client("many", 1), Client("one", 1, has_more=False)
+    line.charge(one, AHEAD_SECONDS / 2)
+    for client in (many, one):
+        line.charge(client, 1.0)
+        line.add_write(client, Request("PUT", f"/{client.name}"))
+    assert [request.path for _, request in line.next_writes(2)] == ["/one", "/many"]
+
+
+def test_writes_stand_in_a_line_of_their_own() -> None:
     line, client = Line(), Client("a", 1)
-    line.add(client, Request("PUT", "/w"))
-    assert not line.has_reads
-    line.add(client, Request("GET", "/r"))
-    assert line.next_read()[1].path == "/r"
+    line.add_write(client, Request("PUT", "/w"))
+    assert not line.has_comers
+    line.add(client)
+    assert line.next() is client
     assert [request.path for _, request in line.next_writes(10)] == ["/w"]
-    assert not line
+    assert not line.has_writes

@@ -17,6 +17,7 @@ class User(Struct, frozen=True):
 
 
 BETWEEN = b",{"  # two objects of a list, the second of which comes without its brace
+READS = ("GET", "HEAD")  # methods that write nothing
 ADMIN = User("kubernetes-admin", ("system:masters", "system:authenticated"))
 
 

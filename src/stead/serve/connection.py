@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from stead.api.request import Request, Response, Stream, User
 from stead.serve import message
 from stead.serve.conversation import Conversation
+from stead.serve.gone import GONE
 from stead.serve.incoming import Incoming, Turn
 from stead.serve.limits import Limits
 from stead.serve.watches import Watch, Watches
@@ -32,27 +33,9 @@ class Phase(Enum):
 
 PIECE_BYTES = 64 * 1024  # a big answer stays in the processor's cache on its way through TLS
 PIECES_A_TURN = 4
+HEAD_PIECE_BYTES = 8 * 1024  # of what has come, read in one turn; bodies are read whole
+UNREAD_BYTES = 64 * 1024  # that may wait until the client is asked to wait
 NO_TURN = Turn(Response(500, b""))
-
-
-class _Gone(asyncio.Transport):
-    """What is left of a transport whose connection is lost.
-
-    Transport, TLS and connection hold each other; 44 KB a visitor would wait for Python's search for rubbish, which is
-    rare (`cluster/rubbish`). So the connection lets go.
-    """
-
-    def is_closing(self) -> bool:
-        return True
-
-    def abort(self) -> None:
-        pass
-
-    def can_write_eof(self) -> bool:
-        return False
-
-
-GONE = _Gone()
 
 
 class House(Protocol):
@@ -70,6 +53,10 @@ class House(Protocol):
     def left(self, connection: "Connection") -> None: ...
 
     def identify(self, headers: Mapping[str, str], certificate: Mapping[str, Any] | None) -> User | None: ...
+
+    def come(self, connection: "Connection") -> None: ...
+
+    def stand(self, connection: "Connection") -> None: ...
 
     def submit(self, connection: "Connection", request: Request) -> None: ...
 
@@ -91,10 +78,12 @@ class Connection(asyncio.Protocol):
         "_incoming",
         "_is_chunked",
         "_is_held",
+        "_is_in_line",
         "_ready",
         "_rest",
         "_transport",
         "_turn",
+        "_unread",
         "_was_refused",
         "_watch",
         "deadline",
@@ -115,6 +104,8 @@ class Connection(asyncio.Protocol):
         self._conversation: Conversation | None = None
         self._is_chunked = False
         self._is_held = False  # reading is paused
+        self._is_in_line = False  # or has its turn now
+        self._unread = b""
         self._was_refused = False  # the client may still be sending what nobody reads
         self._has_ended = False  # the client has said its last
         self.is_blocked = False
@@ -141,6 +132,7 @@ class Connection(asyncio.Protocol):
         self._incoming.forget()
         del self._incoming
         self._ready.clear()
+        self._unread = b""
         self._rest = None
         if self._watch is not None:
             self._house.watches.forget(self._watch)
@@ -152,7 +144,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """A half-closed client still gets the answers it waits for; a watch or a conversation ends."""
         self._has_ended = True
-        return self.phase is Phase.ANSWERING or bool(self._ready)
+        return self.phase is Phase.ANSWERING or self.has_more
 
     def pause_writing(self) -> None:
         self.is_blocked = True
@@ -172,9 +164,10 @@ class Connection(asyncio.Protocol):
             self._conversation.unblocked()
         elif self._watch is not None:
             self._house.watches.pump(self._watch)
-        elif self.phase is Phase.IDLE:
-            self._enter(Phase.IDLE, self._house.limits.idle_seconds)
-            self._next()
+        else:
+            if self.phase is Phase.IDLE:
+                self._enter(Phase.IDLE, self._house.limits.idle_seconds)
+            self._stand()
 
     def data_received(self, data: bytes) -> None:
         if self._conversation is not None and self._conversation.is_raw:
@@ -182,11 +175,46 @@ class Connection(asyncio.Protocol):
             return
         if self.phase is Phase.CLOSING:
             return
-        if self.phase is Phase.IDLE and not self._ready:
+        if self.phase is Phase.IDLE and not self.has_more:
             self._enter(Phase.HEAD, self._house.limits.head_seconds)
-        rest = self._incoming.feed(data)
-        if rest and self._conversation is not None:
-            self._conversation.received(rest)
+        self._unread = self._unread + data if self._unread else data
+        if not self._is_in_line and not self._is_busy():
+            self._is_in_line = True
+            self._house.come(self)
+        if len(self._unread) > UNREAD_BYTES:
+            self.hold_reading(True)
+
+    # its turn
+
+    def go_on(self) -> None:
+        """Read on, and take up one request. Who has more to do then stands in line again."""
+        if self.phase is Phase.CLOSING:
+            return
+        if not self._ready and self._unread and not self._is_busy():
+            self._read()
+        self._next()
+        self._is_in_line = False
+        self._stand()
+        if self._has_ended and not self.has_more and not self._is_busy():
+            self.close()
+
+    def _stand(self) -> None:
+        if self.has_more and not self._is_in_line and not self._is_busy() and not self.is_blocked:
+            self._is_in_line = True
+            self._house.stand(self)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether it has asked for something that is not yet in hand."""
+        return bool(self._ready or self._unread)
+
+    def _read(self) -> None:
+        """A piece of what has come: others have theirs between, and the next request may be of another sort."""
+        size = len(self._unread) if self.phase is Phase.BODY else HEAD_PIECE_BYTES
+        data, self._unread = self._unread[:size], self._unread[size:]
+        self._unread = self._incoming.feed(data) + self._unread
+        if not self._unread:
+            self.hold_reading(False)
 
     # what has been read
 
@@ -194,19 +222,15 @@ class Connection(asyncio.Protocol):
         return self._house.identify(headers, self._certificate)
 
     def expects_body(self, *, awaits_word: bool) -> None:
-        if not self._is_busy():
+        if not self._is_busy() and not self._ready:
             self._enter(Phase.BODY, self._house.limits.body_seconds)
             if awaits_word:
-                self._write(message.CONTINUE)
+                self.write_raw(message.CONTINUE)
 
     def takes(self, turn: Turn) -> None:
         if self.phase is Phase.CLOSING:
             return
         self._ready.append(turn)
-        if not self._is_busy():
-            self._next()
-        if len(self._ready) >= self._house.limits.pipelined:
-            self.hold_reading(True)
 
     def gives_up(self, response: Response) -> None:
         """Answer what cannot be read further, after the answers before it, and close."""
@@ -214,7 +238,7 @@ class Connection(asyncio.Protocol):
         self._ready.append(Turn(response))
         if not self._is_busy():
             self._enter(Phase.IDLE, self._house.limits.stalled_seconds)
-            self._next()
+            self._stand()
 
     # answers
 
@@ -237,31 +261,28 @@ class Connection(asyncio.Protocol):
         if not self._is_chunked:
             self._turn = self._turn._replace(keeps_alive=False)
         head = message.head(response, None, self._house.wall(), self._turn.keeps_alive)
-        self._write(head if self._is_chunked else head.replace(b"Transfer-Encoding: chunked\r\n", b""))
+        self.write_raw(head if self._is_chunked else head.replace(b"Transfer-Encoding: chunked\r\n", b""))
 
     def send_chunk(self, data: bytes) -> None:
         if data:
-            self._write(message.chunk(data) if self._is_chunked else data)
+            self.write_raw(message.chunk(data) if self._is_chunked else data)
 
     def end_chunks(self) -> None:
         """The body is whole; the connection may serve again."""
         self._watch = None
         self._conversation = None
         if self._is_chunked:
-            self._write(message.LAST_CHUNK)
+            self.write_raw(message.LAST_CHUNK)
         self._after_answer()
 
     def switch(self, headers: message.Headers) -> None:
         """Answer 101: from now on all bytes belong to the conversation."""
-        self._write(message.switching_head(headers))
+        self.write_raw(message.switching_head(headers))
 
     def respond_in_conversation(self, response: Response) -> None:
         """A plain answer after all, from a side door."""
         self._conversation = None
         self._respond(response)
-
-    def write_raw(self, data: bytes) -> None:
-        self._write(data)
 
     def break_off(self) -> None:
         """Cut: the peer must notice that this is not a regular end."""
@@ -278,7 +299,7 @@ class Connection(asyncio.Protocol):
     def close_if_idle(self) -> None:
         """The server goes away: whoever waits for nothing is closed, the others after their answer."""
         self._has_ended = True
-        if not self._is_busy() and not self._ready:
+        if not self._is_busy() and not self.has_more:
             self.close()
 
     def hold_reading(self, is_held: bool) -> None:
@@ -313,19 +334,22 @@ class Connection(asyncio.Protocol):
             self._respond(request)
             return
         self._conversation = self._house.converse(self, request, self._turn.is_upgrade)
-        if self._conversation is not None:
-            self._enter(Phase.CONVERSATION)
-        else:
+        if self._conversation is None:
             self._house.submit(self, request)
+            return
+        self._enter(Phase.CONVERSATION)
+        if self._conversation.is_raw and self._unread:
+            self._conversation.received(self._unread)
+            self._unread = b""
 
     def _respond(self, response: Response) -> None:
         length = len(response.content)
         head = message.head(response, length, self._house.wall(), self._turn.keeps_alive)
         if self._turn.is_head or length < PIECE_BYTES:
-            self._write(head if self._turn.is_head else head + response.body)
+            self.write_raw(head if self._turn.is_head else head + response.body)
             self._after_answer()
         else:
-            self._write(head)
+            self.write_raw(head)
             self._enter(Phase.ANSWERING)
             self._rest = response.cut(PIECE_BYTES)
             self._pour()
@@ -340,18 +364,16 @@ class Connection(asyncio.Protocol):
                 self._rest = None
                 self._after_answer()
                 return
-            self._write(piece)
+            self.write_raw(piece)
         self._house.soon(self._pour)
 
     def _after_answer(self) -> None:
-        if not self._turn.keeps_alive or (self._has_ended and not self._ready):
+        if not self._turn.keeps_alive or (self._has_ended and not self.has_more):
             self._linger()
             return
         self._enter(Phase.IDLE, self._house.limits.idle_seconds)
-        if self._ready:
-            self._house.soon(self._next)
-        else:
-            self.hold_reading(False)
+        self._stand()
+        self.hold_reading(len(self._unread) > UNREAD_BYTES)
 
     def _linger(self) -> None:
         """Close; where the client may still be sending, read on for a moment, for a reset would eat the answer."""
@@ -373,6 +395,6 @@ class Connection(asyncio.Protocol):
         self.deadline = self._house.time() + seconds
         self._house.expect_by(self.deadline)
 
-    def _write(self, data: bytes | memoryview) -> None:
+    def write_raw(self, data: bytes | memoryview) -> None:
         if not self._transport.is_closing():
             self._transport.write(data)

@@ -1,7 +1,8 @@
 """The HTTP server: who is connected, which requests arrived together, which watches are open.
 
-Reads are answered one by one; writes that wait together are handed over as one batch. Answers leave when what they rest
-on is on the disk (architecture, section 10: group commit). Nothing here knows a verb or a kind.
+Reads are answered one by one, in their connection's turn; writes that wait together are handed over as one batch.
+Answers leave when what they rest on is on the disk (architecture, section 10: group commit). Nothing here knows a verb
+or a kind.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from stead.api.request import Request, Response, Stream, User
+from stead.api.request import READS, Request, Response, Stream, User
 from stead.machinery.errors import ApiError, Timeout
 from stead.machinery.times import Now
 from stead.serve import message
@@ -22,11 +23,11 @@ from stead.serve.connection import Connection
 from stead.serve.conversation import Conversation
 from stead.serve.limits import Limits
 from stead.serve.line import Line, Place, Waiter
+from stead.serve.turns import Job, Turns, piece
 from stead.serve.watches import Watches
 
 log = logging.getLogger(__name__)
 
-SLICE_SECONDS = 0.0005  # of reads in one loop turn; what is left over waits for the next
 LATELY_SECONDS = 0.1
 
 HandleBatch = Callable[[list[Request]], Sequence[Response | Stream]]
@@ -83,7 +84,9 @@ class HttpServer:
         self._side_door = side_door
         self._now = now
         self._loop = asyncio.get_running_loop()
-        self.watches = Watches(self._loop, now)
+        self._turns = Turns(self._loop, self._first)
+        self.soon: Callable[[Job], None] = self._turns.soon
+        self.watches = Watches(self._turns, now)
         self.time = self._loop.time
         self._connections: dict[Connection, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -91,8 +94,6 @@ class HttpServer:
         self._disk = disk or NoDisk()
         self._held: deque[tuple[int, Waiter, Response | Stream]] = deque()  # by the revision they rest on
         self._read_at = 0.0  # when somebody last read
-        self._reads_until = 0.0  # in this turn of the loop
-        self._is_due = False
         self._is_closed = False  # who still asks is cut off
         self._sweep: asyncio.TimerHandle | None = None
         self._sweep_at = 0.0
@@ -115,10 +116,11 @@ class HttpServer:
 
     def kept(self) -> None:
         """More is on the disk: who waited for it is answered, and watches are told."""
-        self._let_go()
+        if self._held:
+            self._turns.soon(self._first)
         self.watches.ring()
-        if self._line:
-            self._come_soon()
+        if self._line.has_writes:
+            self._turns.soon(self._write)
 
     def lost(self, told: str) -> None:
         """The disk has failed: nobody knows what has become of what was written last."""
@@ -153,9 +155,6 @@ class HttpServer:
     def wall(self) -> float:
         return self._now().wall
 
-    def soon(self, call: Callable[[], None]) -> None:
-        self._loop.call_soon(call)
-
     def joined(self, connection: Connection) -> bool:
         if len(self._connections) >= self.limits.connections:
             return False
@@ -165,16 +164,26 @@ class HttpServer:
     def left(self, connection: Connection) -> None:
         self._connections.pop(connection, None)
 
+    def come(self, connection: Connection) -> None:
+        """It has something to do: at once where this turn has time for it, and nobody waits who has had less."""
+        if self._turns.has_time() and self._line.passes(connection):
+            self._go_on(connection)
+        else:
+            self._line.add(connection)
+
+    def stand(self, connection: Connection) -> None:
+        """It has had its turn, and has more to do."""
+        self._line.add(connection, comes_again=True)
+        self._turns.soon(self._first)
+
     def submit(self, connection: Connection, request: Request) -> None:
-        """Into the line; where this turn of the loop has time left for reads, its head is answered at once."""
-        self._line.add(connection, request)
-        now = time.monotonic()
-        if not self._is_due:
-            self._reads_until = now + SLICE_SECONDS
-            self._come_soon()
-        if self._line.has_reads and now < self._reads_until and not self._is_closed:
-            self._read_at = now
-            self._answer([self._line.next_read()])
+        """A read is answered at once, for it is its connection's turn; a write waits for the others of its commit."""
+        if request.method in READS:
+            self._read_at = time.monotonic()
+            self._answer([(connection, request)])
+        else:
+            self._line.add_write(connection, request)
+            self._turns.soon(self._write)
 
     def converse(self, connection: Connection, request: Request, is_upgrade: bool) -> Conversation | None:
         """Hand the request to the side door, if it is one for it."""
@@ -199,32 +208,45 @@ class HttpServer:
 
     # inside
 
-    def _come_soon(self) -> None:
-        if not self._is_due:
-            self._is_due = True
-            self._loop.call_soon(self._serve_line)
-
-    def _serve_line(self) -> None:
-        """Reads for a moment, then a few writes; what is left waits for the next turn, and who has just come, too."""
-        self._is_due = False
+    def _go_on(self, connection: Waiter) -> None:
         if self._is_closed:
             return
-        now = time.monotonic()
-        while self._line.has_reads:
-            self._answer([self._line.next_read()])
-            self._read_at = time.monotonic()
-            if self._read_at > now + SLICE_SECONDS:
-                break
-        if self._line.has_writes and not self._disk.is_busy:
-            is_alone = now > self._read_at + LATELY_SECONDS
-            limits = self.limits
-            self._answer(self._line.next_writes(limits.batch if is_alone else limits.batch_beside_readers))
-        if self._line.has_reads or (self._line.has_writes and not self._disk.is_busy):
-            self._come_soon()
+        began = time.monotonic()
+        connection.go_on()
+        self._line.charge(connection, time.monotonic() - began)
+
+    def _first(self) -> None:
+        """What comes before all else in a turn: who waited for the disk is answered, and who waits in line goes on."""
+        has_time = piece()
+        while self._has_free() and has_time():
+            _, who, outcome = self._held.popleft()
+            who.answer(outcome)
+        has_time = piece()
+        while self._line.has_comers and has_time():
+            self._go_on(self._line.next())
+        if self._line.has_comers or self._has_free():
+            self._turns.soon(self._first)
+
+    def _has_free(self) -> bool:
+        """Whether somebody waits for the disk no longer."""
+        return bool(self._held) and self._held[0][0] <= self._disk.kept
+
+    def _write(self) -> None:
+        """One commit."""
+        if not self._line.has_writes or self._disk.is_busy or self._is_closed:
+            return
+        began = time.monotonic()
+        is_alone = began > self._read_at + LATELY_SECONDS
+        taken = self._line.next_writes(self.limits.batch if is_alone else self.limits.batch_beside_readers)
+        self._answer(taken)
+        share = (time.monotonic() - began) / len(taken)
+        for who, _ in taken:
+            self._line.charge(who, share)
+        if self._line.has_writes:
+            self._turns.soon(self._write)
 
     def _answer(self, taken: list[Place]) -> None:
         requests = [request for _, request in taken]
-        began = time.monotonic()
         try:
             outcomes = self._handle_batch(requests)
         except Exception:
@@ -232,9 +254,6 @@ class HttpServer:
             outcomes = [message.broken_inside()] * len(requests)
         for (who, _), outcome in zip(taken, outcomes, strict=True):
             self._tell(who, outcome)
-        share = (time.monotonic() - began) / len(taken)
-        for who, _ in taken:
-            self._line.charge(who, share)
 
     def _tell(self, who: Waiter, outcome: Response | Stream) -> None:
         """Now, or when what it rests on is on the disk."""
@@ -244,16 +263,6 @@ class HttpServer:
             self._held.append((revision, who, outcome))
         else:
             who.answer(outcome)
-
-    def _let_go(self) -> None:
-        """For a moment; who asks for something else has his turn between."""
-        end = time.monotonic() + SLICE_SECONDS
-        while self._held and self._held[0][0] <= self._disk.kept:
-            _, who, outcome = self._held.popleft()
-            who.answer(outcome)
-            if time.monotonic() > end:
-                self._loop.call_soon(self._let_go)
-                return
 
     def _look_at_deadlines(self) -> None:
         self._sweep = None

@@ -11,7 +11,6 @@ class Limits(Struct, frozen=True):
     connections: int = 4000
     strangers: int = 1000  # connections in the TLS handshake; one more, and the oldest of them goes
     handshake_seconds: float = 10.0
-    pipelined: int = 8  # whole requests of one connection that may wait behind the one in hand
     batch: int = 8  # requests handled in one commit
     batch_beside_readers: int = 2  # the same where somebody has read lately, and may want to again
     head_seconds: float = 20.0

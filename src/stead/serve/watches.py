@@ -8,6 +8,7 @@ import asyncio
 import heapq
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Protocol
@@ -16,11 +17,12 @@ from msgspec import Struct
 
 from stead.api.request import Stream
 from stead.machinery.times import Now
+from stead.serve.turns import Turns, piece
 
 log = logging.getLogger(__name__)
 
 TURN_BYTES = 256 * 1024  # one watch may fill no more of one loop turn than this
-SLICE_SECONDS = 0.0003  # nor take more time; all together neither
+SLICE_SECONDS = 0.0003  # nor take more time
 LOOK_BYTES = 64 * 1024  # what a frame that says nothing counts for: the stream has searched and may search on
 
 
@@ -48,15 +50,17 @@ class Watch(Struct, eq=False):
 class Watches:
     """All open watches of one server."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, now: Callable[[], Now]) -> None:
-        self._loop = loop
+    def __init__(self, turns: Turns, now: Callable[[], Now]) -> None:
+        self._turns = turns
+        self._loop = asyncio.get_running_loop()
         self._now = now
         self._open: dict[Watch, None] = {}
         self._alarms: list[tuple[float, int, Watch]] = []
         self._serial = count()
         self._timer: asyncio.TimerHandle | None = None
         self._is_rung = False
-        self._looking: list[Watch] = []  # still to be asked, last first
+        self._looking: deque[Watch] = deque()  # still to be asked
+        self._unfinished: deque[Watch] = deque()  # with something left over from an earlier turn
 
     def __len__(self) -> int:
         return len(self._open)
@@ -76,8 +80,7 @@ class Watches:
         """The log has moved; many rings of one loop turn are one look."""
         if not self._is_rung and self._open:
             self._is_rung = True
-            if not self._looking:
-                self._loop.call_soon(self._look)
+            self._turns.soon(self._look)
 
     def end_all(self) -> None:
         """The server goes away: a watch ends as a watch ends; what is told in part only must not seem whole."""
@@ -107,7 +110,8 @@ class Watches:
             self.forget(watch)
             watch.reader.end_chunks()
         elif watch.rest is not None:
-            self._loop.call_soon(self.pump, watch)
+            self._unfinished.append(watch)
+            self._turns.soon(self._finish)
         else:
             self._set_alarm(watch, wake)
 
@@ -126,19 +130,23 @@ class Watches:
         return taken[0] if len(taken) == 1 else b"".join(taken)
 
     def _look(self) -> None:
-        """Ask all, for a moment in each loop turn; who asks for something else has his turn between."""
+        """Ask a piece's worth of them; who was rung for meanwhile is asked when all have been."""
         if not self._looking:
             self._is_rung = False
-            self._looking = list(reversed(self._open))
-        end = time.monotonic() + SLICE_SECONDS
-        while self._looking:
-            watch = self._looking.pop()
+            self._looking.extend(self._open)
+        has_time = piece()
+        while self._looking and has_time():
+            watch = self._looking.popleft()
             if watch.rest is None:
                 self.pump(watch)
-            if time.monotonic() > end:
-                break
         if self._looking or self._is_rung:
-            self._loop.call_soon(self._look)
+            self._turns.soon(self._look)
+
+    def _finish(self) -> None:
+        """One who has more to tell goes on."""
+        self.pump(self._unfinished.popleft())
+        if self._unfinished:
+            self._turns.soon(self._finish)
 
     def _set_alarm(self, watch: Watch, wake: float | None) -> None:
         """One heap entry a watch: a later wake waits for the earlier entry, which then moves it on."""

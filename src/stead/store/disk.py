@@ -57,13 +57,14 @@ class Disk:
     kept      up to where it is on the disk
     is_busy   somebody has the file in hand (see `checkpoint`): writes had better wait
     floors    from which revision on each kind's ("": every kind's) history is whole
+    log_file  the write-ahead log: who puts it on the disk has put there all that was committed before
     """
 
     def __init__(self, path: str, syncs: Syncs) -> None:
         self._path = path
         self._syncs = syncs if path != ":memory:" else "never"
         self._note: Note | None = None
-        self._log_file = -1
+        self.log_file = -1
         self._uncheckpointed = 0
         self._failure = ""
         self.floors: dict[str, int] = {}
@@ -105,8 +106,8 @@ class Disk:
         self._db.close()
         if self._note is not None:
             self._note.close()
-        if self._log_file >= 0:
-            os.close(self._log_file)
+        if self.log_file >= 0:
+            os.close(self.log_file)
         if self._lock is not None:
             self._lock.close()
 
@@ -185,11 +186,11 @@ class Disk:
     def flush(self) -> int:
         """Put on the disk what is committed, and answer up to which revision that is: for `keep`.
 
-        May be called by another thread while this one goes on. Raises OSError: then nobody knows what is on the disk,
-        for the next call could succeed without having written anything (see `fail`).
+        Raises OSError: then nobody knows what is on the disk, for the next call could succeed without having written
+        anything (see `fail`).
         """
         until = self.revision
-        os.fdatasync(self._log_file)
+        os.fdatasync(self.log_file)
         return until
 
     def keep(self, revision: int) -> None:
@@ -247,9 +248,9 @@ class Disk:
         if self._path != ":memory:":
             with suppress(OSError):  # no room for it
                 self._note = Note(self._path)
-            self._log_file = os.open(f"{self._path}-wal", os.O_RDONLY | os.O_CLOEXEC)
+            self.log_file = os.open(f"{self._path}-wal", os.O_RDONLY | os.O_CLOEXEC)
             if self._syncs != "never":
-                os.fsync(self._log_file)
+                os.fsync(self.log_file)
                 _sync_directory(Path(self._path).parent)
         self.keep(self.revision)
 

@@ -1,0 +1,73 @@
+"""A file is put on the disk beside the loop: by the kernel, and by a thread where the kernel will not."""
+
+import asyncio
+import os
+import resource
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import uvloop
+
+from stead.cluster import syncing
+from stead.cluster.syncing import ByKernel, ByThread
+
+
+def by_kernel(file, thread):
+    try:
+        return ByKernel(file)
+    except OSError as refused:
+        pytest.skip(f"this kernel or sandbox has no asynchronous I/O: {refused}")
+
+
+@pytest.mark.parametrize("make", [by_kernel, lambda file, thread: ByThread(thread)], ids=["kernel", "thread"])
+def test_it_tells_when_it_is_there_and_what_went_wrong(tmp_path, make):
+    async def ask(sync, file):
+        told = asyncio.get_running_loop().create_future()
+        sync.begin(file, told.set_result)
+        assert not told.done(), "never before it has returned"
+        return await asyncio.wait_for(told, 10)
+
+    async def scenario():
+        file, (pipe, other_end) = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT), os.pipe()
+        with ThreadPoolExecutor(1) as thread:
+            sync = make(file, thread)
+            for number in range(3):
+                os.pwrite(file, b"x" * 10_000, number * 10_000)
+                assert await ask(sync, file) is None
+            assert str(await ask(sync, pipe)) == "[Errno 22] Invalid argument", "nobody can sync a pipe"
+            assert await ask(sync, file) is None, "and the next is not concerned"
+            sync.close()
+        for one in (file, pipe, other_end):
+            os.close(one)
+
+    uvloop.run(scenario())
+
+
+def test_where_the_kernel_refuses_a_thread_does_it(tmp_path, monkeypatch):
+    async def scenario():
+        file = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
+        with ThreadPoolExecutor(1) as thread:
+            monkeypatch.setattr(syncing, "_CALLS", {})
+            assert isinstance(syncing.syncing(file, thread), ByThread)
+        os.close(file)
+
+    asyncio.run(scenario())
+
+
+def test_what_cannot_be_had_leaves_nothing_open(tmp_path):
+    """A pipe cannot be synced, so that there is nothing to begin with; a hundred tries fit into few files."""
+
+    async def scenario():
+        pipe, other_end = os.pipe()
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (other_end + 40, hard))
+        try:
+            for _ in range(100):
+                with pytest.raises(OSError, match=r"Errno (22|38|1)\b"):
+                    ByKernel(pipe)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            os.close(pipe)
+            os.close(other_end)
+
+    asyncio.run(scenario())
