@@ -170,8 +170,15 @@ def test_how_containers_end(tier: str, play: Play) -> None:
             assert (ended.exit_code, ended.reason) == (code, reason)
             assert Path(machine.log("a", attempt=attempt)).read_text().splitlines()[0].endswith(f"stdout F {attempt}")
         missing = await machine.start("a", "/no/such/program", attempt=9)
-        assert (missing.exit_code, missing.reason) == (127, "StartError")
-        assert "No such file or directory" in missing.message
+        assert (missing.exit_code, missing.reason) == (128, "StartError")
+        assert missing.message == 'exec: "/no/such/program": stat /no/such/program: no such file or directory'
+        missing = await machine.start("a", "nosuch", attempt=10)
+        assert missing.message == 'exec: "nosuch": executable file not found in $PATH'
+        missing = await machine.start("a", "/etc/passwd", attempt=11)
+        assert missing.message == 'exec: "/etc/passwd": permission denied', missing
+        if tier != "plain":
+            lost = await machine.start("a", "true", attempt=12, working_directory="/etc/passwd")
+            assert lost.message == 'chdir to the working directory ("/etc/passwd") failed: not a directory'
         assert not Path(machine.log("a", attempt=0)).exists()  # the last but one is kept, older ones are not
 
     play(tier, scenario)

@@ -10,7 +10,7 @@ from stead.runtimes import inside, references
 from stead.runtimes.images import Image
 from stead.runtimes.native import files, plain, probe, starting, static_server, volumes
 from stead.runtimes.native.addresses import Addresses, AddressesExhausted
-from stead.runtimes.native.volumes import VolumeTrouble
+from stead.runtimes.native.volumes import PartTrouble, VolumeTrouble
 
 POD = Key("Pod", "default", "web-0")
 
@@ -133,8 +133,16 @@ def test_a_sub_path_does_not_leave_its_volume(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["Directory", "File", "Socket"])
 def test_host_paths_must_be_what_they_say(kind: str, tmp_path: Path) -> None:
-    with pytest.raises(VolumeTrouble, match="hostPath type check failed"):
-        volumes.source_of(Mount(str(tmp_path / "none"), "/x", host_type=kind), str(tmp_path))
+    with pytest.raises(VolumeTrouble, match=r'MountVolume\.SetUp failed for volume "v" : hostPath type check failed: '):
+        volumes.source_of(Mount(str(tmp_path / "none"), "/x", host_type=kind, name="v"), str(tmp_path))
+
+
+def test_a_sub_path_that_leads_through_a_file_is_told_with_its_volume(tmp_path: Path) -> None:
+    (tmp_path / "volume").mkdir()
+    (tmp_path / "volume" / "f").write_text("")
+    mount = Mount(str(tmp_path / "volume" / "f" / "g"), "/x", within=str(tmp_path / "volume"), name="v")
+    with pytest.raises(PartTrouble, match='failed to create subPath directory for volumeMount "v": f/g: not a dir'):
+        volumes.source_of(mount, str(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -154,6 +162,21 @@ def test_references(text: str, full: str) -> None:
 @pytest.mark.parametrize("text", ["", "UPPER", "a b", "a:", "../a", "a@sha256:1", "http://a/b"])
 def test_no_references(text: str) -> None:
     with pytest.raises(ValueError, match="invalid reference format"):
+        references.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text, name",
+    [
+        ("UPPER/Case:tag", "Case"),
+        ("example.org/A/b:1", "A/b"),
+        ("Nginx", "library/Nginx"),
+        ("a/B@sha256:1", "a/B"),
+    ],
+)
+def test_capitals_are_named(text: str, name: str) -> None:
+    told = f"invalid reference format: repository name \\({name}\\) must be lowercase"
+    with pytest.raises(ValueError, match=told):
         references.parse(text)
 
 

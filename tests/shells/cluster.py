@@ -53,9 +53,10 @@ def a_folder() -> Iterator[Path]:
 class Cluster:
     """`up()` starts it, `crash()` kills it with -9, `down()` stops it. Every command runs with its data directory."""
 
-    def __init__(self, data: Path, *, runtime: str = "native") -> None:
+    def __init__(self, data: Path, *, runtime: str = "native", prefix: tuple[str, ...] = ()) -> None:
         self.data = data
         self.runtime = runtime
+        self.prefix = prefix  # a program that runs stead up
         self.process: subprocess.Popen[bytes] | None = None
 
     # --- life
@@ -64,7 +65,7 @@ class Cluster:
         """Start in the foreground of this test and wait until the API answers."""
         words = [word for file in files for word in ("-f", str(file))]
         log = (self.data.parent / "stead.out").open("ab")
-        command = [sys.executable, "-m", "stead", "up", "--data", str(self.data), "--port", "0"]
+        command = [*self.prefix, sys.executable, "-m", "stead", "up", "--data", str(self.data), "--port", "0"]
         command += ["--runtime", self.runtime, *options, *words]
         self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         log.close()
@@ -164,9 +165,9 @@ def import_example_image(cluster: Cluster) -> None:
 
 
 @contextmanager
-def a_cluster(folder: Path, *, runtime: str = "native") -> Iterator[Cluster]:
+def a_cluster(folder: Path, *, runtime: str = "native", prefix: tuple[str, ...] = ()) -> Iterator[Cluster]:
     """A cluster that is stopped and gone when the block ends, whatever happened in it."""
-    cluster = Cluster(folder / "data", runtime=runtime)
+    cluster = Cluster(folder / "data", runtime=runtime, prefix=prefix)
     try:
         yield cluster
     finally:

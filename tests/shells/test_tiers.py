@@ -1,6 +1,8 @@
 """The tiers of the native runtime, asked for by name; the plain one says what it cannot do."""
 
+import os
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -48,6 +50,26 @@ def test_plain_processes_find_names_where_a_library_helps_them(folder: Path) -> 
         cluster.kubectl("delete", "pod", "web-1")
         until(lambda: found("web-1.nginx") not in (before, "") and cluster.ready() == ["web-0", "web-1", "web-2"])
         until(lambda: found("web-1.nginx") == cluster.pods()["web-1"]["status"]["podIP"], wish="the new address")
+
+
+def test_root_of_nobody_else_is_an_ordinary_user(folder: Path) -> None:
+    """`unshare -r stead up`: a user namespace with one user. Pods run, and it is said what they are."""
+    alone = ("unshare", "--map-root-user")
+    if subprocess.run([*alone, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("no user namespaces here")
+    with a_cluster(folder, prefix=alone) as cluster:
+        cluster.up(EXAMPLE)
+        cluster.wait_ready("web-0", "web-1", "web-2")
+        assert "root is the only user of this user namespace" in cluster.output()
+        assert "native/root" not in cluster.output()
+        told = subprocess.run(
+            [*alone, sys.executable, "-m", "stead", "doctor", "--data", str(cluster.data)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "COLUMNS": "400"},
+        )
+        assert "root is the only user of this user namespace" in told.stdout
 
 
 def test_the_user_tier_is_what_an_ordinary_user_gets(folder: Path) -> None:

@@ -20,6 +20,7 @@ from stead.cluster.machines import StartError
 from stead.cluster.settled import is_settled
 from stead.engine.journal import Round
 from stead.machinery.keys import key_of
+from stead.runtimes.native import probe
 from stead.store.cursor import Cursor
 from stead.store.disk import StoreDamaged, StoreInUse, StoreRefuses
 
@@ -259,7 +260,9 @@ class _Session:
 
     def _greeting(self) -> str:
         where = f"{self.live.runtime_words}, data in {self.config.data}"
-        return f"stead is up at {self.live.url} after {_age_seconds():.2f} s ({where})"
+        note = probe.lonely_root() if self.live.runtime_words.startswith("native") else ""
+        up = f"stead is up at {self.live.url} after {_age_seconds():.2f} s ({where})"
+        return f"{up}\n  {note}; see stead doctor" if note else up
 
     def _farewell(self, status: int) -> str:
         late = f"not all ready after {self.wait_seconds:g} s; it goes on, see stead status"

@@ -17,7 +17,8 @@ def facts(config: Config, name: str, address: str, engine: str = "") -> Facts:
     `address` is the node's own, `engine` what runs the containers where stead does not do it itself.
     """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    capacity = {"cpu": str(os.cpu_count() or 1), "memory": f"{memory // 1024}Ki", "pods": str(config.max_pods)}
+    capacity = {"cpu": str(os.cpu_count() or 1), "ephemeral-storage": f"{_disk_bytes(config) // 1024}Ki"}
+    capacity |= {"memory": f"{memory // 1024}Ki", "pods": str(config.max_pods)}
     capacity |= config.capacity_of(name)
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     own = uuid5(NAMESPACE_OID, _line("/etc/machine-id") + name).hex
@@ -35,6 +36,12 @@ def facts(config: Config, name: str, address: str, engine: str = "") -> Facts:
     }
     labels = {"kubernetes.io/arch": machine, "stead.dev/runtime": config.runtime, **config.labels_of(name)}
     return Facts(name, address, capacity, info, labels, pod_cidr=config.pod_cidr_of(name))
+
+
+def _disk_bytes(config: Config) -> int:
+    """Of the disk that pods' volumes and layers are on."""
+    found = os.statvfs(config.data)
+    return found.f_blocks * found.f_frsize
 
 
 def _line(path: str) -> str:

@@ -29,7 +29,9 @@ class Facts(Struct, frozen=True):
 
     name: str
     address: str = "127.0.0.1"
-    capacity: Json = field(default_factory=lambda: {"cpu": "1k", "memory": "1Ti", "pods": "100k"})
+    capacity: Json = field(
+        default_factory=lambda: {"cpu": "1k", "ephemeral-storage": "1Pi", "memory": "1Ti", "pods": "100k"}
+    )
     info: Json = field(default_factory=dict)  # status.nodeInfo
     labels: Json = field(default_factory=dict)
     annotations: Json = field(default_factory=dict)

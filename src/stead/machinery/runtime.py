@@ -21,7 +21,7 @@ class Mount(Struct, frozen=True):
     directory (a `VolumeFiles` or `EmptyDir` of the sandbox). `host_type` is a hostPath's type (`DirectoryOrCreate`,
     `FileOrCreate`, `Directory`, `File`, `Socket`, ...), "" checks nothing. `within` is set for a subPath: the volume
     `source` is a part of; directories missing below it are made, and no link may lead out of it. `is_grouped`: the
-    volume belongs to the pod's fsGroup.
+    volume belongs to the pod's fsGroup. `name` is the volume's in the pod, for people.
     """
 
     source: str
@@ -30,6 +30,7 @@ class Mount(Struct, frozen=True):
     host_type: str = ""
     within: str = ""
     is_grouped: bool = False
+    name: str = ""
 
 
 class File(Struct, frozen=True):
@@ -285,6 +286,9 @@ class ContainerStarted(Struct, frozen=True):
     started: float  # wall seconds
 
 
+NotCreated: TypeAlias = Literal["CreateContainerError", "CreateContainerConfigError", "ContainerCreating"]
+
+
 class ContainerNotCreated(Struct, frozen=True):
     """There is no container, and nothing was run: the attempt has not happened. `reason` is why the container waits,
     ContainerCreating where a volume is not there.
@@ -294,7 +298,7 @@ class ContainerNotCreated(Struct, frozen=True):
     uid: str
     container: str
     attempt: int
-    reason: Literal["CreateContainerError", "CreateContainerConfigError", "ContainerCreating"]
+    reason: NotCreated
     message: str
 
 

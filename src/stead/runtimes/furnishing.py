@@ -4,8 +4,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
@@ -14,6 +13,7 @@ from stead.machinery.runtime import (
     ContainerNotCreated,
     EmptyDir,
     MeasureStorage,
+    NotCreated,
     RemoveVolume,
     RunSandbox,
     RuntimeEvent,
@@ -28,6 +28,11 @@ from stead.runtimes.trees import disk_usage, remove_tree
 
 _KEPT_ATTEMPTS = 1
 _START_FAILED = 128
+
+_WAITS: Mapping[type, NotCreated] = {
+    volumes.VolumeTrouble: "ContainerCreating",
+    volumes.PartTrouble: "CreateContainerConfigError",
+}
 
 Report = Callable[[RuntimeEvent], None]
 
@@ -108,10 +113,7 @@ def not_started(action: StartContainer, message: str) -> ContainerExited:
 
 def not_created(action: StartContainer, error: Exception) -> ContainerNotCreated:
     """What cannot even be begun as it was asked for; a volume that is not there is waited for."""
-    is_volume = isinstance(error, volumes.VolumeTrouble)
-    reason: Literal["ContainerCreating", "CreateContainerError"] = (
-        "ContainerCreating" if is_volume else "CreateContainerError"
-    )
+    reason = _WAITS.get(type(error), "CreateContainerError")
     return ContainerNotCreated(action.pod, action.uid, action.container, action.attempt, reason, str(error))
 
 

@@ -10,6 +10,7 @@ import tarfile
 from typing import IO, BinaryIO, cast
 
 from stead.runtimes import inside
+from stead.runtimes.native import subordinates
 from stead.runtimes.trees import remove_tree
 
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
@@ -80,7 +81,7 @@ class _Unpacking:
 
     def __init__(self, root: str):
         self._root = root
-        self._is_root = os.geteuid() == 0
+        self._is_root = subordinates.is_root()
         self._directories: list[tuple[str, tarfile.TarInfo]] = []
 
     def all_of(self, layer: tarfile.TarFile) -> None:

@@ -30,11 +30,20 @@ class Reference(NamedTuple):
         return f"{self.registry}/{self.repository}"
 
 
+def _capitals(text: str) -> str:
+    """What is wrong with capitals in a repository's name, in every parser's words; "" where there are none."""
+    head, slash, rest = text.partition("/")
+    is_registry = bool(slash) and ("." in head or ":" in head or head == "localhost" or head != head.lower())
+    name = (rest if is_registry else text).partition(":")[0].partition("@")[0]
+    name = name if slash else f"library/{name}"
+    return f": repository name ({name}) must be lowercase" if name != name.lower() else ""
+
+
 def parse(text: str) -> Reference:
     """Raises ValueError where `text` is no image reference."""
     match = _SYNTAX.fullmatch(text)
     if match is None:
-        raise ValueError(f'couldn\'t parse image name "{text}": invalid reference format')
+        raise ValueError(f'couldn\'t parse image name "{text}": invalid reference format{_capitals(text)}')
     head, slash, rest = match["name"].partition("/")
     has_registry = bool(slash) and ("." in head or ":" in head or head == "localhost")
     registry, repository = (head, rest) if has_registry else (_DOCKER, match["name"])

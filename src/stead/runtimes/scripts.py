@@ -9,6 +9,7 @@ containers or (`simulation.stead.dev/<container>.<word>`) for one:
     exit-attempts: "2"    only its first two attempts do      image-missing: "true"   its image cannot be pulled
     stop-after: 2s        the stop signal takes so long       pull-after: 5s     its image takes so long
     image-attempts: "1"   only its first start finds its image   create-failures: "2"   it cannot be made twice
+    start-fails: "true"   it is made, and its program cannot be run
 """
 
 import re

@@ -48,6 +48,7 @@ from stead.runtimes.scripts import Container, Pod
 
 FIRST_NET = 44
 NOTE = "simulated: containers are scripts in virtual time, no process runs"
+NOT_RUN = 128
 KILLED = 137
 SOMEBODY = "65532"  # no simulated image runs as root
 
@@ -292,6 +293,12 @@ class SimulatedRuntime:
         if container.attempt != action.attempt or container.state != "starting" or self._is_gone(pod):
             return None
         container.state, container.started = "running", now
+        if pod.word(action.container, "start-fails") == "true":
+            container.state = "exited"
+            who = (pod.key, pod.uid, action.container, action.attempt, container.id)
+            told = "simulated: the script says no"
+            container.told = ContainerExited(*who, NOT_RUN, "StartError", now.wall, now.wall, message=told)
+            return container.told
         name, attempt, image = action.container, action.attempt, f"simulated://{action.image}"
         self._plan_exit(pod, name, attempt, now)
         container.told = ContainerStarted(pod.key, pod.uid, name, attempt, container.id, image, now.wall)

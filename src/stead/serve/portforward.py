@@ -1,6 +1,7 @@
 """Port-forward over WebSocket, v4 framing: for the i-th port channel 2i carries bytes and 2i+1 errors (wire.md 3.8)."""
 
 import asyncio
+import os
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -26,6 +27,13 @@ def ports_of(request: Request) -> list[int]:
     return [int(word) for word in words]
 
 
+def words_of(error: Exception, port: int | str) -> str:
+    """Why a port of the pod cannot be reached."""
+    if not isinstance(error, OSError) or not error.errno:
+        return str(error)
+    return f"failed to connect to localhost:{port} inside the pod: {os.strerror(error.errno).lower()}"
+
+
 class Forwarded:
     """One port: a connection into the pod, behind two channels."""
 
@@ -49,7 +57,7 @@ class Forwarded:
         except ConnectionResetError:
             return
         except Exception as error:
-            told = f"error forwarding port {self._port}: {error}"
+            told = f"error forwarding port {self._port}: {words_of(error, self._port)}"
             await self._client.send(bytes((self.channel + 1,)) + told.encode())
 
     async def _dialled(self, dial: Dial) -> socket.socket:

@@ -189,5 +189,4 @@ def _ending(ended: "asyncio.Future[int]") -> Json:
     error = ended.exception()
     if error is None:
         return exit_status(ended.result())
-    code = getattr(error, "exit_code", None)  # a program that was not found or not executable: 127, 126
-    return {**exit_status(code), "message": str(error)} if isinstance(code, int) else failure(str(error))
+    return failure(str(error))

@@ -11,7 +11,7 @@ from stead.machinery.errors import BadRequest
 from stead.machinery.objects import Json, encode
 from stead.serve.channels import read_size
 from stead.serve.conversation import Conversation
-from stead.serve.portforward import READ_BYTES, Dial
+from stead.serve.portforward import READ_BYTES, Dial, words_of
 from stead.serve.remotecommand import FromClient, Input, InputEnd
 from stead.serve.spdyconnection import SpdyConnection, SpdyStream
 
@@ -146,7 +146,7 @@ async def _pair(connection: SpdyConnection, error: SpdyStream, data: SpdyStream,
     except ConnectionResetError:
         pass
     except Exception as trouble:
-        await error.send(f"error forwarding port {port}: {trouble}".encode())
+        await error.send(f"error forwarding port {port}: {words_of(trouble, port)}".encode())
     finally:
         with contextlib.suppress(ConnectionError):
             await error.finish()

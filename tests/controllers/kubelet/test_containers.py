@@ -175,6 +175,7 @@ def test_a_deadline_ends_the_pod():
     status = world.get()["status"]
     assert (status["phase"], status["reason"]) == ("Failed", "DeadlineExceeded")
     assert world.runtime.running() == []
+    assert world.reasons().count("DeadlineExceeded") == 1
 
 
 def test_readiness_gates_hold_ready_back():
@@ -344,6 +345,30 @@ def test_a_pods_own_limits_are_its_sandboxs():
     (sandbox,) = world.sent_of(RunSandbox)
     assert (sandbox.memory_limit_bytes, sandbox.cpu_limit_millis) == (128 << 20, 500)
     assert world.sent_of(StartContainer)[0].memory_limit_bytes == 64 << 20
+
+
+def test_what_cannot_be_run_says_so_and_backs_off():
+    """A container was made each time, and each time it is told that its program could not be run."""
+    world = World(a_pod(annotations={"start-fails": "true"}))
+    world.run(1)
+    assert world.shown[-1] == "Running 0/1 RunContainerError"
+    told = "simulated: the script says no"
+    assert world.status()["state"] == {"waiting": {"reason": "RunContainerError", "message": told}}
+    ended = world.status()["lastState"]["terminated"]
+    assert (ended["exitCode"], ended["reason"], ended["message"]) == (128, "StartError", told)
+    world.run(4)
+    assert world.shown[-1] == "Running 0/1 CrashLoopBackOff"
+    world.run(20)
+    reasons = world.reasons()
+    assert (reasons.count("Created"), reasons.count("Failed"), reasons.count("Started")) == (3, 3, 0)
+
+
+def test_a_start_that_fails_for_good():
+    world = World(a_pod(restartPolicy="Never", annotations={"start-fails": "true"}))
+    world.run(5)
+    assert world.get()["status"]["phase"] == "Failed"
+    assert world.status()["state"]["terminated"]["reason"] == "StartError" and "signal" not in world.status()["state"]
+    assert world.reasons()[-2:] == ["Created", "Failed"]
 
 
 def test_what_cannot_be_made_waits_without_an_attempt_and_is_tried_again():

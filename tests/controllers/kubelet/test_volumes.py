@@ -1,6 +1,7 @@
 """Where a pod's volumes come from, and what it waits for without them."""
 
 from base64 import b64encode
+from functools import partial
 
 import pytest
 
@@ -8,6 +9,8 @@ from stead.controllers.kubelet.settings import Settings
 from stead.machinery.runtime import EmptyDir, File, Mount, RunSandbox, StartContainer, UpdateVolume, VolumeFiles
 
 from .world import World, a_container, a_pod
+
+a_mount = partial(Mount, name="v")
 
 
 def mounted(**fields):
@@ -39,10 +42,10 @@ CONFIG = {"name": "v", "configMap": {"name": "settings"}}
 @pytest.mark.parametrize(
     "source, mount, expected",
     [
-        ({"hostPath": {"path": "/srv/1"}}, {}, Mount("/srv/1", "/data")),
-        ({"local": {"path": "/srv/1"}}, {}, Mount("/srv/1", "/data", host_type="Directory", is_grouped=True)),
-        ({"hostPath": {"path": "/srv/1"}}, {"readOnly": True}, Mount("/srv/1", "/data", True)),
-        ({"hostPath": {"path": "/srv/1"}}, {"subPath": "a/b"}, Mount("/srv/1/a/b", "/data", within="/srv/1")),
+        ({"hostPath": {"path": "/srv/1"}}, {}, a_mount("/srv/1", "/data")),
+        ({"local": {"path": "/srv/1"}}, {}, a_mount("/srv/1", "/data", host_type="Directory", is_grouped=True)),
+        ({"hostPath": {"path": "/srv/1"}}, {"readOnly": True}, a_mount("/srv/1", "/data", True)),
+        ({"hostPath": {"path": "/srv/1"}}, {"subPath": "a/b"}, a_mount("/srv/1/a/b", "/data", within="/srv/1")),
     ],
 )
 def test_a_claim_is_the_path_of_its_volume(source, mount, expected):
@@ -56,7 +59,7 @@ def test_a_provisioned_volume_is_open_to_the_pods_users_and_belongs_to_its_group
     volume["metadata"]["annotations"] = {"pv.kubernetes.io/provisioned-by": "stead.dev/directory"}
     world = World(a_pod(mounted(), volumes=[CLAIM]), a_claim(), volume)
     world.run()
-    assert world.sent_of(StartContainer)[0].mounts == (Mount("/srv/1", "/data", is_grouped=True),)
+    assert world.sent_of(StartContainer)[0].mounts == (a_mount("/srv/1", "/data", is_grouped=True),)
 
 
 def test_an_unbound_claim_is_waited_for():
@@ -83,7 +86,7 @@ def test_files_of_a_config_map_follow_it():
     world.run()
     files = (File("a", b"1", 0o644), File("b", b"2", 0o644))
     assert world.sent_of(RunSandbox)[0].volumes == (VolumeFiles("v", files),)
-    assert world.sent_of(StartContainer)[0].mounts == (Mount("volume:v", "/data", True),)
+    assert world.sent_of(StartContainer)[0].mounts == (a_mount("volume:v", "/data", True),)
     world.put(a_config(a="3"))
     world.run()
     assert world.sent_of(UpdateVolume)[-1].volume == VolumeFiles("v", (File("a", b"3", 0o644),))
@@ -145,7 +148,7 @@ def test_an_empty_directory():
     world = World(a_pod(mounted(subPath="x"), volumes=[volume]))
     world.run()
     assert world.sent_of(RunSandbox)[0].volumes == (EmptyDir("v", True, 1048576),)
-    assert world.sent_of(StartContainer)[0].mounts == (Mount("volume:v/x", "/data", within="volume:v"),)
+    assert world.sent_of(StartContainer)[0].mounts == (a_mount("volume:v/x", "/data", within="volume:v"),)
 
 
 def test_a_path_made_of_variables():

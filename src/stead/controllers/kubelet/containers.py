@@ -15,7 +15,7 @@ from stead.machinery import times
 from stead.machinery.objects import Json
 from stead.machinery.plan import Plan
 
-FRESH_SECONDS = 2.0  # a failed pull shows its own reason so long, then that it waits
+FRESH_SECONDS = 2.0  # a failed pull or start shows its own reason so long, then that it waits
 FINAL_IMAGE_REASONS = ("ErrImageNeverPull", "InvalidImageName", *NOT_CREATED)
 
 
@@ -58,10 +58,18 @@ def _after(round_: Round, life: Life) -> Steps:
     if not life.is_to_restart:
         return Steps()
     if left := backoff.seconds_left(life.restart_due, round_.now.mono):
+        if fresh := _fresh_failure(round_, life):
+            return held_up(life, Trouble("RunContainerError", life.entry.get("message", "")), min(fresh, left))
         delay = times.go_duration(backoff.delay_after(life.entry))
         message = f"back-off {delay} restarting failed container={life.name} pod={round_.full_name}"
         return held_up(life, Trouble("CrashLoopBackOff", message), left)
     return _begin(round_, life, life.attempt + 1)
+
+
+def _fresh_failure(round_: Round, life: Life) -> float:
+    """For how many seconds yet a start that failed shows its own reason."""
+    is_failure = life.entry.get("reason") == "StartError"
+    return backoff.seconds_left(life.entry["at"] + FRESH_SECONDS, round_.now.mono) if is_failure else 0.0
 
 
 def _nothing(round_: Round, life: Life) -> Steps:

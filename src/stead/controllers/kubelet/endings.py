@@ -57,7 +57,9 @@ def overdue(round_: Round) -> Plan:
     """The pod was active for longer than it may be: it fails."""
     since = round_.now.mono - max(0.0, round_.now.wall - _deadline(round_))
     stopping = termination.stop_all(round_, termination.spec_grace(round_.pod), since)
-    return stopping + report(round_, failure=OVERDUE)
+    is_told = dig(round_.pod, "status", "reason") == OVERDUE.reason
+    event = round_.event("Normal", OVERDUE.reason, OVERDUE.message)
+    return stopping + report(round_, failure=OVERDUE) + (NOTHING if is_told else Plan((event,)))
 
 
 def evicted(round_: Round, failure: Failure) -> Plan:

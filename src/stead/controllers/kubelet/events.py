@@ -74,7 +74,8 @@ def _of_sandbox(round_: Round, new: Json) -> Iterator[Emit]:
 
 def _of_container(round_: Round, life: Life, status: Json) -> Iterator[Emit]:
     started = status.get("containerID")
-    if started and started != life.told.get("containerID") and "waiting" not in status["state"]:
+    failed = dig(status, "state", "waiting", "reason") == "RunContainerError"
+    if started and started != life.told.get("containerID") and ("waiting" not in status["state"] or failed):
         yield from _of_start(round_, life, status)
     waiting, was = dig(status, "state", "waiting"), dig(life.told, "state", "waiting", default={})
     if waiting and (waiting["reason"], waiting.get("message")) != (was.get("reason"), was.get("message")):
@@ -82,11 +83,11 @@ def _of_container(round_: Round, life: Life, status: Json) -> Iterator[Emit]:
 
 
 def _of_start(round_: Round, life: Life, status: Json) -> Iterator[Emit]:
-    if dig(status, "state", "terminated", "reason") == "StartError":
-        why = f"Error: {dig(status, 'state', 'terminated', 'message', default='')}"
-        yield round_.event("Warning", "Failed", why, life)
-        return
     yield round_.event("Normal", "Created", "Container created", life)
+    ended = dig(status, "state", "terminated") or dig(status, "lastState", "terminated", default={})
+    if "running" not in status["state"] and ended.get("reason") == "StartError":
+        yield round_.event("Warning", "Failed", f"Error: {ended.get('message', '')}", life)
+        return
     yield round_.event("Normal", "Started", "Container started", life)
 
 

@@ -208,5 +208,5 @@ def _terminated(end: Json) -> Json:
         "startedAt": times.to_text(end["started"]) if end.get("started") else finished,
         "finishedAt": finished,
     }
-    extra = {"signal": end.get("signal"), "message": end.get("message"), "containerID": end.get("id")}
+    extra = {"message": end.get("message"), "containerID": end.get("id")}
     return told | {key: value for key, value in extra.items() if value}

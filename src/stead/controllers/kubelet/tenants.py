@@ -109,7 +109,8 @@ class Tenants:
     def _move_in(self, key: Key, pod: Json) -> None:
         node = node_of(pod)
         self._home[key] = node
-        tenant = Tenant(podrequests.amounts(pod), podrequests.host_ports(pod))
+        amounts = {name: amount for name, amount in podrequests.amounts(pod).items() if amount}
+        tenant = Tenant(amounts, podrequests.host_ports(pod))
         self.rooms.setdefault(node, Room()).move_in(key, tenant)
 
 

@@ -74,10 +74,10 @@ def mounts(container: Json, ground: Ground, values: Mapping[str, str]) -> tuple[
 def _mount(entry: Json, place: Place, values: Mapping[str, str]) -> Mount:
     part = entry.get("subPath") or expand(entry.get("subPathExpr") or "", values)
     is_read_only = place.is_read_only or bool(entry.get("readOnly"))
+    more = {"is_grouped": place.is_grouped, "name": entry["name"]}
     if not part:
-        return Mount(place.source, entry["mountPath"], is_read_only, place.host_type, is_grouped=place.is_grouped)
-    source = f"{place.source}/{part}"
-    return Mount(source, entry["mountPath"], is_read_only, within=place.source, is_grouped=place.is_grouped)
+        return Mount(place.source, entry["mountPath"], is_read_only, place.host_type, **more)
+    return Mount(f"{place.source}/{part}", entry["mountPath"], is_read_only, within=place.source, **more)
 
 
 # --- sources

@@ -15,6 +15,7 @@ REMEDIES = {
     "ImagePullBackOff": "check the image's name, or import the image",
     "ErrImageNeverPull": "import the image, or let it be pulled (imagePullPolicy)",
     "CreateContainerConfigError": "create what is missing",
+    "RunContainerError": "see what cannot be run: its command, its directory, its user",
     "CreateContainerError": "mend what is named; it is tried again every ten seconds",
 }
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import stead
 from stead.runtimes.cri import cni, feeding, spaces
 from stead.runtimes.cri.spaces import Made
-from stead.runtimes.native import linux, network, uplink
+from stead.runtimes.native import linux, network, subordinates, uplink
 from stead.runtimes.native.addresses import Addresses
 from stead.runtimes.native.surroundings import have_address
 
@@ -255,7 +255,7 @@ class Containerd:
 
 
 def _check_machine() -> None:
-    if os.geteuid() != 0:
+    if not subordinates.is_root():
         raise ContainerdTrouble(
             "a containerd of our own needs root; as root, or with --cri-endpoint, or --runtime native"
         )

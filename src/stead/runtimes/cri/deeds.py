@@ -42,7 +42,7 @@ from stead.runtimes.images import ImageTrouble
 from stead.runtimes.native import cgroups, starting
 from stead.runtimes.native.addresses import AddressesExhausted
 from stead.runtimes.native.channel import Refusal
-from stead.runtimes.native.volumes import VolumeTrouble
+from stead.runtimes.native.volumes import PartTrouble, VolumeTrouble
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +132,7 @@ async def start_container(node: Node, action: StartContainer) -> None:
                 node.report(held.told)
                 return
             await _start(node, pod, action, held)
-        except (VolumeTrouble, CreateTrouble) as error:
+        except (VolumeTrouble, PartTrouble, CreateTrouble) as error:
             node.report(furnishing.not_created(action, error))
         except (OSError, Refusal, ImageTrouble, EngineTrouble) as error:
             node.report(furnishing.not_started(action, str(error)))

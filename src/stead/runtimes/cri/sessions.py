@@ -16,11 +16,10 @@ from stead.runtimes.cri import mapping
 from stead.runtimes.cri.node import Node
 from stead.runtimes.native import sessions, terminals
 from stead.runtimes.native.channel import Refusal
-from stead.runtimes.native.sessions import ExecSession, ProgramTrouble, Size
+from stead.runtimes.native.sessions import ExecSession, Size
 
 _RUNC_STATE = "/run/containerd/runc"
 _SPACE = "k8s.io"  # where a containerd keeps what CRI asked of it
-_NO_PROGRAM, _NOT_EXECUTABLE, _FAILED = 127, 126, 128
 _RUNC_FAILED = 255
 
 
@@ -83,7 +82,7 @@ async def run(
             with contextlib.suppress(OSError):
                 os.unlink(path)
         if message:
-            raise ProgramTrouble(message, _code_of(message))
+            raise Refusal(f"error executing command in container: {message}")
         return code if code >= 0 else 128 - code
 
     async def resize(width: int, height: int) -> None:
@@ -121,9 +120,3 @@ def _trouble(path: str) -> str:
         lines = [json.loads(line) for line in file]
         return str(next(line["msg"] for line in reversed(lines) if line["level"] == "error"))
     return ""
-
-
-def _code_of(message: str) -> int:
-    if "permission denied" in message:
-        return _NOT_EXECUTABLE
-    return _NO_PROGRAM if "no such file" in message or "not found" in message else _FAILED

@@ -17,7 +17,7 @@ Spec = dict[str, Any]
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _MOST_FILES = 1 << 16
-_NOT_FOUND, _NOT_EXECUTABLE, _BROKEN = 127, 126, 128
+_BROKEN = 128
 _RESTORED = (
     signal.SIGPIPE,
     signal.SIGINT,
@@ -116,7 +116,7 @@ def beside(spec: Spec, stdio: tuple[int, int, int], trouble: int) -> NoReturn:
 
 def _tell(trouble: int, error: BaseException) -> None:
     with contextlib.suppress(OSError):
-        os.write(trouble, f"{exit_code_of(error)} {_words(error)}"[:4000].encode())
+        os.write(trouble, f"{_BROKEN} {_words(error)}"[:4000].encode())
 
 
 def _words(error: BaseException) -> str:
@@ -125,13 +125,6 @@ def _words(error: BaseException) -> str:
 
 def _place(error: OSError) -> str:
     return f": {error.filename}" if error.filename else ""
-
-
-def exit_code_of(error: BaseException) -> int:
-    """What a shell would answer: 127 not found, 126 not executable, else 128."""
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return _NOT_FOUND
-    return _NOT_EXECUTABLE if isinstance(error, PermissionError) else _BROKEN
 
 
 def _join_groups(spec: Spec) -> None:
@@ -149,15 +142,24 @@ def _become(spec: Spec, stdio: tuple[int, int, int]) -> None:
         _take_stdio(stdio)
     _take_user(spec)
     if spec["directory_inside"]:
-        if spec["has_mounts"]:
-            os.makedirs(spec["directory_inside"], exist_ok=True)
-        os.chdir(spec["directory_inside"])
+        _go_to(spec["directory_inside"], makes=spec["has_mounts"])
     os.umask(0o022)
     for number in _RESTORED:
         signal.signal(number, signal.SIG_DFL)
     if not spec["may_gain_privileges"]:
         linux.renounce_new_privileges()
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def _go_to(directory: str, makes: bool) -> None:
+    """The working directory, made where the root is the container's own."""
+    try:
+        if makes and not os.path.lexists(directory):
+            os.makedirs(directory, exist_ok=True)
+        os.chdir(directory)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise OSError(error.errno, f'chdir to the working directory ("{directory}") failed: {why}') from error
 
 
 def _take_stdio(stdio: tuple[int, int, int]) -> None:
@@ -230,4 +232,13 @@ def _run(spec: Spec) -> NoReturn:
         except OSError as error:
             if trouble is None or isinstance(trouble, FileNotFoundError):
                 trouble = error
-    raise OSError(trouble.errno, f'"{program}": {trouble.strerror}') if trouble else OSError("no program")
+    raise OSError(trouble.errno if trouble else None, f"exec: {_not_run(program, trouble)}")
+
+
+def _not_run(program: str, trouble: OSError | None) -> str:
+    """In the words that people look for."""
+    if "/" not in program and isinstance(trouble, FileNotFoundError | NotADirectoryError | None):
+        return f'"{program}": executable file not found in $PATH'
+    why = (trouble.strerror or "").lower() if trouble else ""
+    is_missing = isinstance(trouble, FileNotFoundError | NotADirectoryError) and not os.path.exists(program)
+    return f'"{program}": {f"stat {program}: " if is_missing else ""}{why}'

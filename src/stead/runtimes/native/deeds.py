@@ -40,7 +40,7 @@ from stead.runtimes.native.channel import Refusal
 from stead.runtimes.native.keeping import KeeperTrouble
 from stead.runtimes.native.node import Node
 from stead.runtimes.native.sandbox import Sandbox
-from stead.runtimes.native.volumes import VolumeTrouble
+from stead.runtimes.native.volumes import PartTrouble, VolumeTrouble
 
 _KILLED = 128 + signal.SIGKILL
 
@@ -124,7 +124,7 @@ async def start_container(node: Node, action: StartContainer) -> None:
     async with node.lock(action.uid):
         try:
             await _start(node, action)
-        except (starting.StartTrouble, VolumeTrouble) as error:
+        except (starting.StartTrouble, VolumeTrouble, PartTrouble) as error:
             node.report(furnishing.not_created(action, error))
         except (OSError, Refusal, ImageTrouble) as error:
             node.report(furnishing.not_started(action, str(error)))

@@ -42,7 +42,7 @@ def tried(*names: str) -> dict[str, str]:
 
 def tiers() -> tuple[str, ...]:
     """What is worth trying here, best first."""
-    return ("root", "user", "plain") if os.geteuid() == 0 else ("user", "plain")
+    return ("root", "user", "plain") if subordinates.is_root() else ("user", "plain")
 
 
 # what it means
@@ -93,7 +93,7 @@ _TOPICS = (
 def facts() -> list[Fact]:
     """Every trial with its meaning, for `stead doctor`."""
     found = tried(*trials.TRIALS)
-    is_root = os.geteuid() == 0
+    is_root = subordinates.is_root()
     spaces = _Topic(
         "root" if is_root else "user",
         "namespaces as root" if is_root else "namespaces as an ordinary user",
@@ -115,6 +115,8 @@ def _fact(topic: _Topic, trouble: str) -> Fact:
 def _users_fact(is_root: bool, trouble: str) -> Fact:
     if is_root:
         return Fact("several users in one pod", True, "programs may change to other users")
+    if note := lonely_root():
+        return Fact("several users in one pod", False, note, _MORE_USERS)
     lent = subordinates.ranges()
     if lent is not None and not trouble:
         last = lent.users.first + lent.users.size - 1
@@ -125,6 +127,16 @@ def _users_fact(is_root: bool, trouble: str) -> Fact:
     meaning = "every user of a pod is this user; programs that insist on changing users fail"
     remedy = f"{subordinates.lacking() or _NOT_LENT}; or run stead as root"
     return Fact("several users in one pod", False, meaning + (f" ({trouble})" if lent else ""), remedy)
+
+
+_MORE_USERS = "run stead outside of it, or in one with more users (unshare --map-root-user --map-auto)"
+
+
+def lonely_root() -> str:
+    """What being root means in a user namespace that has no other user, "" for everybody else."""
+    if os.geteuid() or subordinates.is_root():
+        return ""
+    return "root is the only user of this user namespace: pods run as an ordinary user's, each with this one user"
 
 
 _NOT_LENT = "let this user run programs with the setuid bit (newuidmap): no no_new_privs, no mount with nosuid"

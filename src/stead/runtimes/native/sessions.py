@@ -116,7 +116,7 @@ async def run(
     async def exit_code() -> int:
         message, _ = await answer
         if message.get("error"):
-            raise ProgramTrouble(message["error"], message["exit_code"])
+            raise Refusal(f"error executing command in container: {message['error']}")
         return int(message["exit_code"])
 
     async def resize(width: int, height: int) -> None:
@@ -152,11 +152,3 @@ async def attach(channel: Channel, container: str, has_stdin: bool, ended: Await
         await channel.ask("resize", container=container, width=width, height=height)
 
     return ExecSession(ours, ended, resize, lambda: None)
-
-
-class ProgramTrouble(Refusal):
-    """The program did not come to its start: 127 not found, 126 not executable, 128 else."""
-
-    def __init__(self, message: str, exit_code: int):
-        super().__init__(message)
-        self.exit_code = exit_code

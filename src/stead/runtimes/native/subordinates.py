@@ -113,6 +113,13 @@ def _runs(tool: str, process: int, own: int, given: Range) -> bool:
     return os.waitpid(child, 0)[1] == 0
 
 
+def is_root() -> bool:
+    """Whether we are root with users to be root of: in a namespace of one user (`unshare -r`) root is an ordinary user
+    by another name.
+    """
+    return os.geteuid() == 0 and users_here() > 1
+
+
 def users_here() -> int:
     """How many users the namespace has that we are in: one more than the highest number."""
     with open("/proc/self/uid_map") as file:

@@ -12,7 +12,7 @@ _ALL = linux.NEW_MOUNTS | linux.NEW_PIDS | linux.NEW_NET | linux.NEW_UTS | linux
 
 def lowest_port() -> int:
     """The first port that this user may listen on in the host's network."""
-    return 1 if os.geteuid() == 0 else int(setting("/proc/sys/net/ipv4/ip_unprivileged_port_start") or 1024)
+    return 1 if subordinates.is_root() else int(setting("/proc/sys/net/ipv4/ip_unprivileged_port_start") or 1024)
 
 
 def setting(path: str) -> str:
@@ -44,7 +44,7 @@ def _user_namespaces() -> None:
 
 def _several_users() -> None:
     """Whether users are lent to us, and we can be one of them."""
-    if os.geteuid():
+    if not subordinates.is_root():
         subordinates.become_root(_ALL)
         os.setgroups([1])
         os.setgid(1)
@@ -52,15 +52,16 @@ def _several_users() -> None:
 
 
 def _own_namespaces() -> None:
-    _root_namespaces() if os.geteuid() == 0 else _user_namespaces()
+    _root_namespaces() if subordinates.is_root() else _user_namespaces()
 
 
 def _overlay() -> None:
+    attributes = "" if subordinates.is_root() else ",userxattr"
     _own_namespaces()
     for name in ("lower", "upper", "work", "root"):
         os.mkdir(f"/tmp/{name}")
     options = "lowerdir=/tmp/lower,upperdir=/tmp/upper,workdir=/tmp/work"
-    linux.mount("overlay", "/tmp/root", "overlay", 0, options=options + (",userxattr" if os.geteuid() else ""))
+    linux.mount("overlay", "/tmp/root", "overlay", 0, options=options + attributes)
 
 
 def _bridge() -> None:
@@ -71,7 +72,7 @@ def _bridge() -> None:
 
 
 def _low_port() -> None:
-    if lowest_port() > 80 and os.geteuid():
+    if lowest_port() > 80 and not subordinates.is_root():
         raise PermissionError("ports below 1024 are the administrator's")
 
 

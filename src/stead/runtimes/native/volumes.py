@@ -22,9 +22,21 @@ _TYPES = {
     "BlockDevice": stat.S_ISBLK,
 }
 
+_CALLED = {
+    "Directory": "directory",
+    "File": "file",
+    "Socket": "socket file",
+    "CharDevice": "character device",
+    "BlockDevice": "block device",
+}
+
 
 class VolumeTrouble(Exception):
     """A mount that cannot be made; the message says why."""
+
+
+class PartTrouble(Exception):
+    """A part of a volume (`subPath`) that cannot be mounted; the message says which and why."""
 
 
 def make(directory: str, volume: VolumeFiles | EmptyDir, group: int | None) -> None:
@@ -118,14 +130,22 @@ def _make_place(source: str, root: str, path: str) -> None:
 
 
 def source_of(mount: Mount, directory: str) -> str:
-    """The host path behind a mount, made or checked as its type asks. Raises VolumeTrouble, OSError.
+    """The host path behind a mount, made or checked as its type asks. Raises VolumeTrouble, PartTrouble, OSError.
 
     Of a `subPath` no link is left in it: who mounts it holds it from its volume on (`volume_of`, `inside.held`).
     """
-    volume = _checked(volume_of(mount, directory), mount.host_type)
+    volume = _checked(volume_of(mount, directory), mount)
     if not mount.within:
         return volume
     path = os.path.relpath(_absolute(mount.source, directory), volume)
+    try:
+        return _part(volume, path)
+    except OSError as error:
+        why = f"{path}: {(error.strerror or str(error)).lower()}"
+        raise PartTrouble(f'failed to create subPath directory for volumeMount "{mount.name}": {why}') from error
+
+
+def _part(volume: str, path: str) -> str:
     try:
         return inside.part(volume, path)
     except PermissionError:
@@ -147,7 +167,8 @@ def _absolute(source: str, directory: str) -> str:
     return os.path.normpath(source)
 
 
-def _checked(source: str, kind: str) -> str:
+def _checked(source: str, mount: Mount) -> str:
+    kind = mount.host_type
     if kind in ("", "DirectoryOrCreate"):
         if not os.path.exists(source):
             _make_directory(source, 0o777 if not kind else 0o755)
@@ -156,7 +177,8 @@ def _checked(source: str, kind: str) -> str:
             with open(source, "a"):
                 pass
     elif kind in _TYPES and not (os.path.exists(source) and _TYPES[kind](os.stat(source).st_mode)):
-        raise VolumeTrouble(f"hostPath type check failed: {source} is not a {kind.lower()}")
+        told = f"hostPath type check failed: {source} is not a {_CALLED[kind]}"
+        raise VolumeTrouble(f'MountVolume.SetUp failed for volume "{mount.name}" : {told}')
     return source
 
 
