@@ -181,6 +181,13 @@ def test_pods_of_nobody_count_only_by_number(world: World) -> None:
     world.run()
     assert [status(world, name)["disruptionsAllowed"] for name in ("share", "number")] == [0, 1]
     assert world.events("share") == ["UnmanagedPods"]
+    assert world.messages("share") == [
+        "Pods selected by this PodDisruptionBudget (selector: "
+        "&LabelSelector{MatchLabels:map[string]string{app: nginx,},MatchExpressions:[]LabelSelectorRequirement{},}) "
+        "were found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may "
+        "result in undefined behavior. To account for these pods please set "
+        '".spec.minAvailable" field of the PDB to an integer value.'
+    ]
 
 
 def test_a_budget_without_pods_says_so(world: World) -> None:

@@ -78,6 +78,111 @@ def test_back_again_it_is_as_before(world: World) -> None:
     assert world.events(world.config.node).count("NodeReady") == 1
 
 
+def about(world: World, name: str = "") -> list[tuple[str, str, str]]:
+    """Who tells what, in which words, of a node or a pod."""
+    found = [one for one in world.all("Event", None) if one["involvedObject"]["name"] == (name or world.config.node)]
+    return [(one["source"]["component"], one["reason"], one["message"]) for one in found]
+
+
+def test_what_is_told_of_a_node_that_comes_is_lost_and_comes_back(world: World) -> None:
+    name = world.config.node
+    healthy = ("NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID", "NodeReady")
+    came = [("kubelet", "Starting", "Starting kubelet.")]
+    came += [("kubelet", reason, f"Node {name} status is now: {reason}") for reason in healthy]
+    came += [("node-controller", "RegisteredNode", f"Node {name} event: Registered Node {name} in Controller")]
+    assert sorted(about(world)) == sorted(came)
+    silence(world)
+    world.run(60)
+    assert about(world)[len(came) :] == [
+        ("node-controller", "NodeNotReady", f"Node {name} status is now: NodeNotReady"),
+    ]
+    speak(world)
+    world.run(700)
+    counts = [one["count"] for one in world.all("Event", None) if one["reason"] in healthy]
+    assert sorted(counts) == [1, 1, 1, 1, 2, 2, 2, 2], "of the other node once"
+
+
+def test_a_node_that_is_removed_is_told_of() -> None:
+    world = World("nodelife")
+    world.put(a_node("n1"))
+    world.run(1)
+    world.delete("Node", "n1", "")
+    world.run(1)
+    assert about(world, "n1") == [
+        ("node-controller", "RegisteredNode", "Node n1 event: Registered Node n1 in Controller"),
+        ("node-controller", "RemovingNode", "Node n1 event: Removing Node n1 from Controller"),
+    ]
+
+
+def test_a_cordon_is_told_once(world: World) -> None:
+    name = world.config.node
+    for cordoned in (True, False):
+        world.patch("Node", name, {"spec": {"unschedulable": cordoned}}, "")
+        world.run(20)
+    told = [(who, reason, text) for who, reason, text in about(world) if "Schedulable" in reason]
+    assert told == [
+        ("kubelet", "NodeNotSchedulable", f"Node {name} status is now: NodeNotSchedulable"),
+        ("kubelet", "NodeSchedulable", f"Node {name} status is now: NodeSchedulable"),
+    ]
+    assert {one["count"] for one in world.all("Event", None) if "Schedulable" in one["reason"]} == {1}
+
+
+MARKING, CANCELLING = "Marking for deletion Pod default/web-0", "Cancelling deletion of Pod default/web-0"
+
+
+def evictions(world: World) -> list[str]:
+    return [text for who, reason, text in about(world, "web-0") if reason == "TaintManagerEviction"]
+
+
+def test_a_node_that_comes_back_in_time_spares_its_pods(world: World) -> None:
+    world.pod("web-0", "10.0.0.1", is_ready=True, node=world.config.node)
+    silence(world)
+    world.run(200)
+    speak(world)
+    world.run(60)
+    assert evictions(world) == [CANCELLING]
+    silence(world)
+    world.run(400)
+    assert evictions(world) == [CANCELLING, MARKING]
+
+
+SLOW = {"key": "slow", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        ("the taint goes", [CANCELLING]),
+        ("another taint it cannot bear", [CANCELLING, MARKING]),
+        ("it may stay for ever", [CANCELLING]),
+        ("it is deleted", [CANCELLING]),
+        ("nothing", [MARKING]),
+        ("the node goes", []),
+    ],
+)
+def test_a_pod_that_was_to_go(what: str, expected: list[str]) -> None:
+    world = World("tainteviction")
+    world.put(a_node("n1", taints=[{"key": "slow", "effect": "NoExecute", "timeAdded": world.now.text}]))
+    world.pod("web-0", tolerations=[SLOW])
+    world.run(10)
+    assert evictions(world) == []
+    if what == "the taint goes":
+        world.patch("Node", "n1", {"spec": {"taints": None}}, "")
+    elif what == "another taint it cannot bear":
+        taints_ = [{"key": key, "effect": "NoExecute"} for key in ("slow", "gpu")]
+        world.patch("Node", "n1", {"spec": {"taints": taints_}}, "")
+    elif what == "it may stay for ever":
+        more = (world.get("Pod", "web-0") or {})["spec"]["tolerations"]
+        for_ever = [{**one, "tolerationSeconds": None} if one["key"] == "slow" else one for one in more]
+        world.patch("Pod", "web-0", {"spec": {"tolerations": for_ever}})
+    elif what == "it is deleted":
+        world.end_pod("web-0")
+    elif what == "the node goes":
+        world.delete("Node", "n1", "")
+    world.run(100)
+    assert evictions(world) == expected
+
+
 def test_pods_go_after_five_minutes_and_stay_terminating(world: World) -> None:
     """3.6.1 and 3.6.2: nobody can confirm the end, so the name stays taken."""
     world.pod("web-0", "10.0.0.1", is_ready=True, node=world.config.node)
@@ -184,7 +289,7 @@ def test_after_a_long_pause_nobody_is_judged_at_once(world: World) -> None:
     world.jump(3600)
     world.patch("Node", world.config.node, {"spec": {"unschedulable": True}}, "")
     world.run(120)
-    assert world.events(world.config.node) == []
+    assert "NodeNotReady" not in world.events(world.config.node)
     assert meta.has_condition(world.get("Pod", "web-0") or {}, "Ready")
 
 

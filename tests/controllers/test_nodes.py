@@ -2,8 +2,10 @@
 
 import pytest
 
+from stead.controllers.nodes import Cordons, Facts, Nodes, Observed
 from stead.machinery import meta
 from stead.machinery.objects import Json, dig
+from stead.machinery.plan import Emit
 from tests.controllers.world import World
 
 
@@ -81,6 +83,27 @@ def test_deleted_it_registers_again(world: World) -> None:
     world.run(1)
     assert meta.uid(node(world)) != uid
     assert meta.has_condition(node(world), "Ready")
+
+
+def test_a_machine_that_was_started_anew(world: World) -> None:
+    """stead, and so its kubelet, begins again on the same machine; then on one that was booted meanwhile."""
+
+    def told(reason: str) -> list[str]:
+        return [one["message"] for one in world.all("Event", None) if one["reason"] == reason]
+
+    name = world.config.node
+    world.run(1)
+    world.set_status("Node", name, {"nodeInfo": {"bootID": "before"}}, "")
+    world.crash()
+    world.run(1)
+    assert {one["reason"]: one["count"] for one in world.all("Event", None)}["Starting"] == 1
+    assert len(told("Starting")) == 2, "a recorder forgets with its process"
+    facts = Facts(name, info={"bootID": "after"})
+    plan = Nodes(facts).reconcile(
+        Observed(Cordons(), facts, 10.0, node(world), None, False), world.now._replace(wall=2e9)
+    )
+    (rebooted,) = [action for action in plan.actions if isinstance(action, Emit) and action.reason == "Rebooted"]
+    assert (rebooted.type, rebooted.message) == ("Warning", f"Node {name} has been rebooted, boot id: after")
 
 
 def test_a_clock_that_is_set_back_does_not_stop_the_lease(world: World) -> None:

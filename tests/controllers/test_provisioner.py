@@ -37,7 +37,11 @@ def test_a_claim_gets_a_directory(world: World) -> None:
     assert (spec["storageClassName"], spec["persistentVolumeReclaimPolicy"]) == ("fast", "Retain")
     assert spec["hostPath"]["path"].endswith(meta.name(found))
     assert dig(world.get("PersistentVolumeClaim", "c"), "status", "phase") == "Bound"
-    assert world.events("c") == ["ProvisioningSucceeded"]
+    assert world.messages("c") == [
+        'External provisioner is provisioning volume for claim "default/c"',
+        f"Successfully provisioned volume {meta.name(found)}",
+    ]
+    assert world.events("c") == ["Provisioning", "ProvisioningSucceeded"]
     assert world.failures() == []
 
 

@@ -25,8 +25,8 @@ from stead.controllers.kubelet.reconcile import Kubelet
 from stead.controllers.kubelet.settings import Settings
 from stead.controllers.kubelet.tenants import Tenants
 from stead.controllers.namespaces import Namespaces
-from stead.controllers.nodelife import NodeLife
-from stead.controllers.nodes import Facts, Nodes
+from stead.controllers.nodelife import Census, NodeLife
+from stead.controllers.nodes import Cordons, Facts, Nodes
 from stead.controllers.podgc import Finished, PodGarbage
 from stead.controllers.provisioner import Provisioner
 from stead.controllers.scheduler.controller import Scheduler
@@ -34,7 +34,7 @@ from stead.controllers.scheduler.line import Line
 from stead.controllers.statefulset.controller import StatefulSetController
 from stead.controllers.statefulset.profile import PROFILES, Profile
 from stead.controllers.statefulset.slots import Slots
-from stead.controllers.tainteviction import TaintEviction
+from stead.controllers.tainteviction import Patience, TaintEviction
 from stead.dns.names import NameIndex
 from stead.kinds import statefulset
 from stead.kinds.placed import Placed
@@ -149,6 +149,9 @@ def indexes(config: Config) -> list[Index]:
         Shelves(),
         Placed(),
         Finished(),
+        Patience(),
+        Census(),
+        Cordons(),
         Budgets(),
         protection.Users(),
         NameIndex(),

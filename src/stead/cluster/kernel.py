@@ -19,6 +19,7 @@ from stead.cluster.memory import Memory, heard, pods_in
 from stead.cluster.metrics import Page
 from stead.controllers.kubelet import sandbox
 from stead.controllers.kubelet.events import at_once
+from stead.controllers.nodes import Cordons
 from stead.engine.journal import Journal, Round
 from stead.engine.rounds import Engine
 from stead.kinds.explanation import EXPLANATION
@@ -189,6 +190,8 @@ class Cluster:
     def power_on(self, name: str) -> None:
         """The node is there again, after `cut` or `power_off`: it learns what it has missed, and is heard."""
         member = self.members[name]
+        if member.state == "off":
+            self.cache.index(Cordons).started.pop(Key("Node", "", name), None)
         member.state, member.memory, member.told = "on", None, ()
         self._wake(member, [*self.cache.index(Placed).on(name), *map(sandbox.pod_of, self.cache.all(sandbox.KIND))])
 

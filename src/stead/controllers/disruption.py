@@ -233,8 +233,27 @@ def _events(observed: Observed) -> Iterable[Action]:
         told = f"Failed to calculate the number of expected pods: {observed.fault}"
         yield Emit(budget, "Warning", "CalculateExpectedPodCountFailed", told)
     if "" in observed.tally.controlled and not isinstance(spec.get("minAvailable"), int):
-        told = "pods that no controller owns are selected; only an integer minAvailable can count them"
+        told = (
+            f"Pods selected by this PodDisruptionBudget (selector: {_shown_selector(spec.get('selector'))}) were "
+            "found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may "
+            'result in undefined behavior. To account for these pods please set ".spec.minAvailable" field of the PDB '
+            "to an integer value."
+        )
         yield Emit(budget, "Warning", "UnmanagedPods", told)
+
+
+def _shown_selector(selector: Json | None) -> str:
+    """As Go prints a pointer to one."""
+    if selector is None:
+        return "nil"
+    labels = "".join(f"{key}: {value}," for key, value in sorted((selector.get("matchLabels") or {}).items()))
+    asked = "".join(
+        f"LabelSelectorRequirement{{Key:{one['key']},Operator:{one['operator']},"
+        f"Values:[{' '.join(one.get('values') or ())}],}},"
+        for one in selector.get("matchExpressions") or ()
+    )
+    asked = f"[]LabelSelectorRequirement{{{asked}}}"
+    return f"&LabelSelector{{MatchLabels:map[string]string{{{labels}}},MatchExpressions:{asked},}}"
 
 
 # --- pods

@@ -14,7 +14,19 @@ from stead.machinery import meta, times
 from stead.machinery.cache import Cache
 from stead.machinery.keys import Key, key_of
 from stead.machinery.objects import Json, dig
-from stead.machinery.plan import NO_REACTION, Action, Emit, Fence, Outcome, Patch, Plan, Reaction, Refused, Waiting
+from stead.machinery.plan import (
+    NO_REACTION,
+    Action,
+    Done,
+    Emit,
+    Fence,
+    Outcome,
+    Patch,
+    Plan,
+    Reaction,
+    Refused,
+    Waiting,
+)
 from stead.machinery.times import Now
 from stead.machinery.watch import WatchEvent
 
@@ -34,6 +46,25 @@ OURS = frozenset((*OF_READY.values(), *OF_PRESSURE.values(), UNSCHEDULABLE))
 SPOKEN_FOR = ("MemoryPressure", "DiskPressure", "PIDPressure", "Ready")  # what only the node itself can know
 
 
+REGISTERED, REMOVED = "RegisteredNode", "RemovingNode"
+
+
+class Census:
+    """An index: nodes that came or went, until somebody is told. After a restart all have come."""
+
+    kinds = ("Node",)
+
+    def __init__(self) -> None:
+        self.came: dict[Key, Json] = {}
+        self.gone: dict[Key, Json] = {}
+
+    def apply(self, key: Key, old: Json | None, new: Json | None) -> None:
+        if key.kind == "Node" and old is None and new is not None:
+            self.came[key] = new
+        elif key.kind == "Node" and old is not None and new is None:
+            self.gone[key] = old
+
+
 class Observed(Struct, frozen=True):
     """A node, its Lease, and its pods, read on the spot; how long it may be silent, in seconds.
 
@@ -45,6 +76,18 @@ class Observed(Struct, frozen=True):
     lease: Json | None
     pods: Mapping[Key, Json]
     is_anyone_ready: bool
+    census: Census
+
+    @property
+    def key(self) -> Key:
+        return key_of("Node", self.node)
+
+
+class Gone(Struct, frozen=True):
+    """A node that is not there any more, of which nobody has been told."""
+
+    key: Key
+    census: Census
 
 
 class NodeLife:
@@ -61,23 +104,38 @@ class NodeLife:
         if event.key.kind != "Node":
             return []
         is_same = event.type == "MODIFIED" and event.old is not None and _is_ready(event.old) == _is_ready(event.obj)
-        return [event.key] if is_same else [key_of("Node", node) for node in cache.all("Node")]
+        if is_same:
+            return [event.key]
+        return dict.fromkeys([event.key, *(key_of("Node", node) for node in cache.all("Node"))])
 
-    def observe(self, cache: Cache, key: Key) -> Observed | None:
-        node = cache.get(key)
+    def observe(self, cache: Cache, key: Key) -> Observed | Gone | None:
+        node, census = cache.get(key), cache.index(Census)
         if node is None:
-            return None
+            return Gone(key, census) if key in census.gone else None
         lease = cache.get(Key("Lease", LEASES, key.name))
         is_anyone_ready = any(map(_is_ready, cache.all("Node")))
-        return Observed(self.grace, node, lease, cache.index(Placed).on(key.name), is_anyone_ready)
+        return Observed(self.grace, node, lease, cache.index(Placed).on(key.name), is_anyone_ready, census)
 
-    def reconcile(self, observed: Observed, now: Now) -> Plan:
-        return _tainted(observed, now) + _judged(observed, now)
+    def reconcile(self, observed: Observed | Gone, now: Now) -> Plan:
+        told = Plan(tuple(_news(observed.census, observed.key)))
+        return told if isinstance(observed, Gone) else told + _tainted(observed, now) + _judged(observed, now)
 
-    def react(self, observed: Observed, action: Action, outcome: Outcome, now: Now) -> Reaction:
-        """A pod or Lease that is gone needs nothing said of it."""
+    def react(self, observed: Observed | Gone, action: Action, outcome: Outcome, now: Now) -> Reaction:
+        """News are told once. A pod or Lease that is gone needs nothing said of it."""
+        if isinstance(action, Emit) and isinstance(outcome, Done):
+            told = {REGISTERED: observed.census.came, REMOVED: observed.census.gone}
+            told.get(action.reason, {}).pop(observed.key, None)
         is_gone = isinstance(outcome, Refused) and outcome.reason == "NotFound"
         return Reaction(is_failure=False) if is_gone else NO_REACTION
+
+
+def _news(census: Census, key: Key) -> Iterator[Emit]:
+    name = key.name
+    if key in census.gone:
+        told = f"Node {name} event: Removing Node {name} from Controller"
+        yield Emit(census.gone[key], "Normal", REMOVED, told)
+    if key in census.came:
+        yield Emit(census.came[key], "Normal", REGISTERED, f"Node {name} event: Registered Node {name} in Controller")
 
 
 # --- life (3.6.1)

@@ -1,6 +1,6 @@
 """The node tells that it is there: its Node object, and a Lease renewed every ten seconds (3.6 in around.md)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct, field
@@ -9,19 +9,28 @@ from stead.machinery import meta, quantity, times
 from stead.machinery.cache import Cache
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
-from stead.machinery.plan import NO_REACTION, Action, Create, Emit, Outcome, Patch, Plan, Reaction, Refused
+from stead.machinery.plan import NO_REACTION, Action, Create, Done, Emit, Outcome, Patch, Plan, Reaction, Refused
 from stead.machinery.times import Now
 from stead.machinery.watch import WatchEvent
 
 LEASE_SECONDS, RENEW_SECONDS, REPORT_SECONDS = 40, 10, 300
 LEASES = "kube-node-lease"
 LONG_AGO = "1970-01-01T00:00:00Z"
+# what a node says of each: status, reason and message; `EVENTS` tells people that it has come to be so
 CONDITIONS = {
     "MemoryPressure": ("False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
     "DiskPressure": ("False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
     "PIDPressure": ("False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
     "Ready": ("True", "KubeletReady", "kubelet is posting ready status"),
 }
+EVENTS = {
+    "MemoryPressure": "NodeHasSufficientMemory",
+    "DiskPressure": "NodeHasNoDiskPressure",
+    "PIDPressure": "NodeHasSufficientPID",
+    "Ready": "NodeReady",
+}
+STARTING = "Starting"
+OF_CORDON = {True: "NodeNotSchedulable", False: "NodeSchedulable"}
 
 
 class Facts(Struct, frozen=True):
@@ -38,7 +47,27 @@ class Facts(Struct, frozen=True):
     pod_cidr: str = "10.244.0.0/24"
 
 
+class Cordons:
+    """An index of what kubelets tell once: that they start, and that their nodes take pods, or none, from now on."""
+
+    kinds = ("Node",)
+
+    def __init__(self) -> None:
+        self.started: dict[Key, None] = {}
+        self.turned: dict[Key, bool] = {}
+
+    def apply(self, key: Key, old: Json | None, new: Json | None) -> None:
+        if key.kind != "Node":
+            return
+        was, is_ = _is_cordoned(old), _is_cordoned(new)
+        if new is None:
+            self.turned.pop(key, None)
+        elif was != is_:
+            self.turned[key] = is_
+
+
 class Observed(Struct, frozen=True):
+    cordons: Cordons
     facts: Facts
     renews_after: float
     node: Json | None
@@ -66,18 +95,26 @@ class Nodes:
     def observe(self, cache: Cache, key: Key) -> Observed:
         lease = cache.get(Key("Lease", LEASES, key.name))
         is_namespace_there = cache.get(Key("Namespace", "", LEASES)) is not None
-        return Observed(self.facts[key.name], self.renews_after, cache.get(key), lease, is_namespace_there)
+        return Observed(
+            cache.index(Cordons), self.facts[key.name], self.renews_after, cache.get(key), lease, is_namespace_there
+        )
 
     def reconcile(self, observed: Observed, now: Now) -> Plan:
-        plan = Plan(wake_after_seconds=observed.renews_after)
+        plan = Plan(tuple(_news(observed)), wake_after_seconds=observed.renews_after)
         if observed.node is None:
-            return plan + Plan((Create(_node(observed.facts)), _status(observed, now)))
+            return plan + Plan((Create(_node(observed.facts)), _status(observed, now), *_changes(observed)))
         if _is_due(observed, now):
-            plan += Plan((_status(observed, now), *_is_back(observed.node)))
+            plan += Plan((_status(observed, now), *_changes(observed)))
         return plan + _heartbeat(observed, now) if observed.is_namespace_there else plan
 
     def react(self, observed: Observed, action: Action, outcome: Outcome, now: Now) -> Reaction:
-        """It was registered already."""
+        """News are told once. It was registered already."""
+        if isinstance(action, Emit) and isinstance(outcome, Done):
+            key = Key("Node", "", observed.facts.name)
+            if action.reason == STARTING:
+                observed.cordons.started[key] = None
+            elif action.reason in OF_CORDON.values():
+                observed.cordons.turned.pop(key, None)
         is_there = isinstance(outcome, Refused) and outcome.reason == "AlreadyExists"
         return Reaction(is_failure=False) if is_there else NO_REACTION
 
@@ -122,12 +159,40 @@ def _is_due(observed: Observed, now: Now) -> bool:
     return since >= REPORT_SECONDS or not is_true
 
 
-def _is_back(node: Json) -> tuple[Emit, ...]:
-    """What is told of a node that was Unknown, or not Ready, and is Ready now."""
-    name = meta.name(node)
-    if meta.has_condition(node, "Ready") or meta.condition(node, "Ready") is None:
-        return ()
-    return (Emit(node, "Normal", "NodeReady", f"Node {name} status is now: NodeReady"),)
+def _news(observed: Observed) -> Iterator[Emit]:
+    """That the kubelet starts, and that its node was cordoned or is open again."""
+    key = Key("Node", "", observed.facts.name)
+    if key not in observed.cordons.started:
+        yield _told(observed, STARTING, "Starting kubelet.")
+    if key in observed.cordons.turned:
+        yield _turned(observed, OF_CORDON[observed.cordons.turned[key]])
+
+
+def _changes(observed: Observed) -> Iterator[Emit]:
+    """What has come to be so of a node that was new, or Unknown; or that its machine was started anew."""
+    node = observed.node or {}
+    boot, known = observed.facts.info.get("bootID"), dig(node, "status", "nodeInfo", "bootID")
+    if boot and known and boot != known:
+        told = f"Node {observed.facts.name} has been rebooted, boot id: {boot}"
+        yield _told(observed, "Rebooted", told, type_="Warning")
+    for type_, reason in EVENTS.items():
+        if not meta.has_condition(node, type_, CONDITIONS[type_][0]):
+            yield _turned(observed, reason)
+
+
+def _turned(observed: Observed, reason: str) -> Emit:
+    return _told(observed, reason, f"Node {observed.facts.name} status is now: {reason}")
+
+
+def _told(observed: Observed, reason: str, message: str, *, type_: str = "Normal") -> Emit:
+    """By the kubelet, which knows a node by its name alone: that is the uid it writes."""
+    name = observed.facts.name
+    about = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "uid": name}}
+    return Emit(about, type_, reason, message)
+
+
+def _is_cordoned(node: Json | None) -> bool:
+    return bool(dig(node, "spec", "unschedulable"))
 
 
 def _status(observed: Observed, now: Now) -> Patch:

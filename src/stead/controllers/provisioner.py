@@ -101,9 +101,16 @@ class Provisioner:
             told = f'failed to provision volume with StorageClass "{meta.name(class_)}": {why}'
             waiting = Waiting(told, "3.3.3", observed.key, remedy=remedy)
             return Plan((Emit(claim, "Warning", "ProvisioningFailed", told),), waiting=(waiting,))
+        name = f"{meta.namespace(claim)}/{meta.name(claim)}"
+        began = f'External provisioner is provisioning volume for claim "{name}"'
         told = f"Successfully provisioned volume {_volume_name(claim)}"
         return Plan(
-            (Create(self._made_for(claim, class_)), Fence(), Emit(claim, "Normal", "ProvisioningSucceeded", told))
+            (
+                Emit(claim, "Normal", "Provisioning", began),
+                Create(self._made_for(claim, class_)),
+                Fence(),
+                Emit(claim, "Normal", "ProvisioningSucceeded", told),
+            )
         )
 
     def _made_for(self, claim: Json, class_: Json) -> Json:

@@ -15,6 +15,7 @@ from stead.machinery.plan import (
     NO_REACTION,
     Action,
     Delete,
+    Done,
     Emit,
     Fence,
     Outcome,
@@ -27,13 +28,52 @@ from stead.machinery.plan import (
 from stead.machinery.times import Now
 from stead.machinery.watch import WatchEvent
 
+REASON = "DeletionByTaintManager"
+SPARED = "Cancelling deletion of"
+
+
+class Patience(Placed):
+    """An index: the pods that were to go after a while, and are not any more, until somebody is told."""
+
+    kinds = ("Pod", "Node")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spared: dict[Key, Json] = {}
+        self._taints: dict[str, list[Json]] = {}
+
+    def apply(self, key: Key, old: Json | None, new: Json | None) -> None:
+        if key.kind == "Node":
+            self._turn(key.name, new)
+        elif key.kind == "Pod":
+            taints_ = self._taints.get(node_of(new or old), [])
+            if taints_ and old is not None:
+                self._compare(key, old, taints_, taints_ if new is not None else [], new)
+            super().apply(key, old, new)
+
+    def _turn(self, node: str, new: Json | None) -> None:
+        before, after = self._taints.pop(node, []), _driving(new)
+        if after:
+            self._taints[node] = after
+        if before != after and new is not None:
+            for key, pod in self.on(node).items():
+                self._compare(key, pod, before, after, pod)
+
+    def _compare(self, key: Key, pod: Json, before: list[Json], after: list[Json], new: Json | None) -> None:
+        if _is_awaited(new, after):
+            self.spared.pop(key, None)
+        elif _is_awaited(pod, before) and not (new is not None and _is_marked(new)):
+            self.spared[key] = pod
+
 
 class Observed(Struct, frozen=True):
-    """A pod and the taints of its node that drive out."""
+    """A pod and the taints of its node that drive out. `is_spared`: it was to go after a while."""
 
     key: Key
     pod: Json
     taints: tuple[Json, ...]
+    patience: Patience
+    is_spared: bool = False
 
 
 class TaintEviction:
@@ -44,28 +84,35 @@ class TaintEviction:
         if event.key.kind == "Node" and event.type != "DELETED":
             is_same = event.old is not None and _driving(event.old) == _driving(event.obj)
             return [] if is_same else cache.index(Placed).on(event.key.name)
+        if event.key in cache.index(Patience).spared:
+            return [event.key]
         if event.key.kind != "Pod" or event.type == "DELETED" or _is_said(event.obj, event.old):
             return []
         return [event.key] if _driving(_node(cache, event.obj)) else []
 
     def observe(self, cache: Cache, key: Key) -> Observed | None:
-        pod = cache.get(key)
-        if pod is None or meta.is_terminating(pod):
+        pod, patience = cache.get(key), cache.index(Patience)
+        spared = patience.spared.get(key)
+        found = _driving(_node(cache, pod)) if pod is not None and not meta.is_terminating(pod) else []
+        about = pod if pod is not None else spared
+        if about is None or not (found or spared):
             return None
-        found = _driving(_node(cache, pod))
-        return Observed(key, pod, tuple(found)) if found else None
+        return Observed(key, about, tuple(found), patience, spared is not None)
 
     def reconcile(self, observed: Observed, now: Now) -> Plan:
+        spared = Plan((_told(observed, SPARED),)) if observed.is_spared else Plan()
         due = _due(observed, now)
         if due is None:
-            return Plan()
+            return spared
         if due <= now.wall:
-            return _eviction(observed, now)
+            return spared + _eviction(observed, now)
         told = f"{observed.key.name} is deleted then, if its node is still tainted {observed.taints[0]['key']}"
         return Plan(waiting=(Waiting(told, "3.6.1", observed.key),), wake_after_seconds=due - now.wall)
 
     def react(self, observed: Observed, action: Action, outcome: Outcome, now: Now) -> Reaction:
-        """The pod is gone already."""
+        """Somebody was told that the pod is spared. The pod is gone already."""
+        if isinstance(action, Emit) and action.message.startswith(SPARED) and isinstance(outcome, Done):
+            observed.patience.spared.pop(observed.key, None)
         is_gone = isinstance(outcome, Refused) and outcome.reason == "NotFound"
         return Reaction(is_failure=False) if is_gone else NO_REACTION
 
@@ -96,7 +143,7 @@ def _eviction(observed: Observed, now: Now) -> Plan:
     condition = {
         "type": "DisruptionTarget",
         "status": "True",
-        "reason": "DeletionByTaintManager",
+        "reason": REASON,
         "message": "Taint manager: deleting due to NoExecute taint",
         "lastTransitionTime": now.text,
     }
@@ -105,12 +152,30 @@ def _eviction(observed: Observed, now: Now) -> Plan:
     revision = meta.resource_version(pod)
     return Plan(
         (
-            Emit(pod, "Normal", "TaintManagerEviction", f"Marking for deletion Pod {key.namespace}/{key.name}"),
+            _told(observed, "Marking for deletion"),
             Patch(key, body, subresource="status", uid=meta.uid(pod), if_revision=revision),
             Fence(),
             Delete(key, meta.uid(pod)),
         )
     )
+
+
+def _told(observed: Observed, what: str) -> Emit:
+    key = observed.key
+    return Emit(observed.pod, "Normal", "TaintManagerEviction", f"{what} Pod {key.namespace}/{key.name}")
+
+
+def _is_awaited(pod: Json | None, found: Iterable[Json]) -> bool:
+    """Whether the pod goes after a while: it tolerates all that drives out, and something not for ever."""
+    if pod is None or _is_marked(pod):
+        return False
+    used = [next(taints.tolerations_of(pod, taint), None) for taint in found]
+    return None not in used and any(one is not None and one.get("tolerationSeconds") is not None for one in used)
+
+
+def _is_marked(pod: Json) -> bool:
+    """Whether it goes for its node's taints."""
+    return (meta.condition(pod, "DisruptionTarget") or {}).get("reason") == REASON
 
 
 def _driving(node: Json | None) -> list[Json]:

@@ -12,7 +12,7 @@ _TAIL = re.compile(r"\. (?:no new claims to deallocate|plugin disabled|preemptio
 class Placed:
     """A pod without a node is nowhere in here."""
 
-    kinds = ("Pod",)
+    kinds: tuple[str, ...] = ("Pod",)
 
     def __init__(self) -> None:
         self._on: dict[str, dict[Key, Json]] = {}

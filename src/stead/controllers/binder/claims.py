@@ -133,7 +133,8 @@ def _named(claim: Json, volume: Json | None, now: Now) -> Plan:
     if is_kept_for(volume, claim):
         return bind(claim, volume, now)
     if dig(volume, "spec", "claimRef"):
-        return Plan(waiting=(_wait(claim, f'volume "{name}" is another claim\'s', f"free PersistentVolume {name}"),))
+        told = f'volume "{name}" already bound to a different claim.'
+        return _told(claim, ("Warning", "FailedBinding", told), f"free PersistentVolume {name}")
     wrong = mismatch(volume, claim)
     if wrong:
         told = f'Cannot bind to requested volume "{name}": {wrong}'
@@ -189,7 +190,7 @@ def _awaiting_provisioner(claim: Json, provisioner: str) -> Plan:
 
 def _told(claim: Json, event: tuple[str, str, str], remedy: str = "") -> Plan:
     type_, reason, message = event
-    return Plan((Emit(claim, type_, reason, message),), waiting=(_wait(claim, message, remedy),))
+    return Plan((Emit(claim, type_, reason, message),), waiting=(_wait(claim, message.rstrip("."), remedy),))
 
 
 def _wait(claim: Json, text: str, remedy: str = "") -> Waiting:
