@@ -1,6 +1,7 @@
 """Drawn lives keep every promise; schedules can be written, read back, refused, shrunk and lived twice."""
 
 import pytest
+from msgspec.structs import replace
 
 from stead.simulation import schedules
 from stead.simulation.drawing import draw
@@ -15,6 +16,30 @@ SEEDS = range(2000, 2016)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_promise_is_kept(seed: int) -> None:
     assert live(draw(seed)).broken == ""
+
+
+FOUND = {
+    "5348: a pod without grace is forgotten while its lost node runs it, and its successor is deleted": """
+nodes: 3
+zones: [a, b]
+sets: [{name: web, replicas: 0, start: 5, grace: 0}]
+steps:
+- {at: 10.0, do: scale, set: web, replicas: 2}
+- {at: 76.0, do: lose-node, node: stead-2}
+- {at: 535.0, do: delete-pod, pod: web-6}
+""",
+}
+
+
+@pytest.mark.parametrize("life", FOUND)
+def test_lives_that_were_once_broken(life: str) -> None:
+    assert live(parse(FOUND[life])).broken == ""
+
+
+@pytest.mark.parametrize("piece", [1, 7])
+def test_rounds_in_pieces_keep_every_promise(piece: int) -> None:
+    for seed in range(2020, 2030):
+        assert live(replace(draw(seed), piece=piece)).broken == ""
 
 
 @pytest.mark.parametrize("seed", [2016, 2017])

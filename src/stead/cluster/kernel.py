@@ -52,6 +52,7 @@ from stead.store.log import Store
 log = logging.getLogger(__name__)
 
 TURNS_A_STEP = 128
+ALL = 2**62  # more actions than any round has
 
 
 class Cluster:
@@ -114,9 +115,11 @@ class Cluster:
                 return [answer for request in requests for answer in self.handle([request], now)]
             return [refused(ServiceUnavailable(f"{trouble}", retry_after_seconds=5))]
 
-    def step(self, now: Now, *, reads_on: bool = False, most: int = TURNS_A_STEP) -> list[Round]:
+    def step(self, now: Now, *, reads_on: bool = False, most: int = TURNS_A_STEP, most_deeds: int = ALL) -> list[Round]:
         """Take in what happened, then let `most` due keys have their round, in one transaction.
 
+        With `most_deeds` a round that has more to do is cut: each step does that many actions of it, and as many of
+        others. Until it is over its namespace stands still for the controllers, as it would if nothing were cut.
         `reads_on`: what follows from a round without the runtime's help (a pod made is a pod to be placed) follows in
         the same step, for a commit costs more than ten rounds; without it a simulation sees every state in between.
         Where the step cannot be written, its keys are due again later, and the runtime hears nothing until something
@@ -129,14 +132,17 @@ class Cluster:
             with self.store.transaction():
                 for emit, node in self._news:
                     self._recorder.tell("kubelet", emit, now, node)
-                rounds += self._turns(most, now)
-                while reads_on and self.is_behind and len(rounds) < most:
+                ended = self.engine.go_on(now, most_deeds)
+                rounds += [ended] if ended is not None else []
+                until = self.engine.deeds + most_deeds
+                rounds += self._turns(most, until, now)
+                while reads_on and self.is_behind and len(rounds) < most and self.engine.deeds < until:
                     seen += self._read_on()
-                    rounds += self._turns(most - len(rounds), now)
+                    rounds += self._turns(most - len(rounds), until, now)
         except StoreRefuses as trouble:
             self._complain(trouble)
-            self._unsee(seen)
-            self.engine.undo(rounds, now)
+            self.engine.undo(rounds, seen, now)
+            self._cursor.revision = self.store.revision
             return []
         self._news.clear()
         self._is_refused = self._is_refused and not rounds
@@ -145,10 +151,11 @@ class Cluster:
         self._tidy(now)
         return rounds
 
-    def _turns(self, most: int, now: Now) -> Iterator[Round]:
+    def _turns(self, most: int, until: int, now: Now) -> Iterator[Round]:
         """One round for each key that is due now, and for none that comes to be due by these rounds."""
-        for _ in range(min(self.engine.due() or 1, most)):
-            round_ = self.engine.turn(now)
+        engine = self.engine
+        for _ in range(min(engine.due() or 1, most)):
+            round_ = engine.turn(now, until - engine.deeds) if engine.deeds < until else None
             if round_ is None:
                 return
             yield round_
@@ -248,12 +255,6 @@ class Cluster:
         for event in events:
             self.engine.feed(event)
         return events
-
-    def _unsee(self, events: list[WatchEvent]) -> None:
-        """These never happened: the cache is what it was before them."""
-        for event in reversed(events):
-            self.cache.put(event.key, event.old)
-        self._cursor.revision = self.store.revision
 
     def _note_removed(self, event: VolumeRemoved) -> None:
         key = Key("RemovedVolume", "", event.volume)

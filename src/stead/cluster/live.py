@@ -50,6 +50,7 @@ from stead.store.log import Store
 log = logging.getLogger(__name__)
 
 ROUNDS_A_TURN = 32  # a few milliseconds, so that who asks for something gets his turn
+DEEDS_A_TURN = 64  # of a round that has many, and as many of others
 NOTE_SECONDS = 5.0  # between two tries to write a note that found no room
 
 
@@ -203,7 +204,7 @@ class Live:
         self._is_put_off = self._store.disk.is_busy
         if self._is_put_off:
             return
-        rounds = self.cluster.step(now(), reads_on=True, most=ROUNDS_A_TURN)
+        rounds = self.cluster.step(now(), reads_on=True, most=ROUNDS_A_TURN, most_deeds=DEEDS_A_TURN)
         self._keeping.bell()
         self._server.ring()
         for watcher in self.watchers:

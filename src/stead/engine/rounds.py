@@ -5,9 +5,12 @@ time: whoever turns it brings `now`.
 
 Where the cache comes from afar it may be older than what the engine itself has written. Such an engine lets a key rest
 until its own last writes have come back (Q-7 in controller.md).
+
+A round may have a thousand actions. Whoever serves others beside it lets `turn` do so many and no more; what is left is
+gone on with a piece at a time, and meanwhile the round is under way as one from afar is.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -52,7 +55,7 @@ class _Space:
     """A namespace with a round under way: what has come meanwhile, and whose turn has."""
 
     def __init__(self) -> None:
-        self.events: list[WatchEvent] = []
+        self.events: deque[WatchEvent] = deque()
         self.turns: list[Turn] = []
 
 
@@ -74,7 +77,9 @@ class Engine:
         self._door = door
         self._queue: Queue[Turn] = Queue()
         self.rests: Rests[Turn] = Rests(rests_on)
+        self.deeds = 0  # actions carried out since the start
         self._under_way: dict[str, _Space] = {}
+        self._cut: deque[UnderWay] = deque()  # rounds of which a piece was done
         self._hearers: dict[str, list[tuple[int, AnyController]]] = {}  # by place, who is told of a kind
         self._adds, self._retries, self._rounds = ([0] * len(self.controllers) for _ in range(3))
 
@@ -82,7 +87,10 @@ class Engine:
         """Fold one event into the cache and wake whom it concerns."""
         if self._under_way and (space := self._under_way.get(event.key.namespace)) is not None:
             space.events.append(event)
-            return
+        else:
+            self._fold_in(event)
+
+    def _fold_in(self, event: WatchEvent) -> None:
         cache, kind = self.cache, event.key.kind
         cache.apply(event)
         self.saw(kind, event.revision)
@@ -129,25 +137,58 @@ class Engine:
         ]
 
     def waiting(self) -> list[Turn]:
-        """Every key that is due or will be."""
-        return self._queue.waiting()
+        """Every key that is due or will be, or has a part of its round behind it."""
+        return [*(cut.turn for cut in self._cut), *self._queue.waiting()]
 
     def is_appointed(self, controller: str, key: Key) -> bool:
         """Whether one key of one controller is due or will be."""
         return any(turn.key == key and self.controllers[turn.controller].name == controller for turn in self.waiting())
 
     def next_wake(self) -> float | None:
-        return self._queue.next_wake()
+        return float("-inf") if self._cut else self._queue.next_wake()
 
-    def turn(self, now: Now) -> Round | None:
-        """One round of the key that has been due longest; None when nothing is due."""
+    def turn(self, now: Now, most: int | None = None) -> Round | None:
+        """One round of the key that has been due longest, or `most` actions of it.
+
+        None when nothing is due, and where the round is not over: then it is for `go_on`.
+        """
         turn = self._take(now)
         if turn is None:
             return None
         try:
-            return self._round(turn, now)
+            return self._round(turn, now, most)
         except Exception as error:
             return self._on_broken(turn, error, now)
+
+    # --- rounds in pieces
+
+    def go_on(self, now: Now, most: int) -> Round | None:
+        """The next `most` actions of the round that has been cut longest; None where that did not end it.
+
+        What has happened meanwhile is folded in by as many, too; its namespace is let go when all of it is.
+        """
+        if not self._cut:
+            return None
+        under_way = self._cut.popleft()
+        turn, doing = under_way
+        ended = None
+        try:
+            if doing.action is not None and self._carry_out(doing, now, most):
+                ended = self._told(turn, doing, now)
+        except Exception as error:
+            return self.end(under_way, now, error)
+        if doing.action is not None or self._is_behind(turn, most):
+            self._cut.append(under_way)
+        else:
+            self._let_go(turn)
+        return ended
+
+    def _is_behind(self, turn: Turn, most: int) -> bool:
+        """Fold in `most` of what came during a round that is over; says whether there is more."""
+        events = self._under_way[turn.key.namespace].events
+        for _ in range(min(most, len(events))):
+            self._fold_in(events.popleft())
+        return bool(events)
 
     # --- rounds that take time
 
@@ -166,7 +207,7 @@ class Engine:
                     self._rounds[turn.controller] += 1
                     self._under_way[turn.key.namespace] = _Space()
                     return UnderWay(turn, doing)
-                self._round(turn, now)
+                self._round(turn, now, None)
             except Exception as error:
                 self._on_broken(turn, error, now)
         return None
@@ -190,11 +231,25 @@ class Engine:
         for held in space.turns:
             self._queue.add(held)
 
-    def undo(self, rounds: Iterable[Round], now: Now) -> None:
-        """Nothing of these rounds was kept: their keys are due again after their back-off."""
+    def undo(self, rounds: Iterable[Round], events: Sequence[WatchEvent], now: Now) -> None:
+        """Nothing of these rounds was kept, and these events never happened: their keys are due after their back-off.
+
+        So are the keys whose rounds are cut: what was done of them in earlier pieces stays, the rest is decided anew.
+        """
+        for event in reversed(events):
+            space = self._under_way.get(event.key.namespace)
+            if space is not None and space.events and space.events[-1] is event:
+                space.events.pop()
+            else:
+                self.cache.put(event.key, event.old)
         places = {controller.name: place for place, controller in enumerate(self.controllers)}
         for round_ in rounds:
             self._queue.fail(Turn(places[round_.controller], round_.key), now.mono)
+        while self._cut:
+            turn, doing = self._cut.popleft()
+            if doing.action is not None:
+                self._queue.fail(turn, now.mono)
+            self._let_go(turn)
 
     def _on_broken(self, turn: Turn, error: Exception, now: Now) -> Round:
         if self.on_broken is None:
@@ -211,7 +266,7 @@ class Engine:
         self.journal.record(round_)
         return round_
 
-    def _round(self, turn: Turn, now: Now) -> Round:
+    def _round(self, turn: Turn, now: Now, most: int | None) -> Round | None:
         self._rounds[turn.controller] += 1
         controller = self.controllers[turn.controller]
         observed = controller.observe(self.cache, turn.key)
@@ -221,10 +276,20 @@ class Engine:
             self.journal.record(round_)
             return round_
         doing = Doing(controller, observed, controller.reconcile(observed, now), now)
-        action = doing.action
-        while action is not None:
-            action = doing.answer(self._door(controller, action, now))
+        if not self._carry_out(doing, now, most):
+            self._under_way[turn.key.namespace] = _Space()
+            self._cut.append(UnderWay(turn, doing))
+            return None
         return self._told(turn, doing, now)
+
+    def _carry_out(self, doing: Doing, now: Now, most: int | None) -> bool:
+        """`most` of its actions, or all; says whether it is over."""
+        action, left = doing.action, most
+        while action is not None and left != 0:
+            action = doing.answer(self._door(doing.controller, action, now))
+            self.deeds += 1
+            left = left - 1 if left is not None else None
+        return action is None
 
     def _told(self, turn: Turn, doing: Doing, now: Now) -> Round:
         """A round that is over: when the next is, and what is remembered of this one."""

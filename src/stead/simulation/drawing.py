@@ -18,7 +18,10 @@ Shape = Mapping[str, Any]
 
 
 def draw(seed: int, *, most_steps: int = 14) -> Schedule:
-    """The schedule of a seed; a quarter of them watch from afar, a quarter behave like 1.37."""
+    """The schedule of a seed; a quarter of them watch from afar, a quarter behave like 1.37.
+
+    Of those that do not watch from afar two fifths do their rounds in pieces.
+    """
     chance = Random(seed)
     profile = chance.choice(("v1_36", "v1_36", "v1_36", "v1_37"))
     is_distant = chance.random() < 0.25
@@ -32,7 +35,8 @@ def draw(seed: int, *, most_steps: int = 14) -> Schedule:
     lag = chance.choice((0.0, 0.5, 3.0)) if is_distant else 0.0
     steps, nodes, zones = _with_nodes(steps, Random(f"nodes of {seed}"), pace)
     ordered = tuple(sorted(steps, key=lambda step: step.at))
-    return Schedule(sets, ordered, seed, profile, is_distant, lag, nodes, zones)
+    piece = 0 if is_distant else Random(f"pieces of {seed}").choice((0, 0, 0, 1, 3))
+    return Schedule(sets, ordered, seed, profile, is_distant, lag, piece, nodes, zones)
 
 
 def _with_nodes(steps: list[Step], chance: Random, pace: float) -> tuple[list[Step], int, tuple[str, ...]]:

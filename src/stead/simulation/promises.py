@@ -30,6 +30,7 @@ class Watchman:
         self._cache = Cache()
         self._cursor = Cursor(world.simulation.store, 0)
         self._before: dict[Key, Json | None] = {}
+        self._graceless: dict[Key, None] = {}  # pods whose spec let the API forget them without asking their node
 
     def look(self) -> list[str]:
         broken: list[str] = []
@@ -42,6 +43,8 @@ class Watchman:
                 broken += invariants.violations(self._cache, event, deleted_by_user=self.world.interfered)
                 broken += [f"{event.key}: {text}" for check in _CHECKS for text in check(self, event)]
                 self._before.setdefault(event.key, self._cache.get(event.key))
+            if event.type == "DELETED" and dig(event.obj, "spec", "terminationGracePeriodSeconds") == 0:
+                self._graceless[event.key] = None
             self._cache.apply(event)
         return broken + list(self._two_at_once())
 
@@ -75,8 +78,7 @@ class Watchman:
 
     def _is_forced(self, key: Key) -> bool:
         """Torn out by hand, or by a spec without grace: the API then forgets a pod without asking its node."""
-        has_no_grace = dig(self._cache.get(key), "spec", "terminationGracePeriodSeconds") == 0
-        return key.name in self.world.forced or has_no_grace
+        return key.name in self.world.forced or key in self._graceless
 
     def _left_behind(self) -> Iterator[str]:
         """Nothing of a deleted set stays, and nothing runs that is no pod."""
@@ -117,9 +119,12 @@ def _revision_is_the_template(watchman: Watchman, event: WatchEvent) -> Iterator
 
 
 def _ordered_is_ordered(watchman: Watchman, event: WatchEvent) -> Iterator[str]:
-    """PR-10: an ordered replica comes when all below it are available (an old cache may believe they are)."""
-    owner = meta.controller_of(event.obj)
-    if event.key.kind != "Pod" or event.type != "ADDED" or owner is None or watchman.world.simulation.distant:
+    """PR-10: an ordered replica comes when all below it are available.
+
+    An old cache may believe they are, and between two pieces of a round much may happen.
+    """
+    owner, is_old = meta.controller_of(event.obj), watchman.world.simulation.distant or watchman.world.schedule.piece
+    if event.key.kind != "Pod" or event.type != "ADDED" or owner is None or is_old:
         return
     made_by = watchman.cache.get(Key("StatefulSet", event.key.namespace, owner["name"]))
     found = identity.parse(event.key.name)

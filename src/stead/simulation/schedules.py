@@ -50,6 +50,7 @@ TOP: Fields = {
     "profile": Field(fields.choice("v1_36", "v1_37"), "v1_36"),
     "distant": Field(fields.flag, False),
     "lag": Field(fields.seconds(600), 0),
+    "piece": Field(fields.whole(0, 500), 0),
     "nodes": Field(fields.whole(1, 100), 1),
     "zones": Field(fields.names, ()),
 }
@@ -71,8 +72,8 @@ class Step(Struct, frozen=True):
 
 
 class Schedule(Struct, frozen=True):
-    """`lag`: how old, in seconds, a distant controller's cache may be. `sets` have every field of SET. `zones` are
-    given to the nodes in turn.
+    """`lag`: how old, in seconds, a distant controller's cache may be. `piece`: how many actions of a round are done
+    before others have their turn, 0 is all. `sets` have every field of SET. `zones` are given to the nodes in turn.
     """
 
     sets: tuple[Mapping[str, Any], ...] = ()
@@ -81,6 +82,7 @@ class Schedule(Struct, frozen=True):
     profile: str = "v1_36"
     distant: bool = False
     lag: float = 0
+    piece: int = 0
     nodes: int = 1
     zones: tuple[str, ...] = ()
 

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from stead.api.request import Request, Response
 from stead.cluster import assembly, bootstrap, memory
 from stead.cluster.config import Config
+from stead.cluster.kernel import ALL
 from stead.cluster.members import Member, State
 from stead.cluster.rubbish import rarely
 from stead.cluster.settled import is_settled
@@ -74,7 +75,8 @@ class Simulation:
     `seed` decides all that is left to chance. `watchers` see every round as it happens. `refuse` may answer an action
     instead of the API. After `crash()` the store and the running containers are what they were, everything else is
     built again. `is_distant`: the StatefulSet controller is a remote one with a lagging cache. `is_sworn`: it checks
-    its decisions against its promises. `facts`: what nodes are that stand for real ones.
+    its decisions against its promises. `piece`: how many actions of a round come before others have their turn, 0 is
+    all of them. `facts`: what nodes are that stand for real ones.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Simulation:
         watchers: Iterable[Callable[[Round], None]] = (),
         is_distant: bool = False,
         is_sworn: bool = False,
+        piece: int = 0,
         facts: Mapping[str, Facts] | None = None,
     ) -> None:
         self.seed = seed
@@ -103,6 +106,7 @@ class Simulation:
         self.distant: Distant | None = None
         self._is_distant = is_distant
         self._is_sworn = is_sworn
+        self._piece = piece or ALL
         self._states: dict[str, State] = {}
         self._told: dict[str, bytes] = {}  # what nodes had heard when they were cut off, as it is kept in files
         self._last_deed: tuple[int, str] | None = None
@@ -172,7 +176,7 @@ class Simulation:
         """Let the kernel do what is due at this moment."""
         self.steps += 1
         try:
-            rounds = self.cluster.step(self.now)
+            rounds = self.cluster.step(self.now, most_deeds=self._piece)
             for round_ in rounds:
                 self._tell(round_)
             if self.distant is not None:

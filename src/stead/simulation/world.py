@@ -32,6 +32,7 @@ class World:
             ),
             is_distant=schedule.distant,
             is_sworn=True,
+            piece=schedule.piece,
         )
         self.shapes = {shape["name"]: shape for shape in schedule.sets}
         self.manifests = {shape["name"]: shapes.created(shapes.manifest(shape)) for shape in schedule.sets}
