@@ -56,6 +56,47 @@ CANONICAL = [
 ]
 
 
+HELD = [
+    *((written, text) for written, text in CANONICAL if written not in ("+5", "007", "5.", "1E3", None)),
+    ("+5", "+5"),
+    ("+1Gi", "+1Gi"),
+    ("007", "007"),
+    ("0100Ki", "0100Ki"),
+    ("5.", "5."),
+    ("1E3", "1E3"),
+    ("1e+3", "1e+3"),
+    ("1.500", "1.500"),
+    ("1.500G", "1.500G"),
+    ("12.345678", "12.345678"),
+    (" +1 ", "+1"),
+    # what shows a factor at its end is made canonical
+    ("1.50", "1500m"),
+    ("1.5000", "1500m"),
+    ("0.500", "500m"),
+    ("1.000", "1"),
+    ("08Gi", "8Gi"),
+    ("+1024Ki", "1Mi"),
+    # so is what is too long for a glance
+    ("+123456Gi", "123456Gi"),
+    ("+1234567890123456789", "1234567890123456789"),
+    ("1.000000000001", "1000000001n"),
+]
+
+
+@pytest.mark.parametrize("written, text", HELD)
+def test_the_text_under_which_it_is_kept(written: object, text: str) -> None:
+    assert quantity.as_held(written) == text
+    assert quantity.as_held(text) == text
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [("1.500", "1.500"), ("12.345678", "12346m"), ("1u", "1m"), ("1e-3", "1e-3"), ("1E-4", "1e-3"), ("+2", "+2")],
+)
+def test_whole_thousandths_are_kept_as_they_are(written: str, text: str) -> None:
+    assert quantity.in_thousandths(written) == text
+
+
 @pytest.mark.parametrize("written, text", CANONICAL)
 def test_canonical_text(written: object, text: str) -> None:
     assert quantity.canonical(written) == text

@@ -12,7 +12,7 @@ _IMAGE = re.compile(
     r"(?::(?P<tag>\w[\w.-]{0,127}))?(?P<digest>@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$"
 )
 
-_FINER_THAN_MILLI = re.compile(r"([nu]|e-[0-9]+)$")
+_MAYBE_FINER_THAN_MILLI = re.compile(r"[nu.]|[eE]-[0-9]")
 
 
 def default_container(container: Json) -> Json:
@@ -44,8 +44,8 @@ def default_resources(resources: Json) -> Json:
 
 
 def default_amounts(amounts: Json) -> Json:
-    """Canonical amounts by resource; what is finer than a thousandth is rounded up to one."""
-    fine = {name: text for name, text in amounts.items() if _FINER_THAN_MILLI.search(text)}
+    """Amounts by resource; what is finer than a thousandth is rounded up to one."""
+    fine = {name: text for name, text in amounts.items() if _MAYBE_FINER_THAN_MILLI.search(text)}
     return {**amounts, **{name: quantity.in_thousandths(text) for name, text in fine.items()}} if fine else amounts
 
 

@@ -155,9 +155,9 @@ def int_or_text(value: Any) -> Any:
 def amount(value: Any) -> str:
     """A quantity: text or number."""
     written = value.text if isinstance(value, Literal) else value
-    canonical = _in_words(_amount if type(written) is str else quantity.canonical, written)
-    assert canonical
-    return canonical
+    held = _in_words(_amount if type(written) is str else quantity.as_held, written)
+    assert held
+    return held
 
 
 def time(value: Any) -> str | None:
@@ -207,7 +207,7 @@ def _end_of_base64(value: str) -> int:
 
 integer32 = whole_number("int32", 32)
 integer64 = whole_number("int64", 64)
-_amount = lru_cache(_REMEMBERED)(quantity.canonical)
+_amount = lru_cache(_REMEMBERED)(quantity.as_held)
 
 NOTED = frozenset({"string", "types.UID", "bool", "int32", "int64", "float64", "[]byte"})
 """What does not fit here does not end the reading of a body: the first such misfit is told when all has been read."""

@@ -89,9 +89,24 @@ def canonical(written: object) -> str:
     return str(parse(written))
 
 
+def as_held(written: object) -> str:
+    """The text under which the API keeps an amount. ValueError as in `parse`.
+
+    That is not always the canonical one: text that looks canonical at a glance is kept as it was written, and the glance
+    misses signs, leading zeros and decimals in threes (`+1Gi`, `007`, `1.500`).
+    """
+    if not isinstance(written, str):
+        written = "" if written is None or isinstance(written, bool) else str(written)
+    text = written.strip()
+    found = parse(text)
+    return text if _looks_canonical(text) else str(found)
+
+
 def in_thousandths(written: object) -> str:
-    """The canonical text of an amount rounded up to a whole number of thousandths. ValueError as in `parse`."""
+    """An amount rounded up to a whole number of thousandths: as it is held, where it is one. ValueError as in `parse`."""
     found = parse(written)
+    if found.nanos % _MILLI == 0:
+        return as_held(written)
     return str(Quantity(_away_from_zero(found.nanos, _MILLI) * _MILLI, found.family))
 
 
@@ -124,6 +139,20 @@ def _parse(text: str) -> Quantity:
 
 
 _parse_short = lru_cache(4096)(_parse)
+
+
+def _looks_canonical(text: str) -> bool:
+    """Whether the API takes it for its own text: no factor can be taken out of it, as far as its last digits tell."""
+    found = _SHAPE.fullmatch(text)
+    assert found is not None
+    digits, decimals = found[2] or "0", found[3] or ""
+    family, _, power = _read_suffix(found[4])
+    if family == "binary":
+        is_short = len(digits) + power * 3 // 10 <= 14
+        return is_short and not decimals and int(digits) % 8 != 0
+    scale, shifted = power - len(decimals), digits + decimals
+    is_short = len(shifted) <= _EXACT_DIGITS and scale >= -9
+    return is_short and scale % 3 == 0 and not shifted.startswith("0") and not shifted.endswith("000")
 
 
 def _read_suffix(suffix: str) -> tuple[Family, int, int]:
