@@ -92,7 +92,7 @@ def canonical(written: object) -> str:
 def as_held(written: object) -> str:
     """The text under which the API keeps an amount. ValueError as in `parse`.
 
-    That is not always the canonical one: text that looks canonical at a glance is kept as it was written, and the glance
+    That is not always the canonical one: what looks canonical at a glance is kept as it was written, and the glance
     misses signs, leading zeros and decimals in threes (`+1Gi`, `007`, `1.500`).
     """
     if not isinstance(written, str):
@@ -103,7 +103,7 @@ def as_held(written: object) -> str:
 
 
 def in_thousandths(written: object) -> str:
-    """An amount rounded up to a whole number of thousandths: as it is held, where it is one. ValueError as in `parse`."""
+    """An amount rounded up to whole thousandths; as it is held, where it is that. ValueError as in `parse`."""
     found = parse(written)
     if found.nanos % _MILLI == 0:
         return as_held(written)
