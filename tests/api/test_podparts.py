@@ -81,6 +81,7 @@ def test_a_second_joins_the_first_and_none_leaves(served: Client) -> None:
         ({"ports": [{"containerPort": 1}]}, [f"ports: {FORBIDDEN}"]),
         ({"resources": {"limits": {"cpu": "1"}}}, [f"resources: {FORBIDDEN}"]),
         ({"lifecycle": {"preStop": {"exec": {"command": ["x"]}}}}, [f"lifecycle: {FORBIDDEN}"]),
+        ({"lifecycle": {}}, [f"lifecycle: {FORBIDDEN}"]),
         ({"livenessProbe": {"exec": {"command": ["x"]}}}, [f"livenessProbe: {FORBIDDEN}"]),
         (
             {"volumeMounts": [{"name": "v", "mountPath": "/v", "subPath": "s"}]},

@@ -92,3 +92,37 @@ def test_what_of_a_service_may_change(client: Client, change: Any, wrong: list[s
     assert asked(client, clusterIP="10.96.0.7", type="LoadBalancer", loadBalancerClass="a/b").code == 201
     assert told(client.ask("PATCH", f"{SERVICES}/s", {"spec": change}, MERGE)) == wrong
     assert client.get(f"{SERVICES}/s").body["spec"]["clusterIP"] == "10.96.0.7"
+
+
+@pytest.mark.parametrize("wanted", ["10.96.0.99", "10.0.0.99", "None"])
+def test_another_address_is_not_even_looked_up(client: Client, wanted: str) -> None:
+    """It may not change, wherever it lies: addresses are given to new Services, and to those that had none."""
+    asked(client, clusterIP="10.96.0.9")
+    got = client.ask("PATCH", f"{SERVICES}/s", {"spec": {"clusterIP": wanted, "clusterIPs": [wanted]}}, MERGE)
+    assert told(got) == [f'clusterIPs[0]: Invalid value: ["{wanted}"]: may not change once set']
+    named = {"spec": {"type": "ExternalName", "externalName": "a.b", "clusterIP": None, "clusterIPs": None}}
+    assert client.ask("PATCH", f"{SERVICES}/s", named, MERGE).code == 200
+    back = {"spec": {"type": "ClusterIP", "externalName": None, "clusterIP": "10.96.0.77"}}
+    assert client.ask("PATCH", f"{SERVICES}/s", back, MERGE).body["spec"]["clusterIPs"] == ["10.96.0.77"]
+
+
+def test_a_balancer_without_ports_of_the_nodes_has_those_it_names(client: Client) -> None:
+    """And its port of health all the same, which must be free and of the range: else the fault is the server's."""
+    spec = {"type": "LoadBalancer", "externalTrafficPolicy": "Local", "allocateLoadBalancerNodePorts": False}
+    ports = [{"port": 1, "name": "a"}, {"port": 2, "name": "b", "nodePort": 30005}]
+    made = asked(client, **spec, ports=ports).body["spec"]
+    assert [port.get("nodePort") for port in made["ports"]] == [None, 30005]
+    health = made["healthCheckNodePort"]
+    range_ = "The range of valid ports is 30000-32767"
+    for wanted, why in (
+        (1, f"provided port is not in the valid range. {range_}"),
+        (health, "provided port is already allocated"),
+    ):
+        got = asked(client, "t", **spec, healthCheckNodePort=wanted)
+        assert (got.code, got.body["message"]) == (
+            500,
+            f"Internal error occurred: failed to allocate requested HealthCheck NodePort {wanted}: {why}",
+        )
+    assert told(asked(client, "t", **spec, ports=ports)) == [
+        "ports[1].nodePort: Invalid value: 30005: provided port is already allocated"
+    ]

@@ -12,6 +12,7 @@ from stead.api.core import Call, Core
 from stead.kinds.service import with_both
 from stead.kinds.servicerules import address_errors
 from stead.machinery import fields, meta
+from stead.machinery.errors import ApiError
 from stead.machinery.objects import Json, dig
 
 NONE = "None"
@@ -24,23 +25,28 @@ NodePorts = Callable[[Core, Json, list[Json], set[Any]], list[Json]]
 
 def on_create(core: Core, call: Call, service: Json) -> Json:
     """The Service with families, cluster IP and node ports; raises Invalid where what it asks for cannot be had."""
-    return _allocated(core, {**service, "spec": with_both(service["spec"])}, _new_node_ports)
+    return _allocated(core, {**service, "spec": with_both(service["spec"])}, (True, _new_node_ports))
 
 
-def _allocated(core: Core, service: Json, node_ports: NodePorts) -> Json:
+def _allocated(core: Core, service: Json, how: tuple[bool, NodePorts]) -> Json:
+    """`how` is whether it needs an address, and how its node ports are given."""
+    needs_address, node_ports = how
     spec = dict(service.get("spec") or {})
     if spec.get("type") == "ExternalName":
         return service
     _refuse(core, service, address_errors(spec))
     network = ip_network(core.settings.service_cidr)
     spec.update(_families(core, service, spec, network))
-    spec.update(_cluster_ip(core, service, spec, network))
+    spec.update(_cluster_ip(core, service, spec, network) if needs_address else {})
     spec.update(_node_ports(core, service, spec, node_ports))
     return {**service, "spec": spec}
 
 
 def on_update(core: Core, call: Call, new: Json, old: Json) -> Json:
-    """An update that leaves out what was given keeps it, as long as its type still needs it."""
+    """An update that leaves out what was given keeps it, as long as its type still needs it.
+
+    An address that it asks for in place of its own is never looked up: it may not change once set.
+    """
     spec, before = dict(new.get("spec") or {}), old.get("spec") or {}
     if spec.get("type") == "ExternalName":
         return new
@@ -50,7 +56,8 @@ def on_update(core: Core, call: Call, new: Json, old: Json) -> Json:
         spec["ports"] = _with_old_node_ports(spec.get("ports") or [], before.get("ports") or [])
     if before.get("healthCheckNodePort"):
         spec["healthCheckNodePort"] = spec.get("healthCheckNodePort") or before["healthCheckNodePort"]
-    return _allocated(core, {**new, "spec": with_both(spec)}, _changed_node_ports)
+    needs_address = before.get("type") == "ExternalName"
+    return _allocated(core, {**new, "spec": with_both(spec)}, (needs_address, _changed_node_ports))
 
 
 def _keep(spec: dict[str, Any], before: Json) -> None:
@@ -169,12 +176,18 @@ def _free_address(core: Core, network: Network, used: set[str]) -> str:
 
 
 def _node_ports(core: Core, service: Json, spec: Json, number: NodePorts) -> dict[str, Any]:
-    if spec.get("type") not in WITH_NODE_PORTS or spec.get("allocateLoadBalancerNodePorts") is False:
+    if spec.get("type") not in WITH_NODE_PORTS:
         return {}
-    others = _others(core, service)
-    used = {port.get("nodePort") for other in others for port in dig(other, "spec", "ports", default=[])}
+    others = [dig(other, "spec", default={}) for other in _others(core, service)]
+    used = {port.get("nodePort") for other in others for port in other.get("ports") or []}
+    used |= {other["healthCheckNodePort"] for other in others if other.get("healthCheckNodePort")}
     ports = number(core, service, spec.get("ports") or [], used)
     return {"ports": ports, **_health_port(core, spec, used)}
+
+
+def _wants_none(service: Json, port: Json) -> bool:
+    """A balancer that wants no ports of the nodes gets those that it names all the same."""
+    return not port.get("nodePort") and dig(service, "spec", "allocateLoadBalancerNodePorts") is False
 
 
 def _new_node_ports(core: Core, service: Json, ports: list[Json], used: set[Any]) -> list[Json]:
@@ -182,6 +195,9 @@ def _new_node_ports(core: Core, service: Json, ports: list[Json], used: set[Any]
     made: list[Json] = []
     by_port: dict[Any, int] = {}
     for index, port in enumerate(ports):
+        if _wants_none(service, port):
+            made.append(port)
+            continue
         shared, wanted = by_port.get(port.get("port")), port.get("nodePort")
         if shared is None:
             asked = (
@@ -203,6 +219,9 @@ def _changed_node_ports(core: Core, service: Json, ports: list[Json], used: set[
     mine: set[Any] = set()
     for index, port in enumerate(ports):
         wanted = port.get("nodePort")
+        if _wants_none(service, port):
+            made.append(port)
+            continue
         if wanted and wanted not in mine:
             _refuse_port(core, service, f"spec.ports[{index}].nodePort", (wanted, wanted in used))
         given = wanted or _free_port(core, used | mine | {other.get("nodePort") for other in ports})
@@ -214,19 +233,29 @@ def _changed_node_ports(core: Core, service: Json, ports: list[Json], used: set[
 
 def _health_port(core: Core, spec: Json, used: set[Any]) -> dict[str, Any]:
     """Where a balancer asks a node whether it has pods of a Service that is not handed on to other nodes."""
-    needs_one = spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
-    return {"healthCheckNodePort": spec.get("healthCheckNodePort") or _free_port(core, used)} if needs_one else {}
+    if spec.get("type") != "LoadBalancer" or spec.get("externalTrafficPolicy") != "Local":
+        return {}
+    wanted = spec.get("healthCheckNodePort")
+    why = _port_fault(core, (wanted, wanted in used)) if wanted else ""
+    if why:
+        told = f"failed to allocate requested HealthCheck NodePort {wanted}: {why}"
+        raise ApiError(f"Internal error occurred: {told}", details={"causes": [{"message": told}]})
+    return {"healthCheckNodePort": wanted or _free_port(core, used)}
 
 
 def _refuse_port(core: Core, service: Json, field: str, port: tuple[int, bool]) -> None:
+    why = _port_fault(core, port)
+    if why:
+        _refuse(core, service, [fields.invalid(field, port[0], why)])
+
+
+def _port_fault(core: Core, port: tuple[int, bool]) -> str:
     wanted, is_used = port
     allowed = core.settings.node_ports
     if wanted not in allowed:
         listed = f"{allowed.start}-{allowed.stop - 1}"
-        told = f"provided port is not in the valid range. The range of valid ports is {listed}"
-        _refuse(core, service, [fields.invalid(field, wanted, told)])
-    if is_used:
-        _refuse(core, service, [fields.invalid(field, wanted, "provided port is already allocated")])
+        return f"provided port is not in the valid range. The range of valid ports is {listed}"
+    return "provided port is already allocated" if is_used else ""
 
 
 def _free_port(core: Core, used: set[Any]) -> int:

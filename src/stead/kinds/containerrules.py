@@ -23,7 +23,7 @@ _RESIZE_POLICIES = ["NotRequired", "RestartContainer"]
 _MOST_RULES, _MOST_CODES = 20, 255
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _NOT_EPHEMERAL = "cannot be set for an Ephemeral Container"
-_LASTING = ("ports", "resources", "resizePolicy", "restartPolicy", "restartPolicyRules", *_PROBES, "lifecycle")
+_LASTING = ("ports", "resources", "resizePolicy", "restartPolicy", "restartPolicyRules", *_PROBES)
 _SIDECARS_ONLY = "may not be set for init containers without restartPolicy=Always"
 
 
@@ -79,7 +79,9 @@ def validate_ephemeral(ephemeral: list[Json], others: list[Json], pod: Surroundi
         names.add(container.get("name", ""))
         if target and target not in lasting:
             errors.append(fields.not_found(f"{at}.targetContainerName", target))
-        errors += [fields.forbidden(f"{at}.{member}", _NOT_EPHEMERAL) for member in _LASTING if container.get(member)]
+        given = [member for member in _LASTING if container.get(member)]
+        given += ["lifecycle"] if container.get("lifecycle") is not None else []  # upstream points to it
+        errors += [fields.forbidden(f"{at}.{member}", _NOT_EPHEMERAL) for member in given]
         for number, mount in enumerate(container.get("volumeMounts") or []):
             given = [member for member in ("subPath", "subPathExpr") if mount.get(member)]
             errors += [fields.forbidden(f"{at}.volumeMounts[{number}].{m}", _NOT_EPHEMERAL) for m in given]
