@@ -152,6 +152,10 @@ def test_a_status_write_leaves_the_spec_and_the_class_alone() -> None:
     assert list(POD.validate_status(new, old)) == []
 
 
+PREFERRED_TERMS = "preferredDuringSchedulingIgnoredDuringExecution"
+ODD = {"key": "k", "operator": "In", "values": ["x y"]}
+
+
 @pytest.mark.parametrize(
     ("spec", "warning"),
     [
@@ -171,6 +175,147 @@ def test_warnings(spec: Json, warning: str) -> None:
     """S-6."""
     (told,) = POD.warnings(a_pod(**spec), None)
     assert told.startswith(warning)
+
+
+def ported(*ports: Json) -> Json:
+    return {"name": "c", "image": "i", "ports": list(ports)}
+
+
+def noted(pod: Json, annotations: Json) -> Json:
+    return {**pod, "metadata": {**pod["metadata"], "annotations": annotations}}
+
+
+def warned(annotations: Json | None = None, **spec: Any) -> list[str]:
+    pod = noted(a_pod(**spec), annotations or {})
+    return list(POD.warnings(POD.prepare_create(pod), None))
+
+
+def test_ports_of_all_containers_are_looked_at_together() -> None:
+    """Init containers first; the first of two names is the one that is found."""
+    first = ported({"containerPort": 80, "name": "web"}, {"containerPort": 81, "hostIP": "10.0.0.1"})
+    second = ported({"containerPort": 80, "hostPort": 80}, {"containerPort": 90, "name": "web"})
+    third = ported({"containerPort": 80, "hostPort": 80, "hostIP": "10.0.0.1"})
+    second["name"], third["name"] = "d", "e"
+    init, other = "spec.initContainers[0].ports", "spec.containers"
+    shown = "{Name: HostPort:0 ContainerPort:81 Protocol:TCP HostIP:10.0.0.1}"
+    use = f"services and probes that select ports by name will use {init}[0]"
+    assert warned(initContainers=[first], containers=[second, third]) == [
+        f"{init}[1]: hostIP set without hostPort: {shown}",
+        f"{other}[0].ports[0]: overlapping port definition with {init}[0]",
+        f"{other}[1].ports[0]: overlapping port definition with {init}[0]",
+        f"{other}[1].ports[0]: dangerously ambiguous port definition with {other}[0].ports[0]",
+        f'{other}[0].ports[1]: duplicate port name "web" with {init}[0], {use}',
+    ]
+
+
+def test_files_at_one_path_are_warned_of() -> None:
+    items = [{"key": "a", "path": "x/"}, {"key": "b", "path": "x/y"}, {"key": "c", "path": "xy"}]
+    sources = [
+        {},
+        {"secret": {"name": "s", "items": items[:1]}},
+        {"serviceAccountToken": {"path": "x/t"}},
+        {"downwardAPI": {"items": [{"path": "x", "fieldRef": {"fieldPath": "metadata.name"}}]}},
+    ]
+    volumes = [
+        {"name": "v", "configMap": {"name": "m", "items": items}},
+        {"name": "w", "projected": {"sources": sources}},
+    ]
+    both, token = '"x" (Secret "s")', '"x/t" (ServiceAccountToken)'
+    assert warned(volumes=volumes) == [
+        'volume "v" (ConfigMap "m"): overlapping paths: "x/y" with "x"',
+        'volume "w" (Projected) has no sources provided',
+        f'volume "w" (Projected): overlapping paths: {token} with {both}',
+        f'volume "w" (Projected): overlapping paths: "x" (DownwardAPI) with {both}',
+        f'volume "w" (Projected): overlapping paths: "x" (DownwardAPI) with {token}',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (
+            {
+                "topologySpreadConstraints": [
+                    {"maxSkew": 1, "topologyKey": "beta.kubernetes.io/os", "labelSelector": {}}
+                ]
+            },
+            "topologySpreadConstraints[0].topologyKey: beta.kubernetes.io/os is deprecated since v1.14; "
+            'use "kubernetes.io/os" instead',
+        ),
+        (
+            {"dnsConfig": {"nameservers": ["::ffff:1.2.3.4"]}},
+            'dnsConfig.nameservers[0]: non-standard IP address "::ffff:1.2.3.4" will be considered invalid in a '
+            'future Kubernetes release: use "1.2.3.4"',
+        ),
+        (
+            {"containers": [{"name": "c", "image": "i", "env": [{"name": "A"}, {"name": "A", "value": "$(A)"}]}]},
+            'containers[0].env[1]: hides previous definition of "A", which may be dropped when using apply',
+        ),
+        (
+            {
+                "affinity": {
+                    "nodeAffinity": {PREFERRED_TERMS: [{"weight": 1, "preference": {"matchExpressions": [ODD]}}]}
+                }
+            },
+            f"affinity.nodeAffinity.{PREFERRED_TERMS}[0].preference.matchExpressions[0].values[0]: x y is invalid, "
+            "a valid label must be an empty string",
+        ),
+    ],
+)
+def test_more_warnings(spec: Json, said: str) -> None:
+    (told,) = warned(**spec)
+    assert told.startswith(f"spec.{said}")
+
+
+def test_a_pod_that_changes_is_not_warned_of() -> None:
+    """Nobody writes pods by hand, says upstream, and does not look."""
+    pod = a_pod(terminationGracePeriodSeconds=-1)
+    assert POD.warnings(a_pod(terminationGracePeriodSeconds=-2), pod) == []
+
+
+ARMOR = "container.apparmor.security.beta.kubernetes.io/"
+OLD_ARMOR = 'deprecated since v1.30; use the "appArmorProfile" field instead'
+
+
+@pytest.mark.parametrize(
+    ("annotation", "profile"),
+    [
+        ("unconfined", {"type": "Unconfined"}),
+        ("runtime/default", {"type": "RuntimeDefault"}),
+        ("localhost/mine", {"type": "Localhost", "localhostProfile": "mine"}),
+        ("localhost/", None),
+    ],
+)
+def test_an_annotation_of_app_armor_becomes_a_field(annotation: str, profile: Json | None) -> None:
+    pod = noted(a_pod(), {f"{ARMOR}c": annotation})
+    made = POD.prepare_create(pod)["spec"]["containers"][0]
+    assert (made.get("securityContext") or {}).get("appArmorProfile") == profile
+    assert warned({f"{ARMOR}c": annotation}) == [f"metadata.annotations[{ARMOR}c]: {OLD_ARMOR}"]
+
+
+def test_a_pod_with_the_same_profile_keeps_its_containers_bare() -> None:
+    pod = a_pod(securityContext={"appArmorProfile": {"type": "Unconfined"}})
+    made = POD.prepare_create(noted(pod, {f"{ARMOR}c": "unconfined"}))
+    assert "securityContext" not in made["spec"]["containers"][0]
+    assert list(POD.warnings(made, None)) == []
+
+
+SECCOMP = "seccomp.security.alpha.kubernetes.io/pod"
+
+
+def test_annotations_of_profiles_are_looked_at() -> None:
+    """Of seccomp too, which nobody heeds any more; of AppArmor, nothing may be added, changed or taken away."""
+    given = {f"{ARMOR}c": "x", f"{ARMOR}d": "unconfined", SECCOMP: "y", f"container.{SECCOMP[:-3]}c": "localhost//z"}
+    assert [str(error) for error in POD.validate_create(noted(a_pod(), given))] == [
+        f'metadata.annotations.{SECCOMP}: Invalid value: "y": must be a valid seccomp profile',
+        f'metadata.annotations.container.{SECCOMP[:-3]}c: Invalid value: "/z": must be a relative path',
+        f'metadata.annotations[{ARMOR}c]: Invalid value: "x": invalid AppArmor profile name: "x"',
+        f'metadata.annotations[{ARMOR}d]: Invalid value: "d": container not found',
+    ]
+    none, one = (noted(a_pod(), given) for given in ({}, {f"{ARMOR}c": "unconfined"}))
+    at = f"metadata.annotations[{ARMOR}c]: Forbidden: may not"
+    assert [str(error) for error in POD.validate_update(one, none)] == [f"{at} add AppArmor annotations"]
+    assert [str(error) for error in POD.validate_update(none, one)] == [f"{at} remove or update AppArmor annotations"]
 
 
 REQUIRED, PREFERRED = (

@@ -520,6 +520,17 @@ def test_labels_are_told_in_the_order_of_their_keys() -> None:
         ),
         (
             "ConfigMap",
+            {
+                "metadata": {
+                    "name": "c",
+                    "ownerReferences": [{"apiVersion": "a/b/c", "kind": "K", "name": "n", "uid": "u"}],
+                }
+            },
+            ['metadata.ownerReferences.apiVersion: Invalid value: "a/b/c": version must not be empty'],
+        ),
+        ("Namespace", {"metadata": {"name": "a.b"}}, ['metadata.name: Invalid value: "a.b": must not contain dots']),
+        (
+            "ConfigMap",
             {"metadata": {"name": "c", "finalizers": ["mine"]}},
             [
                 'metadata.finalizers[0]: Invalid value: "mine": name is neither a standard finalizer name nor is it '

@@ -127,7 +127,7 @@ def owner_errors(owners: Sequence[Json], path: str) -> list[FieldError]:
 def _one_owner_errors(owner: Json, path: str) -> list[FieldError]:
     version = owner.get("apiVersion", "")
     errors: list[FieldError] = []
-    if not version.rpartition("/")[2]:
+    if version.count("/") > 1 or not version.rpartition("/")[2]:
         errors.append(fields.invalid(f"{path}.apiVersion", version, "version must not be empty"))
     for member in ("kind", "name", "uid"):
         if not owner.get(member):

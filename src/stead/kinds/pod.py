@@ -93,7 +93,7 @@ POD = Kind(
     validate_create=podrules.validate_create,
     validate_update=podrules.validate_update,
     validate_status=podrules.validate_status,
-    warnings=lambda new, old: [] if old is not None and new["spec"] == old["spec"] else pod_warnings(new),
+    warnings=lambda new, old: [] if old is not None else pod_warnings(new),
     columns=podtable.COLUMNS,
     row_conditions=podtable.row_conditions,
     subresources=(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stead.kinds import labelkeys
+from stead.kinds import apparmor, labelkeys
 from stead.kinds.containers import with_host_ports, with_requests_from_limits
 from stead.kinds.defaulting import each, filled
 from stead.kinds.podspec import default_pod_spec
@@ -43,6 +43,7 @@ def _with_ips(obj: Json) -> Json:
 
 def prepare_create(obj: Json) -> Json:
     """S-8: a new pod is Pending, and its class of service is reckoned once and for all."""
+    obj = apparmor.annotated(obj)
     obj = {**obj, "spec": labelkeys.merged(obj["spec"], meta.labels(obj))}
     status: dict[str, Any] = {"phase": "Pending"}
     if obj["spec"].get("schedulingGates"):

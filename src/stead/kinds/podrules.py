@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from stead.kinds import objectmeta
+from stead.kinds import apparmor, objectmeta
 from stead.kinds.checks import Errors, between, faults, needed, unchanged
 from stead.kinds.podspecrules import MIRROR, pod_annotation_errors, validate_pod_spec
 from stead.kinds.schedulingrules import validate_tolerations
@@ -67,7 +67,7 @@ def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
     """Its images, its deadline, more tolerations, fewer gates: nothing else."""
     spec, before = new["spec"], old["spec"]
     errors = [*objectmeta.validate_update(new, old), *objectmeta.validate_create(new, subdomain_faults)]
-    errors += [*validate_whole(new), *_mirror_errors(new, old)]
+    errors += [*validate_whole(new), *_annotation_errors(new, old)]
     for list_ in ("containers", "initContainers"):
         now, then = spec.get(list_) or [], before.get(list_) or []
         if len(now) != len(then):
@@ -189,8 +189,7 @@ def _keep(spec: dict[str, Any], before: Json, member: str) -> None:
 
 
 def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
-    errors = [*objectmeta.validate_update(new, old), *_mirror_errors(new, old)]
-    errors += pod_annotation_errors(meta.annotations(new), new["spec"], "metadata.annotations")
+    errors = [*objectmeta.validate_update(new, old), *_annotation_errors(new, old)]
     for index, condition in enumerate(dig(new, "status", "conditions", default=[])):
         sort = condition.get("type", "")
         if sort not in _SYSTEM_CONDITIONS:
@@ -205,13 +204,26 @@ def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
     return [*errors, *_host_ip_errors(new.get("status") or {})]
 
 
-def _mirror_errors(new: Json, old: Json) -> Errors:
-    """Whether a pod mirrors one that a node has by itself is said once, when it is made."""
-    now, before = (meta.annotations(one).get(MIRROR) for one in (new, old))
-    if now == before:
-        return []
-    deed = "add" if before is None else "remove or update"
-    return [fields.forbidden(f"metadata.annotations[{MIRROR}]", f"may not {deed} mirror pod annotation")]
+def _annotation_errors(new: Json, old: Json) -> Errors:
+    """What a pod mirrors, and what AppArmor does to it, is said once, when it is made."""
+    now, before = meta.annotations(new), meta.annotations(old)
+    errors: Errors = []
+    for key in sorted({*before} - {*now}) + sorted(key for key in before if now.get(key, before[key]) != before[key]):
+        what = _said_once(key)
+        if what:
+            told = f"may not remove or update {what}"
+            errors.append(fields.forbidden(f"metadata.annotations[{key}]", told))
+    for key in sorted({*now} - {*before}):
+        what = _said_once(key)
+        if what:
+            errors.append(fields.forbidden(f"metadata.annotations[{key}]", f"may not add {what}"))
+    return [*errors, *pod_annotation_errors(now, new["spec"], "metadata.annotations")]
+
+
+def _said_once(key: str) -> str:
+    if key == MIRROR:
+        return "mirror pod annotation"
+    return "AppArmor annotations" if key.startswith(apparmor.PREFIX) else ""
 
 
 def _revival_errors(new: Json, old: Json, list_: str) -> Errors:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from stead.kinds import apparmor
 from stead.kinds.checks import Errors, between, faults, needed, one_of
 from stead.kinds.containerrules import Surroundings, validate_containers, validate_ephemeral, validate_init_containers
 from stead.kinds.objectmeta import annotation_errors, label_errors
@@ -11,7 +12,14 @@ from stead.kinds.resourcerules import validate_pod_resources, validate_resources
 from stead.kinds.schedulingrules import validate_affinity, validate_gates, validate_spread, validate_tolerations
 from stead.kinds.securityrules import validate_pod_security_context
 from stead.kinds.shownstructs import as_struct
-from stead.kinds.syntax import ip_faults, label_faults, qualified_name_faults, subdomain_faults, underscored_faults
+from stead.kinds.syntax import (
+    descending_path_faults,
+    ip_faults,
+    label_faults,
+    qualified_name_faults,
+    subdomain_faults,
+    underscored_faults,
+)
 from stead.kinds.volumerules import validate_volumes
 from stead.machinery import fields
 from stead.machinery.objects import Json
@@ -22,6 +30,9 @@ _MOST_SERVERS, _MOST_SEARCHES, _LONGEST_SEARCH_LIST = 3, 32, 2048
 _LARGEST_DEADLINE = 2**31 - 1
 MIRROR = "kubernetes.io/config.mirror"
 _CLAIM_SOURCES = ("resourceClaimName", "resourceClaimTemplateName")
+_SECCOMP_OF_A_CONTAINER = "container.seccomp.security.alpha.kubernetes.io/"
+_SECCOMP_OF_THE_POD = "seccomp.security.alpha.kubernetes.io/pod"
+_SECCOMP_PROFILES = ("runtime/default", "docker/default", "unconfined")
 _DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 
 
@@ -56,6 +67,24 @@ def pod_annotation_errors(annotations: Json, spec: Json, path: str) -> Errors:
     if _DELETION_COST in annotations and not _is_cost(annotations[_DELETION_COST]):
         at = f"{path}[{_DELETION_COST}]"
         errors.append(fields.invalid(at, annotations[_DELETION_COST], "must be a 32bit integer"))
+    errors += _seccomp_errors(annotations, path)
+    armor = apparmor.faults(annotations, spec)
+    return [*errors, *(fields.invalid(f"{path}[{key}]", shown, told) for key, shown, told in armor)]
+
+
+def _seccomp_errors(annotations: Json, path: str) -> Errors:
+    """Annotations that nobody heeds any more are looked at all the same; the path is not told as one of a key."""
+    errors: Errors = []
+    for key, profile in sorted(annotations.items(), key=lambda item: (item[0] != _SECCOMP_OF_THE_POD, item[0])):
+        is_one = key == _SECCOMP_OF_THE_POD or key.startswith(_SECCOMP_OF_A_CONTAINER)
+        if not is_one or profile in _SECCOMP_PROFILES:
+            continue
+        at = f"{path}.{key}"
+        if profile.startswith("localhost/"):
+            local = profile.removeprefix("localhost/")
+            errors += faults(at, local, descending_path_faults(local))
+        else:
+            errors.append(fields.invalid(at, profile, "must be a valid seccomp profile"))
     return errors
 
 

@@ -2,6 +2,11 @@
 
 from collections.abc import Iterator
 
+from stead.kinds import apparmor
+from stead.kinds.addresswarnings import address_warnings
+from stead.kinds.pathwarnings import path_warnings
+from stead.kinds.portwarnings import Placed, port_warnings
+from stead.kinds.syntax import label_faults, label_value_faults
 from stead.machinery import quantity
 from stead.machinery.objects import Json, dig
 
@@ -17,7 +22,9 @@ _OLD_ANNOTATIONS = {
     "security.alpha.kubernetes.io/sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
     "security.alpha.kubernetes.io/unsafe-sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
 }
-_APP_ARMOR = "container.apparmor.security.beta.kubernetes.io/"
+_POD_SECCOMP = "seccomp.security.alpha.kubernetes.io/pod"
+_CONTAINER_SECCOMP = "container.seccomp.security.alpha.kubernetes.io/"
+_NO_SECCOMP = 'non-functional in v1.27+; use the "seccompProfile" field instead'
 OLD_VOLUMES = {
     "photonPersistentDisk": "deprecated in v1.11, non-functional in v1.16+",
     "gitRepo": "deprecated in v1.11, and disabled by default in v1.33+",
@@ -36,24 +43,15 @@ _COUNTED_IN_BYTES = ("memory", "ephemeral-storage")
 
 
 def template_warnings(template: Json, path: str) -> list[str]:
-    annotations = _annotation_warnings(template.get("metadata") or {}, f"{path}.metadata.annotations")
-    return list(_spec_warnings(template.get("spec") or {}, f"{path}.spec", annotations))
+    return list(_warnings(template, f"{path}."))
 
 
 def pod_warnings(pod: Json) -> list[str]:
-    name = dig(pod, "metadata", "name", default="")
+    """Of a new pod: upstream never looks at one that changes."""
+    faults = label_faults(dig(pod, "metadata", "name", default=""))
     told = "this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended"
-    warnings = [f"metadata.name: {told}: [must not contain dots]"] if "." in name else []
-    annotations = _annotation_warnings(pod.get("metadata") or {}, "metadata.annotations")
-    return [*warnings, *_spec_warnings(pod.get("spec") or {}, "spec", annotations)]
-
-
-def _annotation_warnings(metadata: Json, path: str) -> list[str]:
-    annotations = metadata.get("annotations") or {}
-    found = [f"{path}[{key}]: {told}" for key, told in _OLD_ANNOTATIONS.items() if key in annotations]
-    profiles = sorted(key for key in annotations if key.startswith(_APP_ARMOR))
-    told = 'deprecated since v1.30; use the "appArmorProfile" field instead'
-    return [*found, *(f"{path}[{key}]: {told}" for key in profiles)]
+    named = [f"metadata.name: {told}: [{' '.join(faults)}]"] if faults else []
+    return [*apparmor.warnings(pod), *named, *_warnings(pod, "")]
 
 
 def claim_warnings(spec: Json, path: str) -> list[str]:
@@ -63,36 +61,72 @@ def claim_warnings(spec: Json, path: str) -> list[str]:
     return [f'{path}.resources.requests[storage]: fractional byte value "{asked}" is invalid, must be an integer']
 
 
-def _spec_warnings(spec: Json, path: str, annotations: list[str]) -> Iterator[str]:
-    for label in sorted(spec.get("nodeSelector") or {}):
-        if label in OLD_LABELS:
-            yield f"{path}.nodeSelector[{label}]: {old_label(label)}"
-    yield from _node_affinity_warnings(
-        dig(spec, "affinity", "nodeAffinity", default={}), f"{path}.affinity.nodeAffinity"
-    )
-    for index, constraint in enumerate(spec.get("topologySpreadConstraints") or []):
-        at, topology = f"{path}.topologySpreadConstraints[{index}]", constraint.get("topologyKey", "")
-        if topology in OLD_LABELS:
-            yield f"{at}.topologyKey: {old_label(topology)}"
-        if constraint.get("labelSelector") is None:
-            yield f"{at}.labelSelector: {_MATCHES_NONE}"
-    yield from annotations
+def _warnings(template: Json, root: str) -> Iterator[str]:
+    """`root` is where the template lies, with a dot; a pod is its own."""
+    spec, annotations = template.get("spec") or {}, dig(template, "metadata", "annotations", default={})
+    path, noted = f"{root}spec", f"{root}metadata.annotations"
+    yield from _place_warnings(spec, path)
+    for key, told in _OLD_ANNOTATIONS.items():
+        if key in annotations:
+            yield f"{noted}[{key}]: {told}"
     for index, volume in enumerate(spec.get("volumes") or []):
         yield from _volume_warnings(volume, f"{path}.volumes[{index}]")
+    yield from path_warnings(spec.get("volumes") or [])
     yield from _repeated(spec.get("hostAliases") or [], "ip", f"{path}.hostAliases")
     yield from _repeated(spec.get("imagePullSecrets") or [], "name", f"{path}.imagePullSecrets")
     for index, secret in enumerate(spec.get("imagePullSecrets") or []):
         if not secret.get("name"):
             yield f'{path}.imagePullSecrets[{index}].name: invalid empty name ""'
-    yield from _fractions(spec.get("overhead") or {}, f"{path}.overhead")
-    for list_ in ("initContainers", "containers"):
-        for index, container in enumerate(spec.get(list_) or []):
-            yield from _container_warnings(container, f"{path}.{list_}[{index}]")
+    yield from _fractions([(f"{path}.overhead", spec.get("overhead") or {})])
+    if _POD_SECCOMP in annotations and dig(spec, "securityContext", "seccompProfile") is None:
+        yield f"{noted}[{_POD_SECCOMP}]: {_NO_SECCOMP}"
+    containers: list[Placed] = [
+        (f"{path}.{list_}[{index}]", container)
+        for list_ in ("initContainers", "containers", "ephemeralContainers")
+        for index, container in enumerate(spec.get(list_) or [])
+    ]
+    is_armored = not root or dig(spec, "securityContext", "appArmorProfile") is not None
+    for at, container in containers:
+        yield from _profile_warnings(container, annotations, noted, is_armored=is_armored)
+        yield from _container_warnings(container, at)
+    yield from port_warnings(containers)
+    yield from _last_warnings(spec, path)
+
+
+def _place_warnings(spec: Json, path: str) -> Iterator[str]:
+    """Where a pod may lie, in old words."""
+    for label in sorted(spec.get("nodeSelector") or {}):
+        if label in OLD_LABELS:
+            yield f"{path}.nodeSelector[{label}]: {old_label(label)}"
+    affinity = dig(spec, "affinity", "nodeAffinity", default={})
+    yield from _node_affinity_warnings(affinity, f"{path}.affinity.nodeAffinity")
+    for index, constraint in enumerate(spec.get("topologySpreadConstraints") or []):
+        at, topology = f"{path}.topologySpreadConstraints[{index}]", constraint.get("topologyKey", "")
+        if topology in OLD_LABELS:
+            yield f"{at}.topologyKey: {topology} is {old_label(topology)}"
+        if constraint.get("labelSelector") is None:
+            yield f"{at}.labelSelector: {_MATCHES_NONE}"
+
+
+def _profile_warnings(container: Json, annotations: Json, noted: str, *, is_armored: bool) -> Iterator[str]:
+    """Profiles that annotations name and no field does."""
+    name, context = container.get("name", ""), container.get("securityContext") or {}
+    if _CONTAINER_SECCOMP + name in annotations and context.get("seccompProfile") is None:
+        yield f"{noted}[{_CONTAINER_SECCOMP}{name}]: {_NO_SECCOMP}"
+    if not is_armored and apparmor.PREFIX + name in annotations and context.get("appArmorProfile") is None:
+        yield f"{noted}[{apparmor.PREFIX}{name}]: {apparmor.DEPRECATED}"
+
+
+def _last_warnings(spec: Json, path: str) -> Iterator[str]:
     if (spec.get("terminationGracePeriodSeconds") or 0) < 0:
         told = "must be >= 0; negative values are invalid and will be treated as 1"
         yield f"{path}.terminationGracePeriodSeconds: {told}"
     for member in ("podAffinity", "podAntiAffinity"):
         yield from _pod_affinity_warnings(dig(spec, "affinity", member, default={}), f"{path}.affinity.{member}")
+    for index, server in enumerate(dig(spec, "dnsConfig", "nameservers", default=[])):
+        yield from address_warnings(f"{path}.dnsConfig.nameservers[{index}]", server)
+    for index, alias in enumerate(spec.get("hostAliases") or []):
+        yield from address_warnings(f"{path}.hostAliases[{index}].ip", alias.get("ip", ""))
 
 
 def old_label(label: str) -> str:
@@ -101,19 +135,31 @@ def old_label(label: str) -> str:
 
 
 def _node_affinity_warnings(affinity: Json, path: str) -> Iterator[str]:
-    required = f"{path}.{_REQUIRED}.nodeSelectorTerms"
-    terms = [(f"{required}[{i}]", t) for i, t in enumerate(dig(affinity, _REQUIRED, "nodeSelectorTerms", default=[]))]
+    for index, term in enumerate(dig(affinity, _REQUIRED, "nodeSelectorTerms", default=[])):
+        yield from node_term_warnings(term, f"{path}.{_REQUIRED}.nodeSelectorTerms[{index}]")
     for index, weighted in enumerate(affinity.get(_PREFERRED) or []):
-        terms.append((f"{path}.{_PREFERRED}[{index}].preference", weighted.get("preference") or {}))
-    for at, term in terms:
-        yield from node_term_warnings(term, at)
+        at, term = f"{path}.{_PREFERRED}[{index}].preference", weighted.get("preference") or {}
+        for number, expression in enumerate(term.get("matchExpressions") or []):
+            yield from _old_key_warnings(expression, f"{at}.matchExpressions[{number}]")
+            yield from _value_warnings(expression, f"{at}.matchExpressions[{number}]")
 
 
 def node_term_warnings(term: Json, path: str) -> Iterator[str]:
     for index, expression in enumerate(term.get("matchExpressions") or []):
-        key = expression.get("key", "")
-        if key in OLD_LABELS:
-            yield f"{path}.matchExpressions[{index}].key: {key} is {old_label(key)}"
+        yield from _old_key_warnings(expression, f"{path}.matchExpressions[{index}]")
+
+
+def _old_key_warnings(expression: Json, path: str) -> Iterator[str]:
+    key = expression.get("key", "")
+    if key in OLD_LABELS:
+        yield f"{path}.key: {key} is {old_label(key)}"
+
+
+def _value_warnings(expression: Json, path: str) -> Iterator[str]:
+    """Of what is only preferred, values that no label can have are let in."""
+    for index, value in enumerate(expression.get("values") or []):
+        for fault in label_value_faults(value):
+            yield f"{path}.values[{index}]: {value} is invalid, {fault}"
 
 
 def _pod_affinity_warnings(affinity: Json, path: str) -> Iterator[str]:
@@ -128,7 +174,7 @@ def _pod_affinity_warnings(affinity: Json, path: str) -> Iterator[str]:
 def _volume_warnings(volume: Json, path: str) -> Iterator[str]:
     for source, told in OLD_VOLUMES.items():
         if volume.get(source) is not None:
-            yield f"{path}.{source}: {told}"
+            yield f"{path}.{'storageOS' if source == 'storageos' else source}: {told}"
     template = dig(volume, "ephemeral", "volumeClaimTemplate", "spec")
     if template is not None:
         yield from claim_warnings(template, f"{path}.ephemeral.volumeClaimTemplate.spec")
@@ -144,33 +190,27 @@ def _repeated(items: list[Json], member: str, path: str) -> Iterator[str]:
 
 
 def _container_warnings(container: Json, path: str) -> Iterator[str]:
-    for member in ("limits", "requests"):
-        yield from _fractions(dig(container, "resources", member, default={}), f"{path}.resources.{member}")
+    amounts = [
+        (f"{path}.resources.{member}", dig(container, "resources", member, default={}))
+        for member in ("limits", "requests")
+    ]
+    yield from _fractions(amounts)
     yield from _hidden_variables(container.get("env") or [], f"{path}.env")
-    yield from _repeated_ports(container.get("ports") or [], f"{path}.ports")
 
 
-def _fractions(amounts: Json, path: str) -> Iterator[str]:
+def _fractions(lists: list[Placed]) -> Iterator[str]:
     for name in _COUNTED_IN_BYTES:
-        if name in amounts and quantity.parse(amounts[name]).milli_value % 1000:
-            yield f'{path}[{name}]: fractional byte value "{amounts[name]}" is invalid, must be an integer'
+        for path, amounts in lists:
+            if name in amounts and quantity.parse(amounts[name]).milli_value % 1000:
+                yield f'{path}[{name}]: fractional byte value "{amounts[name]}" is invalid, must be an integer'
 
 
 def _hidden_variables(variables: list[Json], path: str) -> Iterator[str]:
-    """A second definition hides the first, unless it builds on it."""
+    """A second definition hides the first, unless it builds on it and says more."""
     seen: set[str] = set()
     for index, variable in enumerate(variables):
-        name = variable.get("name", "")
-        builds_on = f"$({name})" in (variable.get("value") or "") and variable.get("valueFrom") is None
+        name, value = variable.get("name", ""), variable.get("value") or ""
+        builds_on = f"$({name})" in value and value != f"$({name})" and variable.get("valueFrom") is None
         if name in seen and not builds_on:
             yield f'{path}[{index}]: hides previous definition of "{name}", which may be dropped when using apply'
         seen.add(name)
-
-
-def _repeated_ports(ports: list[Json], path: str) -> Iterator[str]:
-    seen: dict[tuple[object, ...], int] = {}
-    for index, port in enumerate(ports):
-        key = tuple(port.get(member) for member in ("containerPort", "protocol", "hostIP", "hostPort"))
-        if key in seen:
-            yield f"{path}[{index}]: duplicate port definition with {path}[{seen[key]}]"
-        seen.setdefault(key, index)

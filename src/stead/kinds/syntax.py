@@ -106,7 +106,9 @@ def _compiled(regex: str) -> re.Pattern[str]:
 def label_faults(text: str) -> list[str]:
     """A DNS label (RFC 1123): 63 characters, no dots."""
     faults = [too_long_fault(63)] if len(text) > 63 else []
-    return faults if _matches(_LABEL_RE, text) else [*faults, LABEL_FAULT]
+    if _matches(_LABEL_RE, text):
+        return faults
+    return [*faults, "must not contain dots" if _matches(_SUBDOMAIN_RE, text) else LABEL_FAULT]
 
 
 def subdomain_faults(text: str) -> list[str]:
