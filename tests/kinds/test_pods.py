@@ -159,7 +159,6 @@ ODD = {"key": "k", "operator": "In", "values": ["x y"]}
 @pytest.mark.parametrize(
     ("spec", "warning"),
     [
-        ({"terminationGracePeriodSeconds": -1}, "spec.terminationGracePeriodSeconds: must be >= 0;"),
         ({"nodeSelector": {"beta.kubernetes.io/os": "linux"}}, "spec.nodeSelector[beta.kubernetes.io/os]: deprecated"),
         (
             {
@@ -267,10 +266,18 @@ def test_more_warnings(spec: Json, said: str) -> None:
     assert told.startswith(f"spec.{said}")
 
 
+def test_a_pod_has_no_negative_grace() -> None:
+    """A template may say so, and is warned of; a pod has a second."""
+    pod = a_pod(terminationGracePeriodSeconds=-5)
+    assert pod["spec"]["terminationGracePeriodSeconds"] == 1
+    assert list(POD.warnings(pod, None)) == []
+
+
 def test_a_pod_that_changes_is_not_warned_of() -> None:
     """Nobody writes pods by hand, says upstream, and does not look."""
-    pod = a_pod(terminationGracePeriodSeconds=-1)
-    assert POD.warnings(a_pod(terminationGracePeriodSeconds=-2), pod) == []
+    pod = a_pod(nodeSelector={"beta.kubernetes.io/os": "linux"})
+    assert POD.warnings(pod, None) != []
+    assert POD.warnings(pod, pod) == []
 
 
 ARMOR = "container.apparmor.security.beta.kubernetes.io/"

@@ -220,19 +220,54 @@ def test_families_and_ports_for_health_stay() -> None:
 SLICE = {"addressType": "IPv4", "ports": [{"port": 80}]}
 
 
+NO_ADDRESS = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+NO_RANGE = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("10.1.2.3", ""),
+        ("2001:db8:0::1", ""),
+        ("010.1.2.3", "must not have leading 0s"),
+        ("::ffff:1.2.3.4", "must not be an IPv4-mapped IPv6 address"),
+        ("300.1.2.3", NO_ADDRESS),
+        ("fe80::1%eth0", NO_ADDRESS),
+    ],
+)
+def test_odd_forms_of_addresses(text: str, fault: str) -> None:
+    """Refused since 1.36 (StrictIPCIDRValidation), and kept where they are."""
+    told = refused("Service", spec={"ports": PORTS, "externalIPs": [text]})
+    assert told == ([f'spec.externalIPs[0]: Invalid value: "{text}": {fault}'] if fault else [])
+    old = whole("Service", spec={"ports": PORTS, "externalIPs": [text]})
+    if fault and fault != NO_ADDRESS:
+        assert changed("Service", old, old) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("10.0.0.0/8", ""),
+        ("10.0.0.1/8", "must not have bits set beyond the prefix length"),
+        ("10.0.0.0/08", "must not have leading 0s in IP or prefix length"),
+        ("010.0.0.0/8", "must not have leading 0s in IP or prefix length"),
+        ("::ffff:10.0.0.0/104", "must not have an IPv4-mapped IPv6 address"),
+        ("10.0.0.0", NO_RANGE),
+        ("10.0.0.0/33", NO_RANGE),
+    ],
+)
+def test_odd_forms_of_ranges(text: str, fault: str) -> None:
+    told = refused("Node", spec={"podCIDRs": [text], "podCIDR": text})
+    assert told == ([f'spec.podCIDRs[0]: Invalid value: "{text}": {fault}'] if fault else [])
+
+
 @pytest.mark.parametrize(
     ("sort", "address", "wrong"),
     [
         ("IPv4", "10.0.0.1", []),
-        (
-            "IPv4",
-            "x",
-            [
-                'addresses[0]: Invalid value: "x": must be a valid IPv4 address',
-                'addresses[0]: Invalid value: "x": must be a valid IP address',
-            ],
-        ),
-        ("IPv6", "10.0.0.1", ['addresses[0]: Invalid value: "10.0.0.1": must be a valid IPv6 address']),
+        ("IPv4", "x", [f'addresses[0]: Invalid value: "x": {NO_ADDRESS}']),
+        ("IPv4", "010.0.0.1", ['addresses[0]: Invalid value: "010.0.0.1": must not have leading 0s']),
+        ("IPv6", "10.0.0.1", ['addresses: Invalid value: "10.0.0.1": must be an IPv6 address']),
         ("IPv6", "::", ['addresses[0]: Invalid value: "::": may not be unspecified (::)']),
         ("FQDN", "example.com.", []),
         ("FQDN", "", ["addresses[0]: Required value"]),

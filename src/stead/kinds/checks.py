@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from stead.kinds.syntax import PERCENT_FAULT
+from stead.kinds.syntax import ODD_FORMS, PERCENT_FAULT
 from stead.machinery import fields, intstr, quantity
 from stead.machinery.fields import FieldError
 
@@ -77,3 +77,9 @@ def not_more_than_all(path: str, value: Any) -> Errors:
     if intstr.is_percent(value) and int(value[:-1]) > 100:
         return [fields.invalid(path, value, "must not be greater than 100%")]
     return []
+
+
+def without_known(errors: Sequence[FieldError], known: Iterable[str]) -> Errors:
+    """`errors` without those of addresses in odd forms that were let in once."""
+    kept = {f"Invalid value: {fields.shown(text)}: {fault}" for text in known for fault in ODD_FORMS}
+    return [error for error in errors if error.text not in kept] if kept else [*errors]

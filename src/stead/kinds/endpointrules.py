@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from stead.kinds.checks import Errors, faults, needed, not_too_many, one_of
 from stead.kinds.syntax import (
+    LEADING_ZEROS,
     Faults,
     ip_faults,
     is_ip,
@@ -73,13 +74,16 @@ def _hint_errors(hints: list[Json], rule: Faults, path: str) -> Errors:
 
 
 def _address_errors(address: str, sort: str, path: str) -> Errors:
-    """Of what is no address at all upstream says so twice."""
+    """Of an address of the other family upstream tells the whole list."""
     if sort == "FQDN":
         return _domain_errors(address, path)
     version = _VERSIONS.get(sort)
     if version is None:
         return []
-    errors = [] if is_ip(address, version) else [fields.invalid(path, address, f"must be a valid {sort} address")]
+    if found := ip_faults(address):
+        return faults(path, address, found)
+    listed = path.rpartition("[")[0]
+    errors = [] if is_ip(address, version) else [fields.invalid(listed, address, f"must be an {sort} address")]
     return [*errors, *_reachable_errors(address, path)]
 
 
@@ -98,8 +102,9 @@ def _domain_errors(address: str, path: str) -> Errors:
 
 
 def _reachable_errors(address: str, path: str) -> Errors:
-    found = special_ip_faults(address, allows_loopback=True) if is_ip(address) else ["must be a valid IP address"]
-    return faults(path, address, found)
+    if not is_ip(address):
+        return faults(path, address, [] if ip_faults(address) == [LEADING_ZEROS] else ["must be a valid IP address"])
+    return faults(path, address, special_ip_faults(address, allows_loopback=True))
 
 
 def _port_errors(port: Json, names: set[str], path: str) -> Errors:

@@ -23,6 +23,8 @@ _GATED = {
 def default(obj: Json) -> Json:
     """A template's defaults, and what only a pod gets: requests from limits, host ports, service links."""
     spec = filled(default_pod_spec(obj.get("spec") or {}), enableServiceLinks=True)
+    if spec["terminationGracePeriodSeconds"] < 0:
+        spec = {**spec, "terminationGracePeriodSeconds": 1}  # of a pod alone: a template keeps what it says
     for containers in ("initContainers", "containers"):
         spec = each(spec, containers, with_requests_from_limits)
         if spec.get("hostNetwork"):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from stead.kinds import apparmor, objectmeta
-from stead.kinds.checks import Errors, between, faults, needed, unchanged
+from stead.kinds.checks import Errors, between, faults, needed, unchanged, without_known
 from stead.kinds.podspecrules import MIRROR, pod_annotation_errors, validate_pod_spec
 from stead.kinds.schedulingrules import validate_tolerations
 from stead.kinds.shownstructs import as_struct, difference
@@ -201,7 +201,9 @@ def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
     for list_ in ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"):
         errors += _revival_errors(new, old, list_)
     errors += _pod_ip_errors(dig(new, "status", "podIPs", default=[]))
-    return [*errors, *_host_ip_errors(new.get("status") or {})]
+    errors += _host_ip_errors(new.get("status") or {})
+    known = [one.get("ip", "") for list_ in ("podIPs", "hostIPs") for one in dig(old, "status", list_, default=[])]
+    return without_known(errors, known)
 
 
 def _annotation_errors(new: Json, old: Json) -> Errors:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stead.kinds import objectmeta
-from stead.kinds.checks import Errors, faults, known, needed, one_of
+from stead.kinds.checks import Errors, faults, known, needed, one_of, without_known
 from stead.kinds.proberules import port_errors
 from stead.kinds.syntax import (
     dns_1035_faults,
@@ -61,7 +61,14 @@ def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
     if _needs_health_port(spec) and _needs_health_port(before):
         is_same = spec.get("healthCheckNodePort") == before.get("healthCheckNodePort")
         errors += [] if is_same else [fields.forbidden("spec.healthCheckNodePort", "field is immutable")]
-    return [*errors, *validate_create(new)]
+    return [*errors, *without_known(validate_create(new), _addresses(old))]
+
+
+def _addresses(obj: Json) -> list[str]:
+    spec = obj["spec"]
+    known = [*(spec.get("clusterIPs") or []), *(spec.get("externalIPs") or [])]
+    known += [one.strip() for one in spec.get("loadBalancerSourceRanges") or []]
+    return known + [one.strip() for one in meta.annotations(obj).get(_RANGES, "").split(",")]
 
 
 def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
@@ -72,7 +79,8 @@ def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
         return [*errors, fields.forbidden(path, "may only be used when `spec.type` is 'LoadBalancer'")]
     for index, entrance in enumerate(entrances):
         errors += _entrance_errors(entrance, f"{path}[{index}]")
-    return errors
+    was = dig(old, "status", "loadBalancer", "ingress", default=[])
+    return without_known(errors, [one.get("ip", "") for one in was])
 
 
 def _entrance_errors(entrance: Json, path: str) -> Errors:

@@ -91,6 +91,12 @@ _REASON_FAULT = regex_fault(
     "ReasonA:ReasonB",
 )
 _RANGE_FAULT = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
+LEADING_ZEROS = "must not have leading 0s"
+IN_DISGUISE = "must not be an IPv4-mapped IPv6 address"
+RANGE_LEADING_ZEROS = "must not have leading 0s in IP or prefix length"
+RANGE_IN_DISGUISE = "must not have an IPv4-mapped IPv6 address"
+BITS_BEYOND = "must not have bits set beyond the prefix length"
+ODD_FORMS = (LEADING_ZEROS, IN_DISGUISE, RANGE_LEADING_ZEROS, RANGE_IN_DISGUISE, BITS_BEYOND)  # kept where they are
 IP_FAULT = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 
 
@@ -187,7 +193,28 @@ def http_header_faults(text: str) -> list[str]:
 
 
 def ip_faults(text: str) -> list[str]:
-    return [] if is_ip(text) else [IP_FAULT]
+    """An address in no odd form: upstream used to let those in, and keeps what is there."""
+    fault = _ip_fault(text)
+    return [fault] if fault else []
+
+
+@lru_cache(REMEMBERED_ADDRESSES)
+def _ip_fault(text: str) -> str:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return LEADING_ZEROS if text != _without_zeros(text) and is_ip(_without_zeros(text)) else IP_FAULT
+    if "%" in text:
+        return IP_FAULT
+    return IN_DISGUISE if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped else ""
+
+
+def _without_zeros(text: str) -> str:
+    """Octets of IPv4 as plain numbers."""
+    head, colon, tail = text.rpartition(":")
+    octets = tail.split(".")
+    is_plain = len(octets) == 4 and all(octet.isdecimal() for octet in octets)
+    return f"{head}{colon}{'.'.join(str(int(octet)) for octet in octets)}" if is_plain else text
 
 
 @lru_cache(REMEMBERED_ADDRESSES)
@@ -201,8 +228,17 @@ def is_ip(text: str, version: int = 0) -> bool:
 
 
 def range_faults(text: str) -> list[str]:
-    """A range of addresses, `10.9.8.0/24`; bits beyond its length may stand."""
-    return [] if range_version(text) else [_RANGE_FAULT]
+    """A range of addresses, `10.9.8.0/24`, with nothing said beyond its length."""
+    address, _, length = text.partition("/")
+    plain = f"{_without_zeros(address)}/{length.lstrip('0') or '0'}"
+    if not length.isdecimal() or not range_version(plain):
+        return [_RANGE_FAULT]
+    network = ipaddress.ip_network(plain, strict=False)
+    if plain != text:
+        return [RANGE_LEADING_ZEROS]
+    if isinstance(network, ipaddress.IPv6Network) and ipaddress.IPv6Address(address).ipv4_mapped:
+        return [RANGE_IN_DISGUISE]
+    return [] if ipaddress.ip_address(address) == network.network_address else [BITS_BEYOND]
 
 
 def range_version(text: str) -> int:
