@@ -462,12 +462,16 @@ def test_labels_are_told_in_the_order_of_their_keys() -> None:
         ("Service", {"spec": {}}, ["spec.ports: Required value"]),
         (
             "Service",
-            {"metadata": {"name": "1a"}, "spec": {"clusterIP": "None"}},
-            [
-                'metadata.name: Invalid value: "1a": a DNS-1035 label must consist of lower case alphanumeric '
-                "characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. "
-                "'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
-            ],
+            {"metadata": {"name": "1a"}, "spec": {"type": "ClusterIP", "sessionAffinity": "None"}},
+            ["spec.ports: Required value"],
+        ),
+        (
+            "Service",
+            {
+                "metadata": {"name": "a.b"},
+                "spec": {"type": "ClusterIP", "sessionAffinity": "None", "clusterIP": "None"},
+            },
+            ['metadata.name: Invalid value: "a.b": must not contain dots'],
         ),
         (
             "Service",

@@ -7,7 +7,6 @@ from stead.kinds import objectmeta
 from stead.kinds.checks import Errors, faults, known, needed, one_of, without_known
 from stead.kinds.proberules import port_errors
 from stead.kinds.syntax import (
-    dns_1035_faults,
     ip_faults,
     is_ip,
     label_faults,
@@ -36,8 +35,12 @@ _BALANCERS_ONLY = "may only be used when `type` is 'LoadBalancer'"
 
 
 def validate_create(obj: Json) -> Sequence[FieldError]:
-    errors = [*objectmeta.validate_create(obj, dns_1035_faults), *_hint_errors(meta.annotations(obj))]
-    return [*errors, *_spec_errors(obj["spec"], meta.annotations(obj))]
+    """A name may begin with a digit since 1.36 (RelaxedServiceNameValidation)."""
+    return [*objectmeta.validate_create(obj, label_faults), *_whole_errors(obj)]
+
+
+def _whole_errors(obj: Json) -> Errors:
+    return [*_hint_errors(meta.annotations(obj)), *_spec_errors(obj["spec"], meta.annotations(obj))]
 
 
 def _hint_errors(annotations: Json) -> Errors:
@@ -61,7 +64,7 @@ def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
     if _needs_health_port(spec) and _needs_health_port(before):
         is_same = spec.get("healthCheckNodePort") == before.get("healthCheckNodePort")
         errors += [] if is_same else [fields.forbidden("spec.healthCheckNodePort", "field is immutable")]
-    return [*errors, *without_known(validate_create(new), _addresses(old))]
+    return [*errors, *without_known(_whole_errors(new), _addresses(old))]
 
 
 def _addresses(obj: Json) -> list[str]:
