@@ -149,11 +149,73 @@ def test_what_a_resize_may_not_do(served: Client, container: Any, wrong: list[st
     assert (got.code, told(got)) == (422, wrong)
 
 
-def test_what_has_run_its_course_is_not_resized(served: Client) -> None:
-    got = resize(served, {"initContainers": [{"name": "i", "resources": {"requests": {"cpu": "2"}}}]})
-    assert told(got)[0] == (
-        "spec.initContainers[0].resources: Forbidden: resources for non-sidecar init containers are immutable"
-    )
+def test_init_containers_are_resized_where_that_needs_no_restart(client: Client) -> None:
+    """1.36: InPlacePodVerticalScalingInitContainers"""
+    restarting = [{"resourceName": "cpu", "restartPolicy": "RestartContainer"}]
+    container = {"name": "c", "image": "nginx:1", "resources": {"requests": {"cpu": "1"}}}
+    starters = [{**container, "name": "i"}, {**container, "name": "j", "resizePolicy": restarting}]
+    spec = {"containers": [container], "initContainers": starters}
+    assert client.ask("POST", PODS, obj("v1", "Pod", "p", spec=spec)).code == 201
+    more = {"resources": {"requests": {"cpu": "2"}}}
+    assert resize(client, {"initContainers": [{"name": "i", **more}]}).code == 200
+    assert told(resize(client, {"initContainers": [{"name": "j", **more}]})) == [
+        "spec.initContainers[1]: Forbidden: non-sidecar init containers with a resize policy of RestartContainer "
+        "cannot be resized"
+    ]
+    disk = {"resources": {"requests": {"ephemeral-storage": "1Gi"}}}
+    assert told(resize(client, {"initContainers": [{"name": "i", **disk}]})) == [
+        "spec.initContainers[0]: Forbidden: only cpu and memory resources for init or sidecar containers are mutable"
+    ]
+
+
+WHOLE = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "2Gi"}}
+
+
+@pytest.fixture
+def bounded(client: Client) -> Client:
+    """A pod that asks for something as a whole."""
+    spec = {"containers": [{"name": "c", "image": "nginx:1"}], "resources": WHOLE}
+    assert client.ask("POST", PODS, obj("v1", "Pod", "p", spec=spec)).code == 201
+    return client
+
+
+def test_a_pod_is_resized_as_a_whole(bounded: Client) -> None:
+    """1.36: InPlacePodLevelResourcesVerticalScaling"""
+    got = resize(bounded, {"resources": {"limits": {"cpu": "3"}, "requests": {"memory": "2Gi"}}})
+    assert (got.code, got.body["metadata"]["generation"]) == (200, 2)
+    assert got.body["spec"]["resources"] == {
+        "requests": {"cpu": "1", "memory": "2Gi"},
+        "limits": {"cpu": "3", "memory": "2Gi"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("resources", "wrong"),
+    [
+        (None, ["spec.resources: Forbidden: pod-level resources cannot be removed"]),
+        (
+            {"requests": {"cpu": None}, "limits": {"memory": None}},
+            [
+                "spec.resources.requests: Forbidden: pod-level resource requests cannot be removed",
+                "spec.resources.limits: Forbidden: pod-level resource limits cannot be removed",
+            ],
+        ),
+        (
+            {"requests": {"hugepages-2Mi": "2Mi"}, "limits": {"hugepages-2Mi": "2Mi"}},
+            ["spec: Forbidden: only cpu and memory resources are mutable at pod-level"],
+        ),
+    ],
+)
+def test_what_may_not_become_of_the_whole(bounded: Client, resources: Any, wrong: list[str]) -> None:
+    got = resize(bounded, {"resources": resources})
+    assert got.code == 422
+    assert [text for text in told(got) if "QOS" not in text] == wrong
+
+
+def test_the_whole_may_be_added(served: Client) -> None:
+    """As long as the pod's class of service stays."""
+    got = resize(served, {"resources": {"requests": {"cpu": "3", "memory": "3Gi"}}})
+    assert (got.code, got.body["spec"]["resources"]) == (200, {"requests": {"cpu": "3", "memory": "3Gi"}})
 
 
 def test_a_node_that_tells_no_resources_cannot_resize(served: Client) -> None:

@@ -6,9 +6,10 @@ import pytest
 
 from stead.cluster.config import Config
 from stead.engine.journal import Round
-from stead.machinery import meta
+from stead.kinds.pod import PodView
+from stead.machinery import meta, times
 from stead.machinery.objects import Json, dig
-from stead.machinery.plan import Refused
+from stead.machinery.plan import Create, Refused
 from stead.simulation.shell import Simulation
 from tests.controllers.world import a_class, a_service, in_space
 
@@ -201,3 +202,90 @@ def test_a_node_that_is_back_in_time_keeps_its_replicas(silent: tuple[str, ...])
     assert {name: pod.uid for name, pod in stage.pods().items()} == before
     assert stage.shown() == PODS
     assert dig(stage.get("Node", stage.config.node, ""), "spec", "taints", default=[]) == []
+
+
+# --- what a set's user relies on at the node and around it (3.6 to 3.8)
+
+
+@pytest.mark.parametrize("policy", ["OrderedReady", "Parallel"])
+def test_an_evicted_replica_is_replaced_and_needs_nobody(policy: str) -> None:
+    """3.6.4: Failed, reason Evicted, for what it took of the disk; the next one is of the same name, with its data."""
+    spec = a_set()["spec"]["template"]["spec"]
+    scratch = {**spec, "volumes": [{"name": "scratch", "emptyDir": {"sizeLimit": "1Mi"}}]}
+    stage = Stage(podManagementPolicy=policy, template={"metadata": {"labels": {"app": "nginx"}}, "spec": scratch})
+    before = {name: pod.uid for name, pod in stage.pods().items()}
+    stage.runtime.taken_bytes["scratch"] = 2 << 20
+    stage.run_until(lambda: "Evicted" in _reasons(stage), seconds=60)
+    stage.runtime.taken_bytes.clear()
+    stage.run_for(120)
+    after = stage.pods()
+    assert sorted(after) == PODS and all(pod.is_running_and_ready for pod in after.values())
+    assert any(pod.uid != before[name] for name, pod in after.items())
+    assert (stage.names("PersistentVolumeClaim"), len(stage.volumes())) == (CLAIMS, 3)
+
+
+def _reasons(stage: Stage) -> set[str]:
+    return {row.obj["reason"] for row in stage.store.rows("Event")}
+
+
+def test_a_set_in_a_namespace_that_goes_is_refused_its_replacements() -> None:
+    """3.7: 403 with the cause NamespaceTerminating, and the event that would tell of it is refused as well."""
+    stage = Stage()
+    stage.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "red"}})
+    stage.run_for(1)
+    web = a_set()
+    stage.apply({**web, "metadata": {**web["metadata"], "namespace": "red"}})
+    stage.settle()
+    stage.rounds.clear()
+    stage.delete("Namespace", "red", "")
+    stage.run_for(60)
+    refused = [
+        outcome
+        for round_ in stage.rounds
+        for deed, outcome in round_.deeds
+        if round_.controller == "statefulset" and isinstance(deed, Create) and isinstance(outcome, Refused)
+    ]
+    assert refused and {outcome.reason for outcome in refused} == {"Forbidden"}
+    assert all("because it is being terminated" in outcome.message for outcome in refused)
+    assert "FailedCreate" not in _reasons(stage)
+    assert stage.get("StatefulSet", "web", "red") is None
+
+
+CRASHING = {"simulation.stead.dev/exit-after": "1s", "simulation.stead.dev/exit-code": "1"}
+MISSING = {"simulation.stead.dev/image-missing": "true"}
+
+
+@pytest.mark.parametrize(
+    ("script", "phase", "reason"), [(CRASHING, "Running", "CrashLoopBackOff"), (MISSING, "Pending", "ImagePullBackOff")]
+)
+def test_what_fails_in_a_replica_is_not_failed(script: Json, phase: str, reason: str) -> None:
+    """3.8: with restartPolicy Always nothing is Failed, so the set waits and replaces nothing."""
+    stage = Stage()
+    before = {name: pod.uid for name, pod in stage.pods().items()}
+    spec = a_set()["spec"]["template"]["spec"]
+    template = {"metadata": {"labels": {"app": "nginx"}, "annotations": script}, "spec": spec}
+    stage.apply(a_set(minReadySeconds=10, template=template))
+    stage.run_for(90)
+    pod = stage.pods()["web-2"]
+    (status,) = pod.obj["status"]["containerStatuses"]
+    assert (pod.phase, dig(status, "state", "waiting", "reason")) == (phase, reason)
+    stage.run_for(600)
+    assert {name: pod.uid for name, pod in stage.pods().items()} == {**before, "web-2": pod.uid}
+
+
+def test_ready_is_told_in_whole_seconds() -> None:
+    """3.8: a replica that must be Ready for one second is available up to one second later than that."""
+    stage = Stage(minReadySeconds=1)
+    stage.run_for(0.4)
+    before = stage.pods()["web-2"].uid
+    stage.delete("Pod", "web-2")
+    stage.run_until(lambda: _is_new_and_ready(stage.pods().get("web-2"), before))
+    ready = meta.condition(stage.pods()["web-2"].obj, "Ready") or {}
+    assert times.from_text(ready["lastTransitionTime"]) == int(stage.now.wall)
+    available = dig(stage.get("StatefulSet", "web"), "status", "availableReplicas")
+    stage.run_for(1.1)
+    assert (available, dig(stage.get("StatefulSet", "web"), "status", "availableReplicas")) == (2, 3)
+
+
+def _is_new_and_ready(pod: PodView | None, before: str) -> bool:
+    return pod is not None and pod.uid != before and pod.has_ready_condition

@@ -27,8 +27,10 @@ from stead.machinery.runtime import (
     Mount,
     PullImage,
     ResizeContainer,
+    ResizeSandbox,
     RunSandbox,
     SandboxFailed,
+    SandboxResized,
     SandboxRunning,
     StorageMeasured,
     UpdateVolume,
@@ -411,6 +413,23 @@ def test_containers_of_a_pod_share_its_limits(play: Play) -> None:
         assert (await machine.exited("a")).reason == "OOMKilled"
         await machine.remove("a")
         assert not list(Path("/sys/fs/cgroup").glob("*/stead/uid-a"))
+
+    play(scenario)
+
+
+def test_a_pod_gets_other_limits_as_a_whole(play: Play) -> None:
+    """Where it was made with some: else its containers are in no group of ours."""
+
+    async def scenario(machine: CriMachine) -> None:
+        for name, limits in (("a", {"memory_limit_bytes": 48 << 20}), ("b", {})):
+            await machine.sandbox(name, **limits)
+            await machine.start(name, "sleep", "1000")
+        more = {"memory_limit_bytes": 96 << 20}
+        assert (await machine.answer(ResizeSandbox(pod("a"), "uid-a", **more), kind=SandboxResized)).trouble == ""
+        (group,) = Path("/sys/fs/cgroup").glob("*/stead/uid-a/memory.limit_in_bytes")
+        assert group.read_text() == f"{96 << 20}\n"
+        told = await machine.answer(ResizeSandbox(pod("b"), "uid-b", **more), kind=SandboxResized)
+        assert told.trouble == "Infeasible"
 
     play(scenario)
 

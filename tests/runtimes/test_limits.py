@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stead.machinery.runtime import ContainerExited, ContainerResized, ResizeContainer
+from stead.machinery.runtime import ContainerExited, ContainerResized, ResizeContainer, ResizeSandbox, SandboxResized
 from stead.runtimes.native import cgroups, probe
 
 from .conftest import Machine, Play, pod
@@ -106,6 +106,22 @@ def test_containers_of_a_pod_share_its_limits(play: Play) -> None:
         assert sum(machine.runtime._node.pods["uid-a"].containers[name]["is_running"] for name in "cd") == 1
         await machine.remove("a")
         assert not above.exists()
+
+    play("root", scenario)
+
+
+def test_a_pod_gets_other_limits_as_a_whole(play: Play) -> None:
+    """Those that run, and those that are started after."""
+
+    async def scenario(machine: Machine) -> None:
+        await machine.sandbox("a", memory_limit_bytes=64 << 20, cpu_limit_millis=500)
+        await machine.start("a", "sleep", "1000")
+        above = group_of(pid_of(machine), MEMORY).parent.parent
+        order = ResizeSandbox(pod("a"), "uid-a", memory_limit_bytes=128 << 20)
+        assert (await machine.answer(order, kind=SandboxResized)).trouble == ""
+        assert (above / MEMORY).read_text() == f"{128 << 20}\n"
+        await machine.start("a", "sleep", "1000", container="d")
+        assert (above / MEMORY).read_text() == f"{128 << 20}\n"
 
     play("root", scenario)
 

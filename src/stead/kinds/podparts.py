@@ -1,10 +1,11 @@
 """What of a running pod may still be written, each through a door of its own: ephemeral containers, and resources.
 
 `/ephemeralcontainers` takes containers more and never less; `/resize` takes the cpu and memory of containers that are
-there. Whatever else is sent through these doors is passed over, as if it stood there as stored.
+there, and of the pod as a whole. Whatever else is sent through these doors is passed over, as if it stood there as it
+is stored.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from stead.kinds import objectmeta, podlife, podrules
@@ -18,6 +19,8 @@ from stead.machinery.objects import Json, dig
 
 _RESIZED = ("cpu", "memory")
 _TAKEN = ("resources", "resizePolicy")
+_LISTS = ("containers", "initContainers")
+ONLY = "only cpu and memory resources"
 
 
 def _as_stored(new: Json, old: Json, spec: Mapping[str, Any]) -> Json:
@@ -65,7 +68,10 @@ def take_resources(new: Json, old: Json) -> Json:
         sent = {container.get("name", ""): container for container in new["spec"].get(list_) or []}
         if old["spec"].get(list_):
             made[list_] = [_with_sent(container, sent.get(container["name"])) for container in old["spec"][list_]]
-    return _as_stored(new, old, made)
+    rest = {name: value for name, value in old["spec"].items() if name != "resources"}
+    if new["spec"].get("resources"):
+        made["resources"] = new["spec"]["resources"]
+    return _as_stored(new, {**old, "spec": rest}, made)
 
 
 def _with_sent(container: Json, sent: Json | None) -> Json:
@@ -76,7 +82,7 @@ def _with_sent(container: Json, sent: Json | None) -> Json:
 
 
 def validate_resize(new: Json, old: Json) -> Sequence[FieldError]:
-    """Cpu and memory of containers and sidecars, as long as the pod's class of service stays what it is."""
+    """Cpu and memory of containers and of the pod, as long as the pod's class of service stays what it is."""
     if MIRROR in meta.annotations(old):
         return [fields.forbidden("[]", "static pods cannot be resized")]
     if dig(old, "spec", "os", "name") == "windows":
@@ -88,11 +94,19 @@ def validate_resize(new: Json, old: Json) -> Sequence[FieldError]:
         errors.append(fields.invalid("spec", class_, told))
     if not _is_resizable(old):
         errors.append(fields.forbidden("spec", "Pod running on node without support for resize"))
+    errors += _pod_errors(new["spec"].get("resources"), old["spec"].get("resources"))
+    for list_ in ("initContainers", "containers"):
+        for index, now, before in _pairs(list_, new, old):
+            errors += _removed(now.get("resources"), before.get("resources"), f"spec.{list_}[{index}].resources")
     for list_ in ("containers", "initContainers"):
-        pairs = zip(new["spec"].get(list_) or [], old["spec"].get(list_) or [], strict=True)
-        for index, (now, before) in enumerate(pairs):
-            errors += _resized_errors(list_, now, before, f"spec.{list_}[{index}]")
-    return [*errors, *_other_errors(new, old)]
+        for index, now, before in _pairs(list_, new, old):
+            errors += _container_errors(list_, index, now, before)
+    return errors or _other_errors(new, old)
+
+
+def _pairs(list_: str, new: Json, old: Json) -> Iterator[tuple[int, Json, Json]]:
+    found = zip(new["spec"].get(list_) or [], old["spec"].get(list_) or [], strict=True)
+    return ((index, now, before) for index, (now, before) in enumerate(found))
 
 
 def _is_resizable(pod: Json) -> bool:
@@ -103,43 +117,66 @@ def _is_resizable(pod: Json) -> bool:
     return True
 
 
-def _resized_errors(list_: str, now: Json, before: Json, path: str) -> Errors:
-    after, then = now.get("resources") or {}, before.get("resources") or {}
-    if list_ == "initContainers" and before.get("restartPolicy") != "Always":
-        told = "resources for non-sidecar init containers are immutable"
-        return [] if after == then else [fields.forbidden(f"{path}.resources", told)]
+def _pod_errors(now: Json | None, before: Json | None) -> Errors:
+    """Of what the pod asks for as a whole."""
+    path = "spec.resources"
+    if before and not now:
+        return [fields.forbidden(path, "pod-level resources cannot be removed")]
+    errors = _removed(now, before, path, "pod-level ") if before else []
+    if _with_amounts(now or {}, before or {}) != (before or {}):
+        errors.append(fields.forbidden("spec", f"{ONLY} are mutable at pod-level"))
+    return errors
+
+
+def _removed(now: Json | None, before: Json | None, path: str, whose: str = "") -> Errors:
     errors: Errors = []
     for part, word in (("requests", "resource requests"), ("limits", "resource limits")):
-        if set(then.get(part) or {}) - set(after.get(part) or {}):
-            errors.append(fields.forbidden(f"{path}.resources.{part}", f"{word} cannot be removed"))
+        if set(dig(before, part, default={})) - set(dig(now, part, default={})):
+            errors.append(fields.forbidden(f"{path}.{part}", f"{whose}{word} cannot be removed"))
+    return errors
+
+
+def _container_errors(list_: str, index: int, now: Json, before: Json) -> Errors:
+    """What remains when cpu and memory are as they were should be nothing."""
+    is_main, path = list_ == "containers", f"spec.{list_}[{index}]"
+    errors: Errors = []
+    if _with_amounts_of(now, before) != before:
+        whose = "" if is_main else " for init or sidecar containers"
+        errors.append(fields.forbidden("spec" if is_main else path, f"{ONLY}{whose} are mutable"))
+    restarts = any(one.get("restartPolicy") == "RestartContainer" for one in before.get("resizePolicy") or ())
+    if not is_main and now != before and now.get("restartPolicy") != "Always" and restarts:
+        told = "non-sidecar init containers with a resize policy of RestartContainer cannot be resized"
+        errors.append(fields.forbidden(path, told))
     return errors
 
 
 def _other_errors(new: Json, old: Json) -> Errors:
-    """What remains when cpu and memory are as they were should be nothing."""
-    spec = {**new["spec"]}
-    for list_ in ("containers", "initContainers"):
-        if spec.get(list_):
-            pairs = zip(spec[list_], old["spec"].get(list_) or [], strict=True)
-            spec[list_] = [_with_amounts_of(now, before) for now, before in pairs]
+    spec = {name: value for name, value in new["spec"].items() if name not in (*_LISTS, "resources")}
+    spec |= {name: old["spec"][name] for name in (*_LISTS, "resources") if name in old["spec"]}
     if spec == old["spec"]:
         return []
     changed = difference("core.v1.PodSpec", old["spec"], spec)
-    return [fields.forbidden("spec", f"only cpu and memory resources are mutable\n{changed}")]
+    return [fields.forbidden("spec", f"{ONLY} are mutable\n{changed}")]
 
 
 def _with_amounts_of(now: Json, before: Json) -> Json:
-    resources = {**(now.get("resources") or {})}
-    for part in ("requests", "limits"):
-        then = dig(before, "resources", part, default={})
-        amounts = {name: value for name, value in (resources.get(part) or {}).items() if name not in _RESIZED}
-        amounts |= {name: then[name] for name in _RESIZED if name in then}
-        resources = {**{name: value for name, value in resources.items() if name != part}}
-        if amounts:
-            resources[part] = amounts
     kept = {name: value for name, value in now.items() if name not in _TAKEN}
     policy = before.get("resizePolicy")
+    resources = _with_amounts(now.get("resources") or {}, before.get("resources") or {})
     return {**kept, "resources": resources, **({"resizePolicy": policy} if policy else {})}
+
+
+def _with_amounts(now: Json, before: Json) -> Json:
+    """Resources with the cpu and memory of before."""
+    resources = {**now}
+    for part in ("requests", "limits"):
+        then = before.get(part) or {}
+        amounts = {name: value for name, value in (resources.get(part) or {}).items() if name not in _RESIZED}
+        amounts |= {name: then[name] for name in _RESIZED if name in then}
+        resources = {name: value for name, value in resources.items() if name != part}
+        if amounts:
+            resources[part] = amounts
+    return resources
 
 
 EPHEMERAL = Subresource("ephemeralcontainers", take=take_ephemeral, validate=validate_ephemeral)

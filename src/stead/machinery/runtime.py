@@ -146,6 +146,15 @@ class ResizeContainer(Struct, frozen=True):
     cpu_limit_millis: int | None = None
 
 
+class ResizeSandbox(Struct, frozen=True):
+    """Give all of a pod's containers together other limits, None: none. Answered by SandboxResized."""
+
+    pod: Key
+    uid: str
+    memory_limit_bytes: int | None = None
+    cpu_limit_millis: int | None = None
+
+
 class StopContainer(Struct, frozen=True):
     """Stop signal (the image's, else SIGTERM), then SIGKILL after `grace_seconds`. Answered by ContainerExited."""
 
@@ -201,6 +210,7 @@ PodAction: TypeAlias = (
     RunSandbox
     | PullImage
     | StartContainer
+    | ResizeSandbox
     | ResizeContainer
     | StopContainer
     | RunProbe
@@ -318,8 +328,17 @@ class ContainerExited(Struct, frozen=True):
     message: str = ""
 
 
-class ContainerResized(Struct, frozen=True):
+class SandboxResized(Struct, frozen=True):
     """`trouble` is "" where the limits hold now, Infeasible where this node has none, Error where it was refused."""
+
+    pod: Key
+    uid: str
+    trouble: Literal["", "Infeasible", "Error"] = ""
+    message: str = ""
+
+
+class ContainerResized(Struct, frozen=True):
+    """`trouble` as in SandboxResized."""
 
     pod: Key
     uid: str
@@ -358,6 +377,7 @@ PodEvent: TypeAlias = (
     | ContainerStarted
     | ContainerNotCreated
     | ContainerExited
+    | SandboxResized
     | ContainerResized
     | Probed
     | StorageMeasured

@@ -30,12 +30,14 @@ from stead.machinery.runtime import (
     RemoveSandbox,
     RemoveVolume,
     ResizeContainer,
+    ResizeSandbox,
     RunProbe,
     RunSandbox,
     RuntimeAction,
     RuntimeEvent,
     SandboxFailed,
     SandboxRemoved,
+    SandboxResized,
     SandboxRunning,
     StartContainer,
     StopContainer,
@@ -90,6 +92,7 @@ class SimulatedRuntime:
             RunSandbox: self._run_sandbox,
             PullImage: self._pull_image,
             StartContainer: self._start_container,
+            ResizeSandbox: self._resize_sandbox,
             ResizeContainer: self._resize_container,
             StopContainer: self._stop_container,
             RunProbe: self._run_probe,
@@ -264,6 +267,9 @@ class SimulatedRuntime:
         wait = min(seconds, action.grace_seconds)
         told = f"exit {pod.uid} {name} {attempt} {code}"
         self._at(now.mono + wait, lambda then: self._exit(pod, name, then, attempt=attempt, code=code), told)
+
+    def _resize_sandbox(self, action: ResizeSandbox, now: Now) -> None:
+        self._say(SandboxResized(action.pod, action.uid, *(self.refuses_resize or ("", ""))))
 
     def _resize_container(self, action: ResizeContainer, now: Now) -> None:
         told = self.refuses_resize or ("", "")

@@ -11,7 +11,6 @@ from stead.kinds import podrequests, taints
 from stead.kinds.nodeterms import is_chosen
 from stead.machinery import meta
 from stead.machinery.objects import Json, dig
-from stead.machinery.quantity import Quantity, parse
 
 SAFE_SYSCTLS = frozenset(
     {
@@ -30,7 +29,6 @@ SAFE_SYSCTLS = frozenset(
     }
 )  # those that a kubelet allows without being told to
 OS = "kubernetes.io/os"
-FIRST = ("cpu", "memory", "ephemeral-storage")  # of what may be lacking, told before all else
 ANOTHER_LABEL = Failure(
     "PodOSSelectorNodeLabelDoesNotMatch", f"Failed to admit pod as the `{OS}` label doesn't match node label"
 )
@@ -100,34 +98,6 @@ def _failed(predicate: str) -> Failure:
     return Failure(predicate, f"Predicate {predicate} failed: {PREDICATES[predicate]}")
 
 
-# --- resources
-
-
 def _lacking(round_: Round, node: Json) -> Iterator[Failure]:
-    """What the pod asks beyond what the node has left; a node that says nothing of itself is never full.
-
-    A device that the node does not know is left to whoever knows it.
-    """
-    has, room = dig(node, "status", "allocatable"), round_.observed.room
-    if not has:
-        return
-    if "pods" in has and len(room.tenants) + 1 > parse(has["pods"]).value:
-        yield _out_of("pods", (1, len(room.tenants), parse(has["pods"]).value))
-    asked = podrequests.amounts(round_.pod)
-    for name in sorted(asked, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name)):
-        nanos, used, most = asked[name], room.used.get(name, 0), parse(has.get(name)).nanos
-        is_known = name in has or not podrequests.is_extended(name)
-        if nanos and is_known and used + nanos > most:
-            yield _out_of(name, tuple(_counted(name, amount) for amount in (nanos, used, most)))
-
-
-def _out_of(resource: str, amounts: tuple[int, ...]) -> Failure:
-    requested, used, capacity = amounts
-    told = f"{resource}, requested: {requested}, used: {used}, capacity: {capacity}"
-    return Failure(f"OutOf{resource}", f"Node didn't have enough resource: {told}")
-
-
-def _counted(resource: str, nanos: int) -> int:
-    """Processors in thousandths, all else in whole units."""
-    amount = Quantity(nanos)
-    return amount.milli_value if resource == "cpu" else amount.value
+    for lack in round_.observed.room.lacking(round_.observed.key, round_.pod, node):
+        yield Failure(f"OutOf{lack.resource}", lack.told)

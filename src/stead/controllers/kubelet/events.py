@@ -6,6 +6,7 @@ changes no status, and is told as the runtime reports it (`at_once`).
 
 from collections.abc import Iterator, Mapping
 
+from stead.controllers.kubelet import resizing
 from stead.controllers.kubelet.lives import Life
 from stead.controllers.kubelet.round import Round
 from stead.machinery import meta, times
@@ -60,7 +61,26 @@ def told(round_: Round, new: Json) -> list[Emit]:
     statuses = [status for field in fields for status in new.get(field) or ()]
     for life, status in zip(round_.lives.all, statuses, strict=True):
         events += _of_container(round_, life, status)
-    return events
+    return [*events, *_of_resizing(round_, new)]
+
+
+def _of_resizing(round_: Round, new: Json) -> Iterator[Emit]:
+    """What becomes of a resize; one of requests alone is done as soon as it is seen."""
+    was, is_ = resizing.told_of(round_.pod), resizing.told_of({"status": new})
+    for type_, (reason, message) in is_.items():
+        if was.get(type_) == (reason, message):
+            continue
+        if type_ == resizing.PENDING:
+            yield round_.event("Warning", f"Resize{reason}", resizing.summary(round_.pod, reason, message))
+        elif reason:
+            yield round_.event("Warning", f"Resize{reason}", resizing.summary(round_.pod, reason.lower(), message))
+        elif type_ not in was:
+            yield round_.event("Normal", "ResizeStarted", resizing.summary(round_.pod, "started"))
+    is_seen = not was and not is_ and resizing.is_asked_anew(round_)
+    if is_seen:
+        yield round_.event("Normal", "ResizeStarted", resizing.summary(round_.pod, "started"))
+    if is_seen or (was and not is_):
+        yield round_.event("Normal", "ResizeCompleted", resizing.summary(round_.pod, "completed"))
 
 
 def _of_sandbox(round_: Round, new: Json) -> Iterator[Emit]:

@@ -4,8 +4,9 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from stead.controllers.kubelet import backoff, sandbox
+from stead.controllers.kubelet import backoff
 from stead.controllers.kubelet.observed import Observed
+from stead.controllers.kubelet.record import LIVE, LOST, LOST_MESSAGE, entry_of, image_of
 from stead.machinery import times
 from stead.machinery.objects import Json, dig
 from stead.machinery.times import Now
@@ -48,7 +49,7 @@ class Life(Struct, frozen=True):
 
     @property
     def is_live(self) -> bool:
-        return self.state in sandbox.LIVE
+        return self.state in LIVE
 
     @property
     def is_over(self) -> bool:
@@ -139,11 +140,11 @@ def lives_of(observed: Observed, now: Now) -> Lives:
 
     def life(container: Json, *, is_init: bool) -> Life:
         name = container["name"]
-        entry = sandbox.entry_of(observed.record, name)
+        entry = entry_of(observed.record, name)
         if not entry and observed.record and observed.record["state"] == "running":
             entry = _remembered(told.get(name, {}), observed.record, now)
         own = container.get("restartPolicy") or ("OnFailure" if is_init and policy == "Always" else policy)
-        image = sandbox.image_of(observed.record, name)
+        image = image_of(observed.record, name)
         return Life(container, entry, image, told.get(name, {}), own, era, is_init)
 
     inits = tuple(life(container, is_init=True) for container in spec.get("initContainers") or ())
@@ -171,7 +172,7 @@ def _remembered(told: Json, record: Json, now: Now) -> Json:
         return {"state": "exited", **known, **_ended(end, now)}
     if not record["is_new"]:
         return {"state": "unknown", **known}
-    lost = {**sandbox.LOST, "message": sandbox.LOST_MESSAGE, "finished": now.wall, "at": record["at"]}
+    lost = {**LOST, "message": LOST_MESSAGE, "finished": now.wall, "at": record["at"]}
     return {"state": "exited", **known, **lost}
 
 

@@ -19,7 +19,8 @@ def walk(round_: Round) -> Steps:
         return _sandbox(round_, record)
     if state != "running":
         return Steps(wait(round_, f"the sandbox is {state}"))
-    steps = Steps(_refresh(round_, record) + storage.walk(round_)) + containers.walk(round_)
+    steps = Steps(_refresh(round_, record) + storage.walk(round_) + resizing.walk_pod(round_))
+    steps += containers.walk(round_)
     for life in round_.lives.live:
         if life.state == "running":
             steps = steps.then(_keep(round_, life))

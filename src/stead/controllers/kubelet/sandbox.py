@@ -10,6 +10,8 @@ back-off and probe times are arithmetic over a value.
      "era": how many sandboxes of this pod were lost before this one,
      "ips": [...], "note", "message", "is_new",
      "volumes": {name: digest of its files},
+     "limits": [memory bytes, CPU millis] of all its containers together; missing where it was adopted,
+     "resize": as a container's, of the whole,
      "storage": {"at", "is_in_flight", "volumes" and "containers": {name: bytes}}, where it was measured,
      "images": {container: {"state": pulling | ready | failed | used (a container was made of it; the next one asks
                             again), "policy", "image", "id", "alias", "pulled_seconds", "size_bytes",
@@ -34,6 +36,21 @@ from hashlib import sha256
 from typing import Any, TypeAlias
 
 from stead.controllers.kubelet.backoff import next_delay
+from stead.controllers.kubelet.record import (
+    LIVE,
+    Record,
+    entry_of,
+    found,
+    fresh,
+    image_of,
+    is_stale,
+    lose,
+    used,
+    with_changes,
+    with_entry,
+    with_image,
+    with_probe,
+)
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
 from stead.machinery.runtime import (
@@ -51,10 +68,12 @@ from stead.machinery.runtime import (
     PullImage,
     RemoveSandbox,
     ResizeContainer,
+    ResizeSandbox,
     RunProbe,
     RunSandbox,
     SandboxFailed,
     SandboxRemoved,
+    SandboxResized,
     SandboxRunning,
     StartContainer,
     StopContainer,
@@ -65,13 +84,9 @@ from stead.machinery.runtime import (
 from stead.machinery.times import Now
 
 KIND = "Sandbox"
-LIVE = ("starting", "running", "stopping")
 END = ("id", "image_id", "code", "signal", "reason", "message", "started", "finished")
-LOST = {"code": 137, "signal": 0, "reason": "ContainerStatusUnknown"}
 ASKED_TWICE_SECONDS = 1.0  # a container that started so long before it was asked for was running already
-LOST_MESSAGE = "The container could not be located when the pod was terminated"
 
-Record: TypeAlias = Json
 Fold: TypeAlias = Callable[[Record | None, Any, Now], Record | None]
 
 
@@ -97,17 +112,6 @@ def uid_of(record: Record) -> str:
     return str(record["metadata"]["name"])
 
 
-def entry_of(record: Record | None, container: str) -> Json:
-    """What is known of one container, {} where nothing is."""
-    found: Json = dig(record, "containers", container, default={})
-    return found
-
-
-def image_of(record: Record | None, container: str) -> Json:
-    found: Json = dig(record, "images", container, default={})
-    return found
-
-
 def live_containers(record: Record) -> list[str]:
     return [name for name, entry in record["containers"].items() if entry["state"] in LIVE]
 
@@ -126,11 +130,13 @@ def digest(volume: VolumeFiles) -> str:
 
 def _run_sandbox(record: Record | None, what: RunSandbox, now: Now) -> Record:
     digests = {volume.name: digest(volume) for volume in what.volumes if isinstance(volume, VolumeFiles)}
-    return {**(record or _new(what)), "state": "starting", "at": now.mono, "volumes": digests}
+    limits = [what.memory_limit_bytes, what.cpu_limit_millis]
+    asked = {"state": "starting", "at": now.mono, "volumes": digests, "limits": limits, "resize": None}
+    return {**(record or fresh(what)), **asked}
 
 
 def _running(record: Record | None, what: SandboxRunning, now: Now) -> Record:
-    record = record or _new(what)
+    record = record or fresh(what)
     if record["state"] == "removing":
         return record
     changes = {"ips": list(what.ips), "note": what.note, "is_new": what.is_new, "failures": 0, "message": ""}
@@ -138,12 +144,12 @@ def _running(record: Record | None, what: SandboxRunning, now: Now) -> Record:
 
 
 def _failed(record: Record | None, what: SandboxFailed, now: Now) -> Record:
-    record = record or _new(what)
+    record = record or fresh(what)
     if record["state"] == "removing":
         return record
-    containers = {name: _lose(entry, now) for name, entry in record["containers"].items()}
+    containers = {name: lose(entry, now) for name, entry in record["containers"].items()}
     failures = record["failures"] + 1
-    images = {name: _used(image) for name, image in record["images"].items() if image["state"] != "pulling"}
+    images = {name: used(image) for name, image in record["images"].items() if image["state"] != "pulling"}
     changes = {"message": what.message, "failures": failures, "ips": [], "containers": containers, "images": images}
     changes["era"] = record["era"] + 1
     return {**record, "state": "failed", "at": now.mono, **changes}
@@ -182,7 +188,7 @@ def _measured(record: Record | None, what: StorageMeasured, now: Now) -> Record 
 
 def _pull(record: Record | None, what: PullImage, now: Now) -> Record:
     asked = {"state": "pulling", "policy": what.policy, "image": what.image, "at": now.mono}
-    return _with_image(record or _new(what), what.container, asked)
+    return with_image(record or fresh(what), what.container, asked)
 
 
 def _pulling(record: Record | None, what: ImagePulling, now: Now) -> Record | None:
@@ -194,7 +200,7 @@ def _image_ready(record: Record | None, what: ImageReady, now: Now) -> Record | 
         return None  # too late
     found = {"id": what.image_id, "alias": what.alias, "user": what.user, "failures": 0, "reason": "", "message": ""}
     cost = {"pulled_seconds": what.pulled_seconds, "size_bytes": what.size_bytes}
-    return _with_image(record, what.container, {"state": "ready", "at": now.mono, **found, **cost})
+    return with_image(record, what.container, {"state": "ready", "at": now.mono, **found, **cost})
 
 
 def _image_failed(record: Record | None, what: ImageFailed, now: Now) -> Record | None:
@@ -202,14 +208,14 @@ def _image_failed(record: Record | None, what: ImageFailed, now: Now) -> Record 
         return None
     failures = image_of(record, what.container).get("failures", 0) + 1
     why = {"reason": what.reason, "message": what.message, "failures": failures}
-    return _with_image(record, what.container, {"state": "failed", "at": now.mono, **why})
+    return with_image(record, what.container, {"state": "failed", "at": now.mono, **why})
 
 
 # --- containers
 
 
 def _start(record: Record | None, what: StartContainer, now: Now) -> Record:
-    record = record or _new(what)
+    record = record or fresh(what)
     old = entry_of(record, what.container)
     if old.get("attempt") == what.attempt and old["state"] in LIVE:
         return record
@@ -226,22 +232,22 @@ def _start(record: Record | None, what: StartContainer, now: Now) -> Record:
         "limits": [what.memory_limit_bytes, what.cpu_limit_millis],
         "probes": {},
     }
-    return _with_entry(record, what.container, entry)
+    return with_entry(record, what.container, entry)
 
 
 def _started(record: Record | None, what: ContainerStarted, now: Now) -> Record:
-    record = record or _new(what)
+    record = record or fresh(what)
     old = entry_of(record, what.container)
     is_known = old.get("attempt") == what.attempt
-    if _is_stale(old, what.attempt) or (is_known and old["state"] == "exited"):
+    if is_stale(old, what.attempt) or (is_known and old["state"] == "exited"):
         return record
-    known = old if is_known else _found(record, what.attempt)
+    known = old if is_known else found(record, what.attempt)
     known = {name: value for name, value in known.items() if name != "before"}
     state = "stopping" if known["state"] == "stopping" else "running"
     began = now.mono - max(0.0, now.wall - what.started)
     is_adopted = known["is_adopted"] or known["began"] - began > ASKED_TWICE_SECONDS
     ids = {"id": what.container_id, "image_id": what.image_id, "started": what.started}
-    return _with_entry(
+    return with_entry(
         record, what.container, {**known, "state": state, **ids, "began": began, "is_adopted": is_adopted}
     )
 
@@ -255,15 +261,15 @@ def _not_created(record: Record | None, what: ContainerNotCreated, now: Now) -> 
     before = {what.container: old["before"]} if old.get("before") else {}
     failures = image_of(record, what.container).get("failures", 0) + 1
     why = {"reason": what.reason, "message": what.message, "failures": failures, "at": now.mono}
-    return _with_image({**record, "containers": {**others, **before}}, what.container, {"state": "failed", **why})
+    return with_image({**record, "containers": {**others, **before}}, what.container, {"state": "failed", **why})
 
 
 def _exited(record: Record | None, what: ContainerExited, now: Now) -> Record:
-    record = record or _new(what)
+    record = record or fresh(what)
     old = entry_of(record, what.container)
-    if _is_stale(old, what.attempt):
+    if is_stale(old, what.attempt):
         return record
-    known = old if old.get("attempt") == what.attempt else _found(record, what.attempt)
+    known = old if old.get("attempt") == what.attempt else found(record, what.attempt)
     known = {name: value for name, value in known.items() if name != "before"}
     end = {
         "id": what.container_id or known.get("id", ""),
@@ -275,9 +281,9 @@ def _exited(record: Record | None, what: ContainerExited, now: Now) -> Record:
         "finished": what.finished,
         "at": now.mono - max(0.0, now.wall - what.finished),
     }
-    record = _with_entry(record, what.container, {**known, "state": "exited", **end})
+    record = with_entry(record, what.container, {**known, "state": "exited", **end})
     image = image_of(record, what.container)
-    return _with_image(record, what.container, _used(image)) if image else record
+    return with_image(record, what.container, used(image)) if image else record
 
 
 def _stop(record: Record | None, what: StopContainer, now: Now) -> Record | None:
@@ -285,27 +291,42 @@ def _stop(record: Record | None, what: StopContainer, now: Now) -> Record | None
     if record is None or entry.get("state") not in LIVE:
         return record
     times = {"stop_at": entry.get("stop_at", now.mono), "kill_at": now.mono + what.grace_seconds}
-    return _with_entry(record, what.container, {**entry, "state": "stopping", **times})
+    return with_entry(record, what.container, {**entry, "state": "stopping", **times})
 
 
 def _resize(record: Record | None, what: ResizeContainer, now: Now) -> Record | None:
-    asked = {"limits": [what.memory_limit_bytes, what.cpu_limit_millis], "is_in_flight": True, "trouble": ""}
-    return _with_changes(record, what, {"resize": {**asked, "message": "", "at": now.mono}})
+    return with_changes(record, what, _asked_limits(what, now))
 
 
 def _resized(record: Record | None, what: ContainerResized, now: Now) -> Record | None:
     asked = entry_of(record, what.container).get("resize")
-    if not asked:
-        return record
+    return with_changes(record, what, _got_limits(asked, what, now)) if asked else record
+
+
+def _resize_sandbox(record: Record | None, what: ResizeSandbox, now: Now) -> Record | None:
+    return {**record, **_asked_limits(what, now)} if record else None
+
+
+def _sandbox_resized(record: Record | None, what: SandboxResized, now: Now) -> Record | None:
+    asked = record.get("resize") if record else None
+    return {**record, **_got_limits(asked, what, now)} if record and asked else record
+
+
+def _asked_limits(what: ResizeContainer | ResizeSandbox, now: Now) -> dict[str, Any]:
+    asked = {"limits": [what.memory_limit_bytes, what.cpu_limit_millis], "is_in_flight": True, "trouble": ""}
+    return {"resize": {**asked, "message": "", "at": now.mono}}
+
+
+def _got_limits(asked: Json, what: ContainerResized | SandboxResized, now: Now) -> dict[str, Any]:
     if not what.trouble:
-        return _with_changes(record, what, {"limits": asked["limits"], "resize": None})
+        return {"limits": asked["limits"], "resize": None}
     told = {"is_in_flight": False, "trouble": what.trouble, "message": what.message, "at": now.mono}
-    return _with_changes(record, what, {"resize": {**asked, **told}})
+    return {"resize": {**asked, **told}}
 
 
 def _probe(record: Record | None, what: RunProbe, now: Now) -> Record | None:
     thresholds = {"successes": what.success_threshold, "failures": what.failure_threshold}
-    return _with_probe(record, what, {"is_in_flight": True, "sent": now.mono, **thresholds})
+    return with_probe(record, what, {"is_in_flight": True, "sent": now.mono, **thresholds})
 
 
 def _probed(record: Record | None, what: Probed, now: Now) -> Record | None:
@@ -314,78 +335,12 @@ def _probed(record: Record | None, what: Probed, now: Now) -> Record | None:
     needed = old.get("successes", 1) if what.is_success else old.get("failures", 1)
     verdict = what.is_success if run >= needed else old.get("verdict")
     result = {"is_success": what.is_success, "run": run, "verdict": verdict, "message": what.message}
-    return _with_probe(record, what, {"is_in_flight": False, "at": now.mono, **result})
-
-
-# --- inside
+    return with_probe(record, what, {"is_in_flight": False, "at": now.mono, **result})
 
 
 def end_of(entry: Json) -> Json:
     """How an attempt ended, to be kept as `last`."""
     return {field: entry[field] for field in END if field in entry}
-
-
-def _new(what: Any) -> Record:
-    return {
-        "metadata": {"name": what.uid},
-        "pod": {"namespace": what.pod.namespace, "name": what.pod.name},
-        "state": "starting",
-        "at": 0.0,
-        "failures": 0,
-        "era": 0,
-        "ips": [],
-        "note": "",
-        "message": "",
-        "is_new": False,
-        "volumes": {},
-        "images": {},
-        "containers": {},
-    }
-
-
-def _found(record: Record, attempt: int) -> Json:
-    """An attempt that was not started in this life of stead."""
-    known = {"state": "running", "attempt": attempt, "era": record["era"], "is_adopted": True}
-    return {**known, "backoff": 0.0, "last": None, "probes": {}}
-
-
-def _lose(entry: Json, now: Now) -> Json:
-    if entry["state"] not in LIVE:
-        return entry
-    return {**entry, "state": "exited", **LOST, "message": LOST_MESSAGE, "finished": now.wall, "at": now.mono}
-
-
-def _is_stale(entry: Json, attempt: int) -> bool:
-    return bool(entry) and int(entry["attempt"]) > attempt
-
-
-def _used(image: Json) -> Json:
-    """Every start looks for its image: it may have been removed meanwhile, or (policy Always) its tag moved."""
-    return {**image, "state": "used"} if image["state"] == "ready" else image
-
-
-def _with_image(record: Record, container: str, changes: Json) -> Record:
-    image = {**image_of(record, container), **changes}
-    return {**record, "images": {**record["images"], container: image}}
-
-
-def _with_entry(record: Record, container: str, entry: Json) -> Record:
-    return {**record, "containers": {**record["containers"], container: entry}}
-
-
-def _with_changes(record: Record | None, what: ResizeContainer | ContainerResized, changes: Json) -> Record | None:
-    entry = entry_of(record, what.container)
-    if record is None or not entry or entry["attempt"] != what.attempt:
-        return record
-    return _with_entry(record, what.container, {**entry, **changes})
-
-
-def _with_probe(record: Record | None, what: RunProbe | Probed, changes: Json) -> Record | None:
-    entry = entry_of(record, what.container)
-    if record is None or not entry or entry["attempt"] != what.attempt:
-        return record
-    probe = {**entry["probes"].get(what.probe, {}), **changes}
-    return _with_entry(record, what.container, {**entry, "probes": {**entry["probes"], what.probe: probe}})
 
 
 _FOLDS: Mapping[type, Fold] = {
@@ -404,6 +359,8 @@ _FOLDS: Mapping[type, Fold] = {
     ContainerNotCreated: _not_created,
     ContainerExited: _exited,
     StopContainer: _stop,
+    ResizeSandbox: _resize_sandbox,
+    SandboxResized: _sandbox_resized,
     ResizeContainer: _resize,
     ContainerResized: _resized,
     MeasureStorage: _measure,

@@ -39,6 +39,11 @@ def status_of(round_: Round, troubles: Mapping[str, Trouble], *, failure: Failur
         status |= {"hostIP": hosts[0], "hostIPs": [{"ip": ip} for ip in hosts]}
     if ips:
         status |= {"podIP": ips[0], "podIPs": [{"ip": ip} for ip in ips]}
+    if resources := pod["spec"].get("resources"):
+        is_held = resizing.hindrance(round_) is not None
+        told = (old.get("resources") or {}) if is_held or resizing.is_pod_open(round_) else resources
+        given = (old.get("allocatedResources") or {}) if is_held else resources.get("requests") or {}
+        status |= {"resources": told, "allocatedResources": given}
     if failure:
         status |= {"reason": failure.reason, "message": failure.message}
     if generation := pod["metadata"].get("generation"):
@@ -109,13 +114,13 @@ def container_status(round_: Round, life: Life, troubles: Mapping[str, Trouble])
     }
     is_hidden = life.state == "running" and "running" not in state
     shown = life.told.get("containerID") if is_hidden else entry.get("id") or life.told.get("containerID")
-    resources = life.spec.get("resources") or {}
+    resources, is_held = life.spec.get("resources") or {}, resizing.hindrance(round_) is not None
     extra = {
         "containerID": shown,
-        "allocatedResources": resources.get("requests"),
+        "allocatedResources": life.told.get("allocatedResources") if is_held else resources.get("requests"),
         "volumeMounts": [_mount_status(mount) for mount in life.spec.get("volumeMounts") or ()],
     }
-    if resizing.is_open(life):
+    if resizing.is_open(life) or is_held:
         status["resources"] = life.told.get("resources") or {}
     elif resources or "running" in state:
         status["resources"] = resources

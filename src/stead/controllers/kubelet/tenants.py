@@ -4,7 +4,7 @@ A node has taken a pod once its status says since when, or something was done fo
 there, and takes no room: who comes first has it, as in upstream's kubelet.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct, field
 
@@ -16,6 +16,26 @@ from stead.kinds.podrequests import Amounts, HostPort
 from stead.machinery import meta
 from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
+from stead.machinery.quantity import Quantity, parse
+
+NOTHING: Amounts = {}
+
+
+FIRST = ("cpu", "memory", "ephemeral-storage")  # of what may be lacking, told before all else
+
+
+class Lack(Struct, frozen=True):
+    """What a node has too little of, in thousandths of processors or in whole units."""
+
+    resource: str
+    requested: int
+    used: int
+    capacity: int
+
+    @property
+    def told(self) -> str:
+        amounts = f"requested: {self.requested}, used: {self.used}, capacity: {self.capacity}"
+        return f"Node didn't have enough resource: {self.resource}, {amounts}"
 
 
 class Tenant(Struct, frozen=True):
@@ -36,6 +56,22 @@ class Room(Struct):
         """Whether a port of the host is another's already."""
         taken = [port for tenant in self.listening.values() for port in tenant.ports]
         return any(one.clashes(other) for one in wanted for other in taken)
+
+    def lacking(self, key: Key, pod: Json, node: Json) -> Iterator[Lack]:
+        """What a pod asks beyond what the node has left; a node that says nothing of itself is never full.
+
+        A device that the node does not know is left to whoever knows it. What a tenant has already is its own.
+        """
+        has, others = dig(node, "status", "allocatable") or {}, len(self.tenants) - (key in self.tenants)
+        own = self.tenants[key].amounts if key in self.tenants else NOTHING
+        if "pods" in has and others + 1 > parse(has["pods"]).value:
+            yield Lack("pods", 1, others, parse(has["pods"]).value)
+        asked = podrequests.amounts(pod) if has else NOTHING
+        for name in sorted(asked, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name)):
+            nanos, used, most = asked[name], self.used.get(name, 0) - own.get(name, 0), parse(has.get(name)).nanos
+            is_known = name in has or not podrequests.is_extended(name)
+            if nanos and is_known and used + nanos > most:
+                yield Lack(name, *(_counted(name, amount) for amount in (nanos, used, most)))
 
     def move_in(self, key: Key, tenant: Tenant) -> None:
         self.tenants[key] = tenant
@@ -112,6 +148,11 @@ class Tenants:
         amounts = {name: amount for name, amount in podrequests.amounts(pod).items() if amount}
         tenant = Tenant(amounts, podrequests.host_ports(pod))
         self.rooms.setdefault(node, Room()).move_in(key, tenant)
+
+
+def _counted(resource: str, nanos: int) -> int:
+    amount = Quantity(nanos)
+    return amount.milli_value if resource == "cpu" else amount.value
 
 
 def _asks_the_same(old: Json | None, new: Json | None) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from stead.controllers.kubelet import probes, sandbox
 from stead.controllers.kubelet.backoff import seconds_left
 from stead.controllers.kubelet.lives import Life
+from stead.controllers.kubelet.record import entry_of
 from stead.controllers.kubelet.round import Round
 from stead.machinery import times
 from stead.machinery.objects import Json
@@ -26,7 +27,7 @@ def clear(strays: Iterable[Json]) -> Plan:
     for record in strays:
         pod, uid = sandbox.pod_of(record), sandbox.uid_of(record)
         live = sandbox.live_containers(record)
-        running = (name for name in live if sandbox.entry_of(record, name)["state"] != "stopping")
+        running = (name for name in live if entry_of(record, name)["state"] != "stopping")
         plan += Plan(tuple(StopContainer(pod, uid, name, LEAST_GRACE_SECONDS) for name in running))
         if not live and record["state"] != "removing":
             plan += Plan((RemoveSandbox(pod, uid),))

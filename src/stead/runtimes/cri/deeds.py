@@ -25,10 +25,12 @@ from stead.machinery.runtime import (
     RemoveSandbox,
     RemoveVolume,
     ResizeContainer,
+    ResizeSandbox,
     RunProbe,
     RunSandbox,
     SandboxFailed,
     SandboxRemoved,
+    SandboxResized,
     StartContainer,
     StopContainer,
     UpdateVolume,
@@ -203,6 +205,21 @@ async def _own_signal(pod: Pod, held: Held, grace_seconds: float) -> float:
     return 0.0
 
 
+async def resize_sandbox(node: Node, action: ResizeSandbox) -> None:
+    """The pod's groups are ours: the engine knows nothing of them, and puts containers where the pod began."""
+    pod = node.pods.get(action.uid)
+    if pod is None or not mapping.has_groups(pod.config):
+        told = "the pod was made without limits of its own, and cannot get any before it is made anew"
+        node.report(SandboxResized(action.pod, action.uid, "Infeasible", told))
+        return
+    try:
+        cgroups.hold_pod(action.uid, (action.memory_limit_bytes, action.cpu_limit_millis))
+    except OSError as trouble:
+        node.report(SandboxResized(action.pod, action.uid, "Error", str(trouble)))
+        return
+    node.report(SandboxResized(action.pod, action.uid))
+
+
 async def resize_container(node: Node, action: ResizeContainer) -> None:
     identity = (action.pod, action.uid, action.container, action.attempt)
     try:
@@ -276,6 +293,7 @@ DEEDS: dict[type, Callable[[Node, Any], Coroutine[Any, Any, None]]] = {
     RunSandbox: run_sandbox,
     PullImage: pull_image,
     StartContainer: start_container,
+    ResizeSandbox: resize_sandbox,
     ResizeContainer: resize_container,
     StopContainer: stop_container,
     RunProbe: run_probe,

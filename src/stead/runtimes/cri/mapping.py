@@ -73,6 +73,11 @@ def has_limits(order: RunSandbox) -> bool:
     return order.memory_limit_bytes is not None or order.cpu_limit_millis is not None
 
 
+def has_groups(config: Body) -> bool:
+    """Whether a pod that was made with this configuration has control groups of its own."""
+    return bool(config["linux"]["cgroup_parent"] != _CGROUP)
+
+
 def pod_labels(pod: Key, uid: str, owner: str) -> dict[str, str]:
     return {POD_NAME: pod.name, POD_NAMESPACE: pod.namespace, POD_UID: uid, OWNER: owner}
 

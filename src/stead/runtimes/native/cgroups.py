@@ -132,6 +132,11 @@ def limit(groups: list[str], memory_bytes: int | None, cpu_millis: int | None) -
     _set(groups, (memory_bytes, cpu_millis), is_pod=False)
 
 
+def limit_pod(groups: list[str], memory_bytes: int | None, cpu_millis: int | None) -> None:
+    """The same for the pod of a container's groups."""
+    _set(_above(groups), (memory_bytes, cpu_millis), is_pod=True)
+
+
 def _set(groups: list[str], limits: Limits, *, is_pod: bool) -> None:
     """A pod's group bounds memory and CPU alone: what goes beyond is the matter of one container."""
     files = _files_2(*limits) if has_version_2() else _files_1(*limits)

@@ -24,10 +24,12 @@ from stead.machinery.runtime import (
     RemoveSandbox,
     RemoveVolume,
     ResizeContainer,
+    ResizeSandbox,
     RunProbe,
     RunSandbox,
     SandboxFailed,
     SandboxRemoved,
+    SandboxResized,
     StartContainer,
     StopContainer,
     UpdateVolume,
@@ -155,12 +157,23 @@ async def stop_container(node: Node, action: StopContainer) -> None:
         await shim.ask("stop", container=action.container, grace_seconds=action.grace_seconds)
 
 
-async def resize_container(node: Node, action: ResizeContainer) -> None:
+async def resize_sandbox(node: Node, action: ResizeSandbox) -> None:
+    told = await _limited(node, action)
+    node.report(SandboxResized(action.pod, action.uid, told["trouble"], told.get("why", "")))
+
+
+async def _limited(node: Node, action: ResizeSandbox | ResizeContainer) -> dict[str, Any]:
+    container = action.container if isinstance(action, ResizeContainer) else ""
+    memory, cpu = action.memory_limit_bytes, action.cpu_limit_millis
     try:
-        shim, memory, cpu = await node.shim_of(action.uid), action.memory_limit_bytes, action.cpu_limit_millis
-        told = await shim.ask("limit", container=action.container, memory_bytes=memory, cpu_millis=cpu)
+        shim = await node.shim_of(action.uid)
+        return await shim.ask("limit", container=container, memory_bytes=memory, cpu_millis=cpu)
     except Refusal as refusal:  # it has ended, or is about to: the next attempt has the new limits
-        told = {"trouble": "Error", "why": str(refusal)}
+        return {"trouble": "Error", "why": str(refusal)}
+
+
+async def resize_container(node: Node, action: ResizeContainer) -> None:
+    told = await _limited(node, action)
     identity = (action.pod, action.uid, action.container, action.attempt)
     node.report(ContainerResized(*identity, told["trouble"], told.get("why", "")))
 
@@ -203,6 +216,7 @@ DEEDS: dict[type, Callable[[Node, Any], Coroutine[Any, Any, None]]] = {
     RunSandbox: run_sandbox,
     PullImage: pull_image,
     StartContainer: start_container,
+    ResizeSandbox: resize_sandbox,
     ResizeContainer: resize_container,
     StopContainer: stop_container,
     RunProbe: run_probe,

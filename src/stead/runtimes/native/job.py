@@ -197,6 +197,12 @@ class Job:
             raise NotImplementedError("limits are not enforced on this machine: control groups cannot be written")
         cgroups.limit(self._groups, memory_bytes, cpu_millis)
 
+    def limit_pod(self, memory_bytes: int | None, cpu_millis: int | None) -> None:
+        """Other limits for all the pod's containers together. Raises as `limit` does."""
+        if not self._groups:
+            raise NotImplementedError("limits are not enforced on this machine: control groups cannot be written")
+        cgroups.limit_pod(self._groups, memory_bytes, cpu_millis)
+
     # ending
 
     def stop(self, grace_seconds: float, loop: Loop) -> None:

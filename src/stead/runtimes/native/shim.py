@@ -184,14 +184,24 @@ class Shim:
         return {}
 
     def _limit(self, message: Message, files: list[int], channel: socket.socket) -> Message:
-        """Answers why not, where not."""
+        """Of one container, or ("") of all together, now and as they are started. Answers why not, where not."""
+        limits = (message["memory_bytes"], message["cpu_millis"])
         try:
-            self._running(message["container"]).limit(message["memory_bytes"], message["cpu_millis"])
+            if message["container"]:
+                self._running(message["container"]).limit(*limits)
+            else:
+                self._limit_pod(*limits)
         except NotImplementedError as error:
             return {"trouble": "Infeasible", "why": str(error)}
         except OSError as error:
             return {"trouble": "Error", "why": str(error)}
         return {"trouble": ""}
+
+    def _limit_pod(self, memory_bytes: int | None, cpu_millis: int | None) -> None:
+        job = next((job for job in self._jobs.values() if job.is_running), None)
+        if job is not None:
+            job.limit_pod(memory_bytes, cpu_millis)
+        self._pod["pod_limits"] = (memory_bytes, cpu_millis)
 
     def _remove(self, message: Message, files: list[int], channel: socket.socket) -> Message:
         """Kill what runs; the shim ends when the last container has."""
