@@ -29,6 +29,7 @@ SAFE_SYSCTLS = frozenset(
     }
 )  # those that a kubelet allows without being told to
 OS = "kubernetes.io/os"
+OUT_OF = "OutOf"
 ANOTHER_LABEL = Failure(
     "PodOSSelectorNodeLabelDoesNotMatch", f"Failed to admit pod as the `{OS}` label doesn't match node label"
 )
@@ -43,9 +44,9 @@ PREDICATES = {
 }
 
 
-def refusal(round_: Round) -> Failure | None:
-    """Why this node does not take the pod, None if it does, or did."""
-    return None if is_taken(round_) else next(_refusals(round_), None)
+def refusals(round_: Round) -> Iterator[Failure]:
+    """Why this node does not take the pod, most telling first; nothing if it does, or did."""
+    return iter(()) if is_taken(round_) else _refusals(round_)
 
 
 def is_taken(round_: Round) -> bool:
@@ -64,8 +65,8 @@ def _refusals(round_: Round) -> Iterator[Failure]:
     yield from _knobs(pod)
     yield from _system(pod)
     if node is not None:
-        yield from _lacking(round_, node)
-        yield from _predicates(round_, node)
+        yield from lacking(round_, node)
+        yield from predicates(round_, node)
 
 
 def _knobs(pod: Json) -> Iterator[Failure]:
@@ -83,7 +84,7 @@ def _system(pod: Json) -> Iterator[Failure]:
         yield STRICT_GROUPS
 
 
-def _predicates(round_: Round, node: Json) -> Iterator[Failure]:
+def predicates(round_: Round, node: Json) -> Iterator[Failure]:
     """Of taints only those that drive out concern a pod that is here already."""
     pod = round_.pod
     if not is_chosen(pod, node):
@@ -98,6 +99,6 @@ def _failed(predicate: str) -> Failure:
     return Failure(predicate, f"Predicate {predicate} failed: {PREDICATES[predicate]}")
 
 
-def _lacking(round_: Round, node: Json) -> Iterator[Failure]:
+def lacking(round_: Round, node: Json) -> Iterator[Failure]:
     for lack in round_.observed.room.lacking(round_.observed.key, round_.pod, node):
-        yield Failure(f"OutOf{lack.resource}", lack.told)
+        yield Failure(f"{OUT_OF}{lack.resource}", lack.told)

@@ -13,6 +13,7 @@ from stead.machinery.keys import Key
 from stead.machinery.objects import Json, dig
 
 TERMINAL = ("Failed", "Succeeded")
+CRITICAL = 2_000_000_000  # the priority from which on a pod is
 KUBERNETES = Key("Service", "default", "kubernetes")
 
 
@@ -21,7 +22,8 @@ class Observed(Struct, frozen=True):
 
     `pod` is None where no pod of that name is on this node (any more). `strays` are records of pods that are gone from
     the API while their containers may still run. `things` holds what the pod names; a missing one is not in it.
-    `services` are those a container's variables tell of, `room` what its pods have taken of the node, read on the spot.
+    `services` are those a container's variables tell of, `room` what its pods have taken of the node, read on the spot;
+    `beside` are those pods, where this one is so important that some of them may have to go.
     """
 
     key: Key
@@ -33,6 +35,7 @@ class Observed(Struct, frozen=True):
     services: tuple[Json, ...] = ()
     room: Room = field(default_factory=Room)
     tenants: Tenants | None = None
+    beside: Mapping[Key, Json] = field(default_factory=dict)
 
     def thing(self, kind: str, name: str) -> Json | None:
         """A ConfigMap, Secret or PersistentVolumeClaim of the pod's namespace."""
@@ -98,7 +101,19 @@ def observe(cache: Cache, key: Key, node_name: str) -> Observed | None:
         tuple(_services(cache, key)),
         tenants.room(node_name),
         tenants,
+        _beside(cache, pod, tenants.room(node_name)),
     )
+
+
+def is_critical(pod: Json) -> bool:
+    """system-node-critical and system-cluster-critical: a node makes room for it."""
+    return int(dig(pod, "spec", "priority", default=0) or 0) >= CRITICAL
+
+
+def _beside(cache: Cache, pod: Json, room: Room) -> Mapping[Key, Json]:
+    if not is_critical(pod) or dig(pod, "status", "startTime"):
+        return {}
+    return {key: other for key in room.tenants if (other := cache.get(key)) is not None}
 
 
 def things_named(key: Key, pod: Json) -> Iterator[Key]:

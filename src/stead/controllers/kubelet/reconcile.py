@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from stead.controllers.kubelet import admission, endings, living, sandbox, storage, termination, waits
+from stead.controllers.kubelet import endings, living, preemption, sandbox, storage, termination, waits
 from stead.controllers.kubelet.observed import Observed, Residents, observe
 from stead.controllers.kubelet.report import reject, report, wait
 from stead.controllers.kubelet.round import Round, begin
@@ -81,7 +81,7 @@ def reconcile(observed: Observed, settings: Settings, now: Now) -> Plan:
 def _next(round_: Round) -> Plan:
     if round_.is_terminating:
         return endings.deleted(round_)
-    if refusal := admission.refusal(round_):
+    if refusal := preemption.refusal(round_):
         return reject(round_, refusal)
     if endings.is_over(round_):
         return endings.over(round_)
@@ -91,4 +91,4 @@ def _next(round_: Round) -> Plan:
         return endings.evicted(round_, excess)
     steps = living.walk(round_)
     told = waits.of(round_, steps.troubles) + report(round_, steps.troubles)
-    return steps.plan + told + endings.deadline(round_)
+    return preemption.plan(round_) + steps.plan + told + endings.deadline(round_)

@@ -71,7 +71,7 @@ class Room(Struct):
             nanos, used, most = asked[name], self.used.get(name, 0) - own.get(name, 0), parse(has.get(name)).nanos
             is_known = name in has or not podrequests.is_extended(name)
             if nanos and is_known and used + nanos > most:
-                yield Lack(name, *(_counted(name, amount) for amount in (nanos, used, most)))
+                yield Lack(name, *(counted(name, amount) for amount in (nanos, used, most)))
 
     def move_in(self, key: Key, tenant: Tenant) -> None:
         self.tenants[key] = tenant
@@ -150,7 +150,8 @@ class Tenants:
         self.rooms.setdefault(node, Room()).move_in(key, tenant)
 
 
-def _counted(resource: str, nanos: int) -> int:
+def counted(resource: str, nanos: int) -> int:
+    """An amount as the kubelet tells it: processors in thousandths, all else in whole units."""
     amount = Quantity(nanos)
     return amount.milli_value if resource == "cpu" else amount.value
 
