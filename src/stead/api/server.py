@@ -62,6 +62,7 @@ VERBS = {
     ("POST", False): "create",
 }
 KNOWN_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+TARGETS = 1000  # whose paths are remembered
 WRITE_OPTIONS = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions"}
 
 
@@ -95,6 +96,8 @@ class Api(Door):
         self._authorize = authorize or authorization.by_roles(self.core)
         self._computed: dict[str, Computed] = {}
         self._pages: dict[tuple[str, str], Callable[[Now], Response]] = {}
+        self._targets: dict[str, Target] = {}
+        self._targets_of = self.core.registry
         self.answered: Counter[tuple[str, int]] = Counter()  # by verb and code
 
     def serve(self, kind: Kind, source: Source) -> None:
@@ -134,7 +137,7 @@ class Api(Door):
         return request if user is request.user else msgspec.structs.replace(request, user=user)
 
     def _answer(self, request: Request, now: Now, told: list[str]) -> Response | Stream:
-        target = target_of(oldversions.path_today(request.path), self.core.registry)
+        target = self._target(request.path)
         if target is None:
             return self._answer_elsewhere(request, now, told)
         verb = _verb(request, target)
@@ -166,6 +169,18 @@ class Api(Door):
         if verb == "get" and not target.subresource:  # nobody waits for what others have just written
             return msgspec.structs.replace(response, rests_on=int(meta.resource_version(done.obj)))
         return response
+
+    def _target(self, path: str) -> Target | None:
+        """What a path names; the same are asked for again and again."""
+        registry = self.core.registry
+        if registry is not self._targets_of or len(self._targets) >= TARGETS:
+            self._targets, self._targets_of = {}, registry
+        found = self._targets.get(path)
+        if found is None:
+            found = target_of(oldversions.path_today(path), registry)
+            if found is not None:
+                self._targets[path] = found
+        return found
 
     def _answer_elsewhere(self, request: Request, now: Now, told: list[str]) -> Response:
         """Paths that name no kind: discovery, and `bindings`, which is a verb in disguise."""

@@ -175,8 +175,6 @@ class Connection(asyncio.Protocol):
             return
         if self.phase is Phase.CLOSING:
             return
-        if self.phase is Phase.IDLE and not self.has_more:
-            self._enter(Phase.HEAD, self._house.limits.head_seconds)
         self._unread = self._unread + data if self._unread else data
         if not self._is_in_line and not self._is_busy():
             self._is_in_line = True
@@ -215,6 +213,8 @@ class Connection(asyncio.Protocol):
         self._unread = self._incoming.feed(data) + self._unread
         if not self._unread:
             self.hold_reading(False)
+        if not self._ready and self.phase is Phase.IDLE:
+            self._enter(Phase.HEAD, self._house.limits.head_seconds)
 
     # what has been read
 

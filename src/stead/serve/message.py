@@ -29,6 +29,9 @@ class TooSlow(ApiError):
 
 def head(response: Response, length: int | None, wall: float, keeps_alive: bool) -> bytes:
     """Status line and headers of an answer. `length` None: the body comes in chunks."""
+    is_usual = keeps_alive and length is not None and response.code in (200, 201)
+    if is_usual and not response.headers and not response.warnings:
+        return b"%bContent-Length: %d\r\n\r\n" % (_usual(response.code, response.media, int(wall)), length)
     is_kept = any(name == "Cache-Control" for name, _ in response.headers)
     lines = [_opening(response.code, response.media), b"" if is_kept else NOT_KEPT, _date(int(wall))]
     if response.code != HTTPStatus.NO_CONTENT:
@@ -94,6 +97,11 @@ def _checked(path: str) -> str:
 
 def _pairs(query: str) -> Headers:
     return tuple(parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=1000))
+
+
+@lru_cache(maxsize=16)
+def _usual(code: int, media: str, wall_second: int) -> bytes:
+    return _opening(code, media) + NOT_KEPT + _date(wall_second)
 
 
 @lru_cache(maxsize=512)

@@ -252,6 +252,8 @@ def _require_running(pod: Json, container: str) -> None:
 
 def _subresource(request: Request) -> str:
     """`log` of `/api/v1/namespaces/NS/pods/NAME/log`, "" for other paths."""
+    if "/pods/" not in request.path:
+        return ""
     steps = request.path.strip("/").split("/")
     is_pod = len(steps) == 7 and steps[:3] == ["api", "v1", "namespaces"] and steps[4] == "pods"
     return steps[6] if is_pod else ""
