@@ -1,10 +1,14 @@
 """Watches: where they start, what selectors make of a change, how they end (3.5 in wire.md)."""
 
+import itertools
 from pathlib import Path
 
 import pytest
-from asking import CONFIG_MAPS, MERGE, TABLE, Client, config_map
+from asking import CONFIG_MAPS, MERGE, TABLE, Client, config_map, obj
+from hypothesis import given
+from hypothesis import strategies as st
 
+from stead.api.watching import SHARED, SHARED_BYTES
 from stead.store.log import Store
 
 
@@ -50,6 +54,30 @@ def test_a_watch_tells_what_is_on_the_disk_and_the_rest_later(tmp_path: Path) ->
     client.store.disk.keep(client.store.disk.flush())
     assert [watch.words() for watch in watches] == [["ADDED b", "MODIFIED a"]] * 2
     client.store.close()
+
+
+WRITES = {"one": (1, 1), "large": (1, SHARED_BYTES), "many": (SHARED + 1, 1)}  # how many, and of which size
+READERS = {"first": [0], "second": [1], "all": [0, 1, 2]}
+
+
+@given(st.lists(st.sampled_from(["one", "elsewhere", *WRITES, *READERS]), max_size=12))
+def test_watchers_share_what_they_hear_and_hear_it_as_if_alone(steps: list[str]) -> None:
+    client, number, told = Client(), itertools.count(), [[], [], []]  # type: ignore[var-annotated]
+    client.create(obj("v1", "Namespace", "elsewhere", namespace=""))
+    query = f"?watch=1&resourceVersion={client.store.revision}"
+    watches = [client.watch(f"{CONFIG_MAPS}{query}") for _ in told]
+    everywhere = client.watch(f"/api/v1/configmaps{query}")
+    for step in [*steps, "all"]:
+        if step == "elsewhere":
+            client.create(obj("v1", "ConfigMap", f"c{next(number)}", namespace="elsewhere"))
+        times, size = WRITES.get(step, (0, 0))
+        for _ in range(times):
+            client.create({**config_map(f"c{next(number)}"), "data": {"k": "x" * size}})
+        for place in READERS.get(step, ()):
+            told[place] += watches[place].words()
+    alone = f"{query}&labelSelector=never!%3Dthere"  # who has a selector shares with nobody
+    assert told == [client.watch(f"{CONFIG_MAPS}{alone}").words()] * 3
+    assert everywhere.words() == client.watch(f"/api/v1/configmaps{alone}").words()
 
 
 def test_a_selector_sees_coming_and_going(client: Client) -> None:

@@ -85,6 +85,7 @@ class _Watch(Watch):
     ) -> None:
         super().__init__(core, of, asked, view, now=now)
         self._computed = computed
+        self._hears_all = False  # the store has nothing of it
         self._next_look = now.mono
         before: Objects | None = {}
         if not self._starts_with_all:

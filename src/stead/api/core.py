@@ -36,6 +36,8 @@ class Core:
         self.store = store
         self.chance = chance
         self.settings = settings
+        self.told_until = 0  # `told`: what watches with everything of a kind and a namespace hear up to here
+        self.told: dict[tuple[str, str, str, int], bytes | None] = {}
         self._built_in = built_in
         self._registry = built_in
         self._definitions: list[Row] | None = None

@@ -24,6 +24,7 @@ BOOKMARK_SECONDS = 60
 LAST_BOOKMARK_SECONDS = 2  # before the end
 INITIAL_END = "k8s.io/initial-events-end"
 PULL = 1000
+SHARED, SHARED_BYTES = 64, 128 * 1024  # changes and their bytes that are put together once for all watchers
 
 
 class Watch:
@@ -42,7 +43,7 @@ class Watch:
         self._namespace = namespace
         self._view = view
         self._match = listing.matcher(kind, options)
-        self._shows_bodies = view.sort == "object" and not kind.stored_as
+        self._hears_all = self._match is None and view.sort == "object" and not kind.stored_as  # as the store has it
         self._bookmarks = options.sends_bookmarks
         self._says_initial_end = bool(options.sends_initial) and options.sends_bookmarks
         after = 0 if options.sends_initial else options.revision or 0
@@ -61,6 +62,41 @@ class Watch:
 
     def frames(self, now: Now) -> Iterator[bytes]:
         """What has happened since the last call, whole frames."""
+        is_early = now.mono < (min(self._end, self._next_bookmark) if self._bookmarks else self._end)
+        if self._hears_all and is_early and not self._starts_with_all and not self.is_done:
+            told = self._shared()
+            if told is not None:
+                return iter((told,))
+        return self._frames(now)
+
+    def _shared(self) -> bytes | None:
+        """What is the same for all who hear everything of a kind and have read as far; None where it is much."""
+        core, after = self._core, self._cursor.revision
+        until = core.store.kept
+        if until <= after:
+            return b""
+        if core.told_until != until:
+            core.told_until, core.told = until, {}
+        place = (self._id, self._namespace, self._view.form, after)
+        told = core.told.get(place)
+        if told is None and until - after <= SHARED:
+            told = self._together(after, until)
+            core.told[place] = told
+        if told is not None:
+            self._cursor.revision = until
+        return told
+
+    def _together(self, after: int, until: int) -> bytes | None:
+        try:
+            found = self._core.store.changes(after, until - after, self._id)
+        except Expired:
+            return None
+        changes = [change for change in found if self._namespace in ("", change.key.namespace)]
+        if sum([len(change.body) for change in changes]) > SHARED_BYTES:
+            return None
+        return b"".join([self._frame(change.type, change.body) for change in changes])
+
+    def _frames(self, now: Now) -> Iterator[bytes]:
         if self.is_done:
             return
         if self._starts_with_all:
@@ -100,7 +136,7 @@ class Watch:
 
     def _told(self, change: Change, now: Now) -> Iterator[bytes]:
         body = change.body
-        if self._match is None and self._shows_bodies:
+        if self._hears_all:
             yield self._frame(change.type, body)
             return
         event = change.event

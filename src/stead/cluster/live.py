@@ -206,7 +206,8 @@ class Live:
             return
         rounds = self.cluster.step(now(), reads_on=True, most=ROUNDS_A_TURN, most_deeds=DEEDS_A_TURN)
         self._keeping.bell()
-        self._server.ring()
+        if not self.config.is_durable:
+            self._server.ring()  # else watches hear of it when it is kept
         for watcher in self.watchers:
             watcher(rounds)
         changed = self.cluster.cache.index(Routes).take_changed()

@@ -29,8 +29,8 @@ class TooSlow(ApiError):
 
 def head(response: Response, length: int | None, wall: float, keeps_alive: bool) -> bytes:
     """Status line and headers of an answer. `length` None: the body comes in chunks."""
-    is_usual = keeps_alive and length is not None and response.code in (200, 201)
-    if is_usual and not response.headers and not response.warnings:
+    is_usual = keeps_alive and response.code in (200, 201) and not response.headers and not response.warnings
+    if is_usual and length is not None:
         return b"%bContent-Length: %d\r\n\r\n" % (_usual(response.code, response.media, int(wall)), length)
     is_kept = any(name == "Cache-Control" for name, _ in response.headers)
     lines = [_opening(response.code, response.media), b"" if is_kept else NOT_KEPT, _date(int(wall))]

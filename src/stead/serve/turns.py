@@ -57,7 +57,7 @@ class Turns:
                 self._begin(time.monotonic())
 
 
-def piece() -> Callable[[], bool]:
+def piece(seconds: float = PIECE_SECONDS) -> Callable[[], bool]:
     """Says, until the time of one piece is over, that there is more."""
-    end = time.monotonic() + PIECE_SECONDS
+    end = time.monotonic() + seconds
     return lambda: time.monotonic() < end

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 TURN_BYTES = 256 * 1024  # one watch may fill no more of one loop turn than this
 SLICE_SECONDS = 0.0003  # nor take more time
+LOOK_SECONDS = 0.0004  # for all together: a commit takes as long, and what nobody hears piles up
 LOOK_BYTES = 64 * 1024  # what a frame that says nothing counts for: the stream has searched and may search on
 
 
@@ -134,7 +135,7 @@ class Watches:
         if not self._looking:
             self._is_rung = False
             self._looking.extend(self._open)
-        has_time = piece()
+        has_time = piece(LOOK_SECONDS)
         while self._looking and has_time():
             watch = self._looking.popleft()
             if watch.rest is None:
