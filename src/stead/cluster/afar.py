@@ -13,7 +13,7 @@ from stead.machinery.times import Now
 NEEDED = ("StatefulSet", "Pod", "PersistentVolumeClaim", "ControllerRevision")
 FOR_REASONS = ("Service", "Node", "StorageClass", "Namespace", "ResourceQuota")  # only to say why something waits
 WATCHED = NEEDED + FOR_REASONS
-RESTS_ON = ("StatefulSet", "Pod", "PersistentVolumeClaim")
+RESTS_ON = NEEDED  # Q-7; upstream rests on all but revisions, and asks the API for one that it has met
 
 
 def engine(controller: StatefulSetController) -> Engine:

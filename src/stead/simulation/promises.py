@@ -6,13 +6,17 @@ change at a time, by somebody who has a cache of their own and takes no part.
 
 from collections.abc import Iterator
 
+from stead.cluster import afar
 from stead.controllers.statefulset import identity, invariants, spec
+from stead.controllers.statefulset.controller import StatefulSetController
+from stead.engine.journal import Round
 from stead.kinds.encoding import go_json
 from stead.kinds.pod import PodView
 from stead.machinery import meta
 from stead.machinery.cache import Cache
-from stead.machinery.keys import Key
+from stead.machinery.keys import Key, key_of
 from stead.machinery.objects import Json, dig
+from stead.machinery.plan import Create, Done, Outcome, Refused
 from stead.machinery.watch import WatchEvent
 from stead.simulation.world import World
 from stead.store.cursor import Cursor
@@ -31,6 +35,10 @@ class Watchman:
         self._cursor = Cursor(world.simulation.store, 0)
         self._before: dict[Key, Json | None] = {}
         self._graceless: dict[Key, None] = {}  # pods whose spec let the API forget them without asking their node
+        self._judged = 0  # how many changes there were when statuses were last held against what is there
+        self._made: dict[Key, str] = {}  # what a controller from afar heard that it has made, by uid
+        self._echoes: list[str] = []
+        world.simulation.watchers.append(self.heed)
 
     def look(self) -> list[str]:
         broken: list[str] = []
@@ -46,7 +54,36 @@ class Watchman:
             if event.type == "DELETED" and dig(event.obj, "spec", "terminationGracePeriodSeconds") == 0:
                 self._graceless[event.key] = None
             self._cache.apply(event)
-        return broken + list(self._two_at_once())
+        if self._is_quiet():
+            self._judged = self.changes
+            broken += [text for key in self.sets() for text in invariants.untrue(self._cache, key)]
+        echoes, self._echoes = self._echoes, []
+        return broken + echoes + list(self._two_at_once())
+
+    def heed(self, round_: Round) -> None:
+        """Q-7: whoever sees from afar does not make again what he heard that he has made and has not seen yet."""
+        if self.world.simulation.distant is None or round_.controller != StatefulSetController.name:
+            return
+        for action, outcome in round_.deeds:
+            if isinstance(action, Create) and action.obj["kind"] in afar.RESTS_ON:
+                self._heed_made(key_of(action.obj["kind"], action.obj), outcome)
+
+    def _heed_made(self, key: Key, outcome: Outcome) -> None:
+        distant, there = self.world.simulation.distant, self.world.simulation.cluster.api.get(key)
+        if isinstance(outcome, Done) and outcome.obj is not None:
+            self._made[key] = meta.uid(outcome.obj)
+        elif isinstance(outcome, Refused) and outcome.reason == "AlreadyExists" and distant is not None:
+            is_unseen = distant.engine.cache.get(key) is None
+            if there is not None and is_unseen and self._made.get(key) == meta.uid(there):
+                self._echoes.append(f"{key} is made again by whom it was made")
+
+    def _is_quiet(self) -> bool:
+        """Nobody has anything to do at this moment, and no set is to be looked at again."""
+        simulation = self.world.simulation
+        if simulation.distant is not None or self._judged == self.changes:
+            return False
+        wake = simulation.next_wake()
+        return (wake is None or wake > simulation.now.mono) and not simulation.is_to_be_tried_again()
 
     def unfinished(self) -> list[str]:
         """What a calm should have brought about, and has not; () where all is as it was wished."""
@@ -54,7 +91,7 @@ class Watchman:
         sets = list(self._cache.all("StatefulSet"))
         keys = [Key("StatefulSet", meta.namespace(one), meta.name(one)) for one in sets]
         found = [text for key in keys for text in invariants.restless(self._cache, key, simulation.now)]
-        return found + list(self._left_behind())
+        return [*found, *self._without_history(sets), *self._left_behind()]
 
     def sets(self) -> list[Key]:
         return [Key("StatefulSet", meta.namespace(one), meta.name(one)) for one in self._cache.all("StatefulSet")]
@@ -79,6 +116,14 @@ class Watchman:
     def _is_forced(self, key: Key) -> bool:
         """Torn out by hand, or by a spec without grace: the API then forgets a pod without asking its node."""
         return key.name in self.world.forced or key in self._graceless
+
+    def _without_history(self, sets: list[Json]) -> Iterator[str]:
+        """RV-4: the revision that a set is to be at is there, unless a user took it away."""
+        for obj in sets:
+            name = str(dig(obj, "status", "updateRevision", default=""))
+            key = Key("ControllerRevision", meta.namespace(obj), name)
+            if name and self._cache.get(key) is None and key not in self.world.interfered:
+                yield f"{Key('StatefulSet', meta.namespace(obj), meta.name(obj))}: its revision {name} is not there"
 
     def _left_behind(self) -> Iterator[str]:
         """Nothing of a deleted set stays, and nothing runs that is no pod."""

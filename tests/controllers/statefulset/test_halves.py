@@ -168,3 +168,75 @@ def test_cl_2_who_is_let_go_keeps_other_owners() -> None:
     scene = Scene("1", "", with_value(stranger, ("metadata", "labels"), {"app": "other"}))
     scene.round()
     assert meta.owners(scene.engine.cache.get(Key("Pod", "default", "web-0")) or {}) == [other]
+
+
+def refused(verb: type, kind: str, reason: str) -> Any:
+    def refuse(action: Action) -> Outcome | None:
+        key = action.key if isinstance(action, Delete | Patch) else None
+        is_status = isinstance(action, Patch) and action.subresource == "status"
+        is_meant = isinstance(action, verb) and key is not None and key.kind == kind and not is_status
+        return Refused(reason, "no") if is_meant else None
+
+    return refuse
+
+
+@pytest.mark.parametrize(
+    ("labels", "owners", "reason", "made"),
+    [
+        ({"app": "other"}, 1, "NotFound", ["web-0", "web-1"]),  # released
+        ({"app": "other"}, 1, "Invalid", ["web-0", "web-1"]),
+        ({"app": "other"}, 1, "Forbidden", []),
+        ({"app": "nginx"}, 0, "NotFound", ["web-0"]),  # adopted
+        ({"app": "nginx"}, 0, "Invalid", []),
+        ({"app": "nginx"}, 0, "Conflict", []),
+    ],
+)
+def test_cl_5_who_is_gone_is_forgiven_and_all_else_ends_the_round(
+    labels: Any, owners: int, reason: str, made: list[str]
+) -> None:
+    """Where it ends, nothing else is done and no status is written; nothing is told in either case."""
+    pod = with_value(a_pod(a_set("2"), 1, "R"), ("metadata", "labels"), labels)
+    scene = Scene("2 parallel", "", with_value(pod, ("metadata", "ownerReferences"), meta.owners(pod)[:owners]))
+    scene.refuse = refused(Patch, "Pod", reason)
+    before = scene.status
+    done = scene.round()
+    asked = [meta.name(deed.obj) for deed in scene.deeds if isinstance(deed, Create) and deed.obj["kind"] == "Pod"]
+    assert (asked, scene.status != before) == (made, bool(made))
+    assert made or done.is_failed
+    assert not [line for line in scene.told if "Failed" in line]
+
+
+@pytest.mark.parametrize(("lost", "count"), [("web-3", 4), ("web-2", 3), ("web-1", 2)])
+def test_st_4_of_several_deletions_those_before_the_refused_one_are_counted(lost: str, count: int) -> None:
+    scene = Scene("4 b max=3", "0Ra 1Ra 2Ra 3Ra", profile=GATE)
+    scene.refuse = lambda one: Refused("Forbidden", "no") if isinstance(one, Delete) and one.key.name == lost else None
+    scene.round()
+    assert scene.status["currentReplicas"] == count
+
+
+def test_st_4_a_pod_that_was_gone_already_counts_as_ended() -> None:
+    scene = Scene("3 b", "0Ra 1Ra 2Ra")
+    scene.refuse = refused(Delete, "Pod", "NotFound")
+    assert not scene.round().is_failed
+    assert scene.status["currentReplicas"] == 2
+
+
+def test_sy_2_a_revision_that_cannot_be_renumbered_lets_history_be_cut_all_the_same() -> None:
+    """RU-10 refused: no status, and what no pod names goes down to the limit."""
+    scene = Scene("1 limit=0", "0Rb")
+    before = scene.status
+    scene.refuse = lambda action: (
+        Refused("Forbidden", "no") if isinstance(action, Patch) and "revision" in action.body else None
+    )
+    assert scene.round().is_failed
+    gone = [deed.key.kind for deed in scene.deeds if isinstance(deed, Delete)]
+    assert (gone, scene.status) == (["ControllerRevision"], before)
+
+
+def test_pvc_5_of_a_condemned_pending_pod_nothing_is_made_and_nothing_is_told() -> None:
+    """In range alone claims come back; and a refused owner of a condemned claim is no event."""
+    spec = "1 claims scaled=Delete"
+    scene = Scene(spec, "0R 1P", a_claim(a_set(spec), 0), a_claim(a_set(spec), 1))
+    scene.refuse = refused(Patch, "PersistentVolumeClaim", "Forbidden")
+    assert scene.round().is_failed
+    assert scene.told == []

@@ -49,6 +49,24 @@ def restless(cache: Cache, key: Key, now: Now) -> list[str]:
     return [f"{key}: {text}" for check in _CALM for text in check(cache, obj, read, pods)]
 
 
+def untrue(cache: Cache, key: Key) -> list[str]:
+    """Where a set's status is not true though nobody has anything to do about the set."""
+    obj = cache.get(key)
+    if obj is None or meta.is_terminating(obj):
+        return []
+    read, status = spec.read(obj), obj.get("status") or {}
+    owned = [pod for pod in cache.owned_by(read.uid).values() if pod["kind"] == "Pod" and _is_replica(meta.name(pod))]
+    alive = [revision_of(pod) for pod in owned if not meta.is_terminating(pod)]
+    counts = {
+        "replicas": len(owned),
+        "readyReplicas": sum(PodView(pod).is_running_and_ready for pod in owned),
+        "currentReplicas": alive.count(str(status.get("currentRevision"))),
+        "updatedReplicas": alive.count(str(status.get("updateRevision"))),
+    }
+    wrong = {name: count for name, count in counts.items() if status.get(name, 0) != count}
+    return [f"{key}: status.{name} is {status.get(name, 0)} and should be {count}" for name, count in wrong.items()]
+
+
 # --- decisions
 
 

@@ -80,12 +80,15 @@ def _pod_deleted(observed: Observed, action: Action, outcome: Outcome) -> Reacti
 
 
 def _pod_owned(observed: Observed, action: Action, outcome: Outcome) -> Reaction:
-    """CL-5: adopted or released. Whoever is gone needs no owner; any other refusal ends the round without a status."""
+    """CL-5: adopted or released. Whoever is gone needs no owner; any other refusal ends the round without a status.
+
+    Nothing more is done to one that should have been adopted; one that should have been let go is made anew.
+    """
     assert isinstance(action, Patch)
     is_release = action.key.name not in observed.family.to_adopt
     forgiven = ("NotFound", "Invalid") if is_release else ("NotFound",)
     if _reason(outcome) in forgiven:
-        return Reaction(skip=frozenset((action.key,)), is_failure=False)
+        return Reaction(skip=frozenset() if is_release else frozenset((action.key,)), is_failure=False)
     return NO_REACTION if isinstance(outcome, Done) else _aborted(observed)
 
 
