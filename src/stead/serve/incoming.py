@@ -1,7 +1,6 @@
 """What a client sends, read into whole requests: httptools (llhttp, strict) parses, the limits keep it bounded."""
 
 import logging
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
@@ -14,10 +13,6 @@ from stead.serve import message
 from stead.serve.limits import Limits
 
 log = logging.getLogger(__name__)
-
-
-# What a client asks for again and again in the same words but for the target. Of the targets that RFC 3986 allows.
-_GET = re.compile(rb"GET (/[A-Za-z0-9._~!$&'()*+,;=:@/?%-]*)")
 
 
 class Turn(NamedTuple):
@@ -51,8 +46,6 @@ class Incoming:
         self._receiver = receiver
         self._limits = limits
         self._parser: Any = httptools.HttpRequestParser(self)
-        self._is_between = True  # two requests
-        self._again = b""  # all of the last GET that stood behind its target
         self._is_in_head = False
         self._has_ended_one = False  # a request, within the bytes now being read
         self._head_bytes = 0
@@ -66,9 +59,8 @@ class Incoming:
 
     def feed(self, data: bytes) -> bytes:
         """Read on. Answers what follows an upgrade: bytes that are not HTTP."""
-        if self.is_deaf or (self._again and self._is_said_again(data)):
+        if self.is_deaf:
             return b""
-        is_first = self._is_between
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -81,7 +73,6 @@ class Incoming:
             self._give_up(message.not_http(str(error)))
         else:
             self._count_head(len(data))
-            self._again = self._what_may_come_again(data) if is_first and self._is_between else b""
         return b""
 
     def forget(self) -> None:
@@ -89,34 +80,9 @@ class Incoming:
         self._parser = None
         self.is_deaf = True
 
-    # the same again
-
-    def _what_may_come_again(self, data: bytes) -> bytes:
-        """Of a single GET without a body, which the parser has just found whole and right, what follows its target."""
-        match = _GET.match(data)
-        rest = data[match.end() :] if match else b""
-        is_alone = rest.startswith(b" HTTP/1.1\r\n") and rest.find(b"\r\n\r\n") == len(rest) - 4
-        return rest if is_alone and self._parser.should_keep_alive() and not self._parser.should_upgrade() else b""
-
-    def _is_said_again(self, data: bytes) -> bool:
-        """Whether `data` is the last GET with nothing new but its target; then it is taken, and the parser's not asked.
-
-        A target has no spaces and no line breaks, so there is no other way to read it.
-        """
-        end = len(data) - len(self._again)
-        match = _GET.fullmatch(data, 0, end) if end > 0 and data.endswith(self._again) else None
-        if match is None or not self._is_between:
-            return False
-        self._target = match[1]
-        self._user = self._receiver.identify(self._headers)
-        self._refused = message.unauthorized() if self._user is None else None
-        self._receiver.takes(Turn(self._refused or self._complete("GET", is_old=False), keeps_alive=True))
-        return True
-
     # the parser's calls
 
     def on_message_begin(self) -> None:
-        self._is_between = False
         self._is_in_head = True
         self._target = b""
         self._headers = {}
@@ -157,7 +123,7 @@ class Incoming:
             self._body.append(part)
 
     def on_message_complete(self) -> None:
-        self._has_ended_one = self._is_between = True
+        self._has_ended_one = True
         if self.is_deaf:
             return
         parser = self._parser
