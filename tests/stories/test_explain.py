@@ -463,6 +463,18 @@ def test_a_pod_and_a_claim_that_are_whole_say_so() -> None:
     assert told(simulation, "pvc/www-web-1").startswith("persistentvolumeclaim/www-web-1: it is Bound to pvc-")
 
 
+def test_a_pod_that_its_node_refused_says_why() -> None:
+    simulation = up()
+    (container,) = simulation.pods()["web-0"].obj["spec"]["containers"]
+    spec = {"containers": [{"name": "c", "image": container["image"]}], "nodeName": "stead", "nodeSelector": {"a": "b"}}
+    metadata = {"name": "lost", "namespace": "default"}
+    simulation.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    simulation.run_for(5)
+    assert told(simulation, "pod/lost").startswith(
+        "pod/lost: it is Failed on node stead for good: Pod was rejected: Predicate NodeAffinity failed: "
+    )
+
+
 def test_a_roll_out_on_its_way_says_how_far_it_is() -> None:
     simulation = up()
     simulation.patch("StatefulSet", "web", {"spec": {"template": {"metadata": {"annotations": {"edition": "two"}}}}})

@@ -48,6 +48,9 @@ def _rolled(spec: Json, status: Json, wanted: int) -> str:
 def _of_pod(obj: Json) -> str:
     pod = PodView(obj)
     where = f" on node {pod.node}" if pod.node else ""
+    why = dig(obj, "status", "message") or dig(obj, "status", "reason")
+    if pod.phase == "Failed" and why:
+        return f"it is Failed{where} for good: {why}"
     return f"it is {pod.phase or 'Pending'}{where}, {'Ready' if pod.has_ready_condition else 'not Ready'}"
 
 

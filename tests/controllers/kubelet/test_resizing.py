@@ -42,6 +42,8 @@ def test_a_resize_waits_for_room(world):
     resized(world, cpu="1500m")
     world.run(1)
     assert pending(world) == [("Deferred", DEFERRED)]
+    (waits,) = world.kubelet.reconcile(world.kubelet.observe(world.cache, WEB), world.now).waiting
+    assert str(waits) == f"web-0: its resize is Deferred: {DEFERRED}"
     assert world.status()["allocatedResources"] == {"cpu": "1"}
     assert world.status()["resources"] == {"requests": {"cpu": "1"}}
     asked = '{"containers":[{"name":"c","resources":{"requests":{"cpu":"1500m"}}}],"generation":2,'

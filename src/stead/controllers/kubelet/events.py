@@ -76,7 +76,7 @@ def _of_resizing(round_: Round, new: Json) -> Iterator[Emit]:
             yield round_.event("Warning", f"Resize{reason}", resizing.summary(round_.pod, reason.lower(), message))
         elif type_ not in was:
             yield round_.event("Normal", "ResizeStarted", resizing.summary(round_.pod, "started"))
-    is_seen = not was and not is_ and resizing.is_asked_anew(round_)
+    is_seen = not was and not is_ and round_.is_asked_anew
     if is_seen:
         yield round_.event("Normal", "ResizeStarted", resizing.summary(round_.pod, "started"))
     if is_seen or (was and not is_):

@@ -70,7 +70,7 @@ def _wanted(round_: Round) -> Limits:
 def hindrance(round_: Round) -> Failure | None:
     """Why the node cannot give the pod what it asks for now: `Infeasible`, or `Deferred` until others leave."""
     node = round_.observed.node
-    if node is None or not is_asked_anew(round_):
+    if node is None or not round_.is_asked_anew:
         return None
     has = dig(node, "status", "allocatable") or {}
     for lack in round_.observed.room.lacking(round_.observed.key, round_.pod, node):
@@ -79,15 +79,6 @@ def hindrance(round_: Round) -> Failure | None:
             return Failure("Infeasible", f"Node didn't have enough capacity: {told}")
         return Failure(DEFERRED, lack.told)
     return None
-
-
-def is_asked_anew(round_: Round) -> bool:
-    """Whether what it asks for is not what its status says that it was given."""
-    lives = [life for life in (*round_.lives.inits, *round_.lives.mains) if life.told.get("containerID")]
-    given = [(life.told.get("allocatedResources"), life.spec.get("resources")) for life in lives]
-    if lives:
-        given.append((dig(round_.pod, "status", "allocatedResources"), round_.pod["spec"].get("resources")))
-    return any((told or {}) != ((asked or {}).get("requests") or {}) for told, asked in given)
 
 
 def needs_restart(life: Life) -> bool:

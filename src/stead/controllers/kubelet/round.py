@@ -10,7 +10,7 @@ from stead.controllers.kubelet.observed import Observed
 from stead.controllers.kubelet.settings import Settings
 from stead.controllers.kubelet.volumes import Ground, resolve
 from stead.machinery import meta
-from stead.machinery.objects import Json
+from stead.machinery.objects import Json, dig
 from stead.machinery.plan import NOTHING, Emit, Plan
 from stead.machinery.times import Now
 
@@ -27,6 +27,15 @@ class Round(Struct, frozen=True, dict=True):
     def ground(self) -> Ground:
         """The pod's volumes; most rounds need not know them."""
         return resolve(self.observed, self.settings)
+
+    @cached_property
+    def is_asked_anew(self) -> bool:
+        """Whether what the pod asks for is not what its status says that it was given (a resize)."""
+        lives = [life for life in (*self.lives.inits, *self.lives.mains) if life.told.get("containerID")]
+        given = [(life.told.get("allocatedResources"), life.spec.get("resources")) for life in lives]
+        if lives:
+            given.append((dig(self.pod, "status", "allocatedResources"), self.pod["spec"].get("resources")))
+        return any((told or {}) != ((asked or {}).get("requests") or {}) for told, asked in given)
 
     @property
     def pod(self) -> Json:

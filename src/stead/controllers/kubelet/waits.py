@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from stead.controllers.kubelet import probes
+from stead.controllers.kubelet import probes, resizing
 from stead.controllers.kubelet.lives import Life
 from stead.controllers.kubelet.round import Round, Trouble
 from stead.machinery.objects import dig
@@ -21,8 +21,17 @@ REMEDIES = {
 
 
 def of(round_: Round, troubles: Mapping[str, Trouble]) -> Plan:
-    """One wait for every container that is not where it should be."""
-    return Plan(waiting=tuple(wait for life in round_.lives.all for wait in _of(round_, life, troubles.get(life.name))))
+    """One wait for every container that is not where it should be, and one for a resize that cannot be yet."""
+    found = [wait for life in round_.lives.all for wait in _of(round_, life, troubles.get(life.name))]
+    return Plan(waiting=(*found, *_of_resize(round_)))
+
+
+def _of_resize(round_: Round) -> Iterator[Waiting]:
+    if hindered := resizing.hindrance(round_):
+        key = round_.observed.key
+        is_deferred = hindered.reason == resizing.DEFERRED
+        remedy = "make room on its node, or ask for less" if is_deferred else "ask for less: no more is to be had there"
+        yield Waiting(f"{key.name}: its resize is {hindered.reason}: {hindered.message}", RULE, key, remedy=remedy)
 
 
 def _of(round_: Round, life: Life, trouble: Trouble | None) -> Iterator[Waiting]:
