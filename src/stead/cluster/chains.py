@@ -16,13 +16,24 @@ from stead.controllers.statefulset.controller import KIND as STATEFUL_SET
 from stead.controllers.statefulset.controller import StatefulSetController
 from stead.engine.rounds import Engine
 from stead.kinds.pod import PodView
-from stead.machinery import times
+from stead.machinery import meta, times
 from stead.machinery.keys import Key, key_of
+from stead.machinery.objects import Json, dig
 from stead.machinery.plan import Action, Create, Delete, Fence, Patch, Plan, Update, Waiting
 from stead.machinery.times import Now
 
 CLAIM = "PersistentVolumeClaim"
+_QUOTA = re.compile(r"exceeded quota: (\S+), requested: ([^ =,]+)=(\d+), used: [^ =,]+=(\d+), limited")
 _REFUSED = {
+    re.compile(
+        r"exceeded quota: ([^ ,]+)"
+    ): "free some of what it counts, or raise it: {kubectl} edit resourcequota {0}",
+    re.compile(r"failed quota: \S+ must specify (limits|requests)\.(cpu|memory)"): (
+        "say so in the template: {kubectl} set resources statefulset {name} --{0}={1}=AMOUNT"
+    ),
+    re.compile(r"no PriorityClass with name|RuntimeClass \S+ not found"): (
+        "leave it out of the template: {kubectl} edit statefulset {name}"
+    ),
     re.compile(r'serviceaccount "([^"]+)" not found'): "{kubectl} create serviceaccount {0}",
     re.compile(r"(maximum|minimum) \S+ (usage|amount)|limit to request ratio"): (
         "ask for what the LimitRange allows (it is in {kubectl} describe limitrange), or change it"
@@ -53,7 +64,8 @@ def of(engine: Engine, key: Key, now: Now, path: tuple[Key, ...] = ()) -> tuple[
     for link in _own(engine, key, now):
         links.append(replace(link, because=follow(link.about)) if link.about not in path else link)
     links = _with_refusals(links, list(_refusals(engine, key)))
-    causes = tuple(link for lead in _leads(engine, key) if lead not in path for link in follow(lead))
+    asked = {*path, *(link.about for link in links)}
+    causes = tuple(link for lead in _leads(engine, key) if lead not in asked for link in follow(lead))
     if not links or not causes:
         return (*links, *causes)
     return (replace(links[0], because=(*links[0].because, *causes)), *links[1:])
@@ -82,7 +94,13 @@ def _own(engine: Engine, key: Key, now: Now) -> Iterator[Link]:
 
 
 def _is_stalled(engine: Engine, key: Key, anew: Plan) -> bool:
-    """PVC-7, PVC-8: there is something to do, and no round is coming in which it would be done."""
+    """PVC-7, PVC-8: there is something to do, and no round is coming in which it would be done.
+
+    A set that goes does nothing that anybody waits for.
+    """
+    obj = engine.cache.get(key)
+    if obj is None or meta.is_terminating(obj):
+        return False
     has_deeds = bool(anew.always) or any(not isinstance(action, Fence) for action in anew.actions)
     return has_deeds and not engine.is_appointed(StatefulSetController.name, key)
 
@@ -109,18 +127,30 @@ def _refusals(engine: Engine, key: Key) -> Iterator[Link]:
     """What the API refused in the last round, if that failed."""
     for controller, action, refused, since in engine.journal.refusals(key):
         target = _target(action) or key
-        text = f"the API refused to {type(action).__name__.lower()} {target.kind} {target.name}: {refused.message}"
-        remedy = _remedy_of(refused.message, key.namespace)
+        said = refused.message.partition("\n")[0]
+        text = f"the API refused to {type(action).__name__.lower()} {target.kind} {target.name}: {said}"
+        remedy = _remedy_of(refused.message, key, engine.cache.get(key))
         yield Link(controller, target, Waiting(text.rstrip("."), "Q-1", target, remedy=remedy), since)
 
 
-def _remedy_of(message: str, namespace: str) -> str:
-    """What can be done about a refusal, where its words say enough."""
-    kubectl = "kubectl" if namespace == "default" else f"kubectl -n {namespace}"
+def _remedy_of(message: str, key: Key, obj: Json | None) -> str:
+    """What can be done about a refusal of what was written for `key`, where its words say enough."""
+    kubectl = "kubectl" if key.namespace == "default" else f"kubectl -n {key.namespace}"
+    if found := _QUOTA.search(message):
+        quota, resource, asked, used = found.groups()
+        hard = int(used) + int(asked) * _lacking(obj, resource)
+        return f'raise it: {kubectl} patch resourcequota {quota} -p \'{{"spec":{{"hard":{{"{resource}":"{hard}"}}}}}}\''
     for pattern, remedy in _REFUSED.items():
         if found := pattern.search(message):
-            return remedy.format(*found.groups(), kubectl=kubectl)
+            return remedy.format(*found.groups(), kubectl=kubectl, name=key.name)
     return ""
+
+
+def _lacking(obj: Json | None, resource: str) -> int:
+    """How many times a set will ask for the same until it is whole."""
+    wanted, there = dig(obj, "spec", "replicas", default=1), dig(obj, "status", "replicas", default=0)
+    each = len(dig(obj, "spec", "volumeClaimTemplates", default=[])) if "persistentvolumeclaims" in resource else 1
+    return max(1, wanted - there) * max(1, each)
 
 
 def _target(action: Action) -> Key | None:

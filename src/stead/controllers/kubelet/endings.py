@@ -30,7 +30,7 @@ def deleted(round_: Round) -> Plan:
         return report(round_) + Plan(always=(final,))
     if record and record["state"] != "removing":
         return report(round_) + Plan((RemoveSandbox(round_.observed.key, round_.uid),))
-    return wait(round_, f"finalizers {meta.finalizers(pod)} hold it")
+    return wait(round_, f"it is held by {', '.join(meta.finalizers(pod))}")
 
 
 def is_over(round_: Round) -> bool:

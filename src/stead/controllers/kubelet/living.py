@@ -43,7 +43,7 @@ def _all_held_up(round_: Round, why: str) -> Steps:
     is_initialising = bool(round_.lives.inits)
     main = Trouble("PodInitializing") if is_initialising else Trouble("ContainerCreating", why)
     first = {life.name: Trouble("ContainerCreating", why) for life in round_.lives.inits[:1]}
-    return Steps(wait(round_, why), {life.name: main for life in round_.lives.mains} | first)
+    return Steps(troubles={life.name: main for life in round_.lives.mains} | first)
 
 
 def _refresh(round_: Round, record: Json) -> Plan:

@@ -1,5 +1,6 @@
 """Why a pod is not ready yet, in plain sentences: what `stead explain` tells."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from stead.controllers.kubelet import probes, resizing
@@ -17,6 +18,11 @@ REMEDIES = {
     "CreateContainerConfigError": "create what is missing",
     "RunContainerError": "see what cannot be run: its command, its directory, its user",
     "CreateContainerError": "mend what is named; it is tried again every ten seconds",
+}
+_MISSING = re.compile(r'\b(configmap|secret) "([a-z0-9.-]+)" not found')
+_CREATE = {
+    "configmap": "{{kubectl}} create configmap {} --from-literal=KEY=VALUE",
+    "secret": "{{kubectl}} create secret generic {} --from-literal=KEY=VALUE",
 }
 
 
@@ -36,7 +42,9 @@ def _of_resize(round_: Round) -> Iterator[Waiting]:
 
 def _of(round_: Round, life: Life, trouble: Trouble | None) -> Iterator[Waiting]:
     if trouble is not None:
-        yield _wait(round_, life, f"waits: {_told(trouble, life)}", REMEDIES.get(trouble.reason, ""))
+        found = _MISSING.search(trouble.message or "")
+        create = _CREATE[found[1]].format(found[2]) if found else REMEDIES.get(trouble.reason, "")
+        yield _wait(round_, life, f"waits: {_told(trouble, life)}", create)
     elif life.image.get("state") == "pulling":
         yield _wait(round_, life, f"waits for its image {life.spec.get('image', '')}")
     elif life.state == "starting":

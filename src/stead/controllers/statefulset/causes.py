@@ -57,6 +57,7 @@ _REMEDIES: Mapping[str, _Remedy] = {
     "RunContainerError": _correct_command,
 }
 _PULLING = re.compile(r'^(Back-off pulling image "[^"]*": )?(ErrImagePull: )?(failed to pull image )?')
+DEFAULT_SCHEDULER = "default-scheduler"
 _NEVER_BEGAN = ("StartError", "ContainerCannotRun")
 
 
@@ -64,8 +65,8 @@ _SCHEDULING = {
     "node affinity/selector": "correct nodeSelector and affinity in the template, or label a node to fit",
     "untolerated taint": "tolerate the taint in the template, or take it off the node",
     "Insufficient": "ask for less in the template, or free some on the node",
-    "unschedulable": "kubectl uncordon NODE (see kubectl get nodes)",
     "free ports": "leave out hostPort, or free the port",
+    "scheduling gates": "whoever set the gates must take them off; or leave schedulingGates out of the template",
 }
 
 
@@ -97,6 +98,8 @@ def _of_claims(observed: Observed, slot: Slot) -> Iterator[Cause]:
             yield Cause(f"its claim {name} does not exist yet", is_outside=True)
         elif meta.is_terminating(claim):
             yield Cause(f"its claim {name} is being deleted", is_outside=True)
+        elif dig(claim, "status", "phase") == "Lost":
+            yield _lost(observed, slot, name)
         elif dig(claim, "status", "phase") != "Bound":
             yield _unbound(observed, name, claim)
 
@@ -116,12 +119,25 @@ def _unbound(observed: Observed, name: str, claim: Json) -> Cause:
     )
 
 
+def _lost(observed: Observed, slot: Slot, claim: str) -> Cause:
+    renewed = f"{observed.kubectl} delete pvc {claim} && {remedies.delete_pod(observed, slot.name)}"
+    text = f"its claim {claim} has lost its volume, and what was on it"
+    return Cause(text, f"for a new and empty volume: {renewed}", is_outside=True)
+
+
 def _of_scheduling(observed: Observed, slot: Slot) -> Iterator[Cause]:
     scheduled = meta.condition(slot.pod, "PodScheduled")
+    scheduler = str(dig(slot.pod, "spec", "schedulerName", default=DEFAULT_SCHEDULER))
     if scheduled is not None and scheduled.get("status") == "False":
         told = why_unplaced(str(scheduled.get("message") or scheduled.get("reason", "")))
         remedy = next((remedy for words, remedy in _SCHEDULING.items() if words in told), "")
+        if "unschedulable" in told:
+            remedy = remedies.uncordon(observed)
         yield Cause(f"it has no node: {told}".rstrip(": ."), remedy)
+    elif scheduled is None and scheduler != DEFAULT_SCHEDULER and not dig(slot.pod, "spec", "nodeName"):
+        remedy = f'run the scheduler "{scheduler}", or leave out schedulerName: '
+        remedy += remedies.correct_template(observed, slot)
+        yield Cause(f'it has no node: its scheduler "{scheduler}" has not looked at it', remedy)
 
 
 def _of_node(observed: Observed, slot: Slot) -> Iterator[Cause]:
@@ -174,6 +190,16 @@ def _of_state(observed: Observed, slot: Slot, container: Json) -> Iterator[Cause
         yield Cause(f"container {name} is being made")
 
 
+def _of_gates(observed: Observed, slot: Slot) -> Iterator[Cause]:
+    """Its containers are ready, and somebody else has yet to say that it is."""
+    gates = [gate["conditionType"] for gate in dig(slot.pod, "spec", "readinessGates", default=[])]
+    closed = [gate for gate in gates if not meta.has_condition(slot.pod, gate)]
+    if closed and meta.has_condition(slot.pod, "ContainersReady"):
+        told = f"its readiness gate {closed[0]} is not open (condition {closed[0]} of the pod is not True)"
+        without = f"or leave readinessGates out of the template: {remedies.correct_template(observed, slot)}"
+        yield Cause(told, f"whoever sets that condition must set it; {without}")
+
+
 def _brief(message: str) -> str:
     """A back-off's length without the ids that follow it; of an image what was the trouble with it, said once."""
     short = message.partition(" restarting failed container")[0]
@@ -198,4 +224,5 @@ _LOOKS: tuple[Callable[[Observed, Slot], Iterator[Cause]], ...] = (
     _of_scheduling,
     _of_node,
     _of_containers,
+    _of_gates,
 )

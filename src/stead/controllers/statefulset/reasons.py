@@ -19,6 +19,7 @@ from stead.machinery.plan import Waiting
 
 _MOST_NAMED = 3
 _LONGEST_LABEL = 63
+_OF_THE_COLLECTOR = ("foregroundDeletion", "orphan")
 
 
 def not_there_yet(observed: Observed, slot: Slot, history: History, rule: str = "") -> Waiting:
@@ -87,7 +88,7 @@ def _terminating(observed: Observed, slot: Slot, rule: str) -> Waiting:
         remedy += f"{observed.kubectl} delete pod {slot.name} --grace-period=0 --force"
     elif meta.finalizers(slot.pod):
         text += f" and held by {', '.join(meta.finalizers(slot.pod))}"
-        remedy = "whoever set the finalizer must remove it"
+        remedy = remedies.let_go(observed, "pod", slot.name)
     return Waiting(text, rule, observed.pod_key(slot.name), since, remedy)
 
 
@@ -234,9 +235,18 @@ def orphan_revisions(observed: Observed) -> Waiting:
 def standing(observed: Observed, history: History) -> tuple[Waiting, ...]:
     """What holds nothing up in this round and still keeps the set from being whole."""
     if observed.spec.is_terminating:
-        since = str(observed.obj["metadata"]["deletionTimestamp"])
-        return (Waiting("the set is being deleted; its pods are only counted", "SY-4", observed.key, since),)
+        return (_going_itself(observed),)
     return (*_unready_parallel(observed, history), *_without_service(observed))
+
+
+def _going_itself(observed: Observed) -> Waiting:
+    since = str(observed.obj["metadata"]["deletionTimestamp"])
+    text, remedy = "the set is being deleted; its pods are only counted", ""
+    held = [finalizer for finalizer in meta.finalizers(observed.obj) if finalizer not in _OF_THE_COLLECTOR]
+    if held:
+        text += f"; it is held by {', '.join(held)}"
+        remedy = remedies.let_go(observed, "statefulset", observed.spec.name)
+    return Waiting(text, "SY-4", observed.key, since, remedy)
 
 
 def _unready_parallel(observed: Observed, history: History) -> Iterator[Waiting]:

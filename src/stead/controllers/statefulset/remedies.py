@@ -60,6 +60,19 @@ def _then_replaced(observed: Observed, slot: Slot) -> str:
     return f"{lowered} && {delete_pod(observed, slot.name)}"
 
 
+def uncordon(observed: Observed) -> str:
+    """The nodes that take no new pods, by name where they can be seen."""
+    closed = [meta.name(node) for node in observed.cache.all("Node") if dig(node, "spec", "unschedulable")]
+    return f"kubectl uncordon {' '.join(closed) or 'NODE'}"
+
+
+def let_go(observed: Observed, resource: str, name: str) -> str:
+    """Who holds an object that is being deleted must let it go; by hand where nobody is left to do it."""
+    said = '{"metadata":{"finalizers":null}}'
+    by_hand = f"{observed.kubectl} patch {resource} {name} --type=merge -p '{said}'"
+    return f"whoever set the finalizer must remove it; if nobody is left to do it: {by_hand}"
+
+
 def create_service(observed: Observed) -> str:
     """The headless Service that gives the pods their names; a selector of expressions alone has no short command."""
     name, labels = observed.spec.service_name, observed.spec.match_labels
