@@ -150,7 +150,7 @@ def _lacking(obj: Json | None, resource: str) -> int:
     """How many times a set will ask for the same until it is whole."""
     wanted, there = dig(obj, "spec", "replicas", default=1), dig(obj, "status", "replicas", default=0)
     each = len(dig(obj, "spec", "volumeClaimTemplates", default=[])) if "persistentvolumeclaims" in resource else 1
-    return max(1, wanted - there) * max(1, each)
+    return max(1, int(wanted) - int(there)) * max(1, each)
 
 
 def _target(action: Action) -> Key | None:
