@@ -237,6 +237,26 @@ def test_how_a_node_is_is_told(tale: Tale) -> None:
     assert told() == "it is Unknown: nobody has heard of it, and takes no pods (cordoned)"
 
 
+def told_of(tale: Tale, node: str = "stead-2") -> list[tuple[str, int]]:
+    """Reasons of a node's events, in the order they were first told, and how often."""
+    events = [row.obj for row in tale.simulation.store.rows("Event") if row.obj["involvedObject"]["name"] == node]
+    return [(event["reason"], event["count"]) for event in events]
+
+
+@pytest.mark.parametrize(("verb", "starts"), [("lose-node", 1), ("stop-node", 2)])
+def test_what_people_are_told_of_a_node_that_goes_and_comes_back(tale: Tale, verb: str, starts: int) -> None:
+    """Its kubelet begins anew only where its machine was off; a node in time spares its pods."""
+    tale.do(verb, node="stead-2")
+    tale.run(100)
+    tale.do("return-node", node="stead-2")
+    tale.run(60)
+    told = dict(told_of(tale))
+    healthy = ("NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID", "NodeReady")
+    assert {reason: told[reason] for reason in healthy} == dict.fromkeys(healthy, 2)
+    assert (told["Starting"], told["NodeNotReady"], told["RegisteredNode"]) == (starts, 1, 1)
+    assert ("TaintManagerEviction", 1) in told_of(tale, "web-1")
+
+
 def test_a_node_that_is_not_there(tale: Tale) -> None:
     assert tale.do("lose-node", node="n9") == "BadRequest: there is no node n9; there is stead, stead-2, stead-3"
 

@@ -54,7 +54,16 @@ def test_a_resize_waits_for_room(world):
     world.run(30)
     assert pending(world) == []
     assert world.status()["allocatedResources"] == {"cpu": "1500m"}
-    assert [(type_, reason) for type_, reason, _ in told(world)[1:]] == [("Normal", "ResizeCompleted")]
+    assert [reason for _, reason, _ in told(world)[1:]] == ["ResizeStarted", "ResizeCompleted"]
+
+
+def test_who_waits_for_more_does_not_keep_it_from_others(world):
+    resized(world, cpu="1500m")
+    world.run(1)
+    world.put(a_node_with(pods="3"), asking("third", cpu="400m"))
+    world.run(15)
+    assert world.get(WEB._replace(name="third"))["status"]["phase"] == "Running"
+    assert pending(world) == [("Deferred", DEFERRED.replace("600", "1000"))]
 
 
 def test_a_resize_that_no_node_of_this_size_can_bear(world):

@@ -77,7 +77,7 @@ def _of_resizing(round_: Round, new: Json) -> Iterator[Emit]:
         elif type_ not in was:
             yield round_.event("Normal", "ResizeStarted", resizing.summary(round_.pod, "started"))
     is_seen = not was and not is_ and round_.is_asked_anew
-    if is_seen:
+    if is_seen or (resizing.PENDING in was and not is_):
         yield round_.event("Normal", "ResizeStarted", resizing.summary(round_.pod, "started"))
     if is_seen or (was and not is_):
         yield round_.event("Normal", "ResizeCompleted", resizing.summary(round_.pod, "completed"))

@@ -145,7 +145,7 @@ class Tenants:
     def _move_in(self, key: Key, pod: Json) -> None:
         node = node_of(pod)
         self._home[key] = node
-        amounts = {name: amount for name, amount in podrequests.amounts(pod).items() if amount}
+        amounts = {name: amount for name, amount in podrequests.amounts(_as_given(pod)).items() if amount}
         tenant = Tenant(amounts, podrequests.host_ports(pod))
         self.rooms.setdefault(node, Room()).move_in(key, tenant)
 
@@ -157,4 +157,25 @@ def counted(resource: str, nanos: int) -> int:
 
 
 def _asks_the_same(old: Json | None, new: Json | None) -> bool:
-    return old is not None and new is not None and old["spec"] is new["spec"] and meta.uid(old) == meta.uid(new)
+    if old is None or new is None or _is_held(old) != _is_held(new):
+        return False
+    return old["spec"] is new["spec"] and meta.uid(old) == meta.uid(new)
+
+
+def _is_held(pod: Json) -> bool:
+    """Whether it asks for more than it was given, and has to wait for that."""
+    return meta.has_condition(pod, "PodResizePending")
+
+
+def _as_given(pod: Json) -> Json:
+    """The pod as it was before a resize that has to wait: others do not wait for what it does not have."""
+    if not _is_held(pod):
+        return pod
+    status, spec = pod["status"], {**pod["spec"]}
+    if "allocatedResources" in status:
+        spec["resources"] = {"requests": status["allocatedResources"]}
+    for list_, statuses in (("containers", "containerStatuses"), ("initContainers", "initContainerStatuses")):
+        given = {one["name"]: one.get("allocatedResources") or {} for one in status.get(statuses) or ()}
+        told = [(one, given.get(one["name"])) for one in spec.get(list_) or ()]
+        spec[list_] = [one if has is None else {**one, "resources": {"requests": has}} for one, has in told]
+    return {**pod, "spec": spec}
