@@ -1,5 +1,6 @@
 """The image store: what it takes in, what it refuses, and which image a reference means."""
 
+import contextlib
 import http.server
 import json
 import stat
@@ -288,6 +289,18 @@ def test_an_image_is_pulled_once(registry: str, tmp_path: Path) -> None:
     assert by_digest.image == first.image
     with pytest.raises(ImageTrouble, match="not found"):
         store.pull(f"{registry}/app:2", "IfNotPresent")
+
+
+@pytest.mark.shell
+def test_whoever_waits_is_told_that_a_registry_is_asked(registry: str, tmp_path: Path) -> None:
+    """Not for what is here; before it is known what comes of it."""
+    store, told = ImageStore(tmp_path / "images", NO_ALIASES), list[str]()
+    for name, policy in (("app:1", "IfNotPresent"), ("app:1", "IfNotPresent"), ("app:1", "Always"), ("app:2", "Never")):
+        with contextlib.suppress(ImageTrouble):
+            store.pull(f"{registry}/{name}", policy, begins=lambda: told.append(f"{name} {policy}"))  # noqa: B023
+    with pytest.raises(ImageTrouble):
+        store.pull(f"{registry}/app:2", "IfNotPresent", begins=lambda: told.append("app:2, which is not there"))
+    assert told == ["app:1 IfNotPresent", "app:1 Always", "app:2, which is not there"]
 
 
 def _config(**auths: Any) -> bytes:
