@@ -127,8 +127,8 @@ def _divisor_errors(resource: str, divisor: object, path: str) -> Errors:
         return []
     if resource.endswith(".cpu"):
         told = "only divisor's values 1m and 1 are supported with the cpu resource"
-        return [] if quantity.canonical(divisor) in ("1m", "1") else [fields.invalid(path, resource, told)]
-    if quantity.canonical(divisor) in _SIZES or not resource:
+        return [] if divisor in ("1m", "1") else [fields.invalid(path, resource, told)]
+    if divisor in _SIZES or not resource:
         return []
     told = f"only divisor's values {', '.join(_SIZES)} are supported with the {_noun(resource)} resource"
     return [fields.invalid(path, resource, told)]
