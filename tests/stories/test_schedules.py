@@ -1,9 +1,11 @@
 """Drawn lives keep every promise; schedules can be written, read back, refused, shrunk and lived twice."""
 
+import re
+
 import pytest
 from msgspec.structs import replace
 
-from stead.simulation import schedules
+from stead.simulation import schedules, stories
 from stead.simulation.drawing import draw
 from stead.simulation.schedules import Schedule, ScheduleError, a_set, a_step, parse
 from stead.simulation.shrinking import shrink
@@ -113,3 +115,9 @@ def test_which_seeds_are_asked_for(asked: str, expected: tuple[int, int]) -> Non
 
 def test_two_lives_that_differ_are_found() -> None:
     assert list(many.differences([{"seed": 1, "digest": 2}, {"seed": 1, "digest": 3}, {"seed": 2, "digest": 3}])) == [1]
+
+
+def test_a_schedule_that_is_too_long_to_be_lived_says_how_far_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stories, "MOST_STEPS", 200)
+    broken = live(Schedule((a_set(name="web"),), (a_step(9_000_000, "scale", set="web", replicas=2),))).broken
+    assert re.match(r"the budget of 200 steps is spent at \d+ s of virtual time, and this goes on to 9000001 s", broken)

@@ -140,7 +140,8 @@ class Story:
             if self._at_once > MOST_STEPS_AT_ONCE:
                 raise Broken(f"{MOST_STEPS_AT_ONCE} steps and no time passes{self._waits()}")
             if simulation.steps > MOST_STEPS:
-                raise Broken(f"more than {MOST_STEPS} steps{self._waits()}")
+                lived = f"at {simulation.now.mono:.0f} s of virtual time, and this goes on to {until:.0f} s"
+                raise Broken(f"the budget of {MOST_STEPS} steps is spent {lived}{self._waits()}")
 
     def _apply_remedy(self) -> None:
         """Do what is said, all of it and nothing else."""

@@ -75,6 +75,15 @@ def test_sd_2_owners_of_claims_are_set_as_the_policy_of_pods_says(policy: str, a
     assert asked_of(scene, "www-web-2") == ["www-web-3", *(f"www-web-{ordinal}" for ordinal in asked)]
 
 
+def test_sd_2_claims_that_are_right_have_their_place_in_the_batches_too() -> None:
+    """3 needs nothing; so 2 and 1 are one batch, and it is finished."""
+    spec = "1 claims scaled=Delete parallel"
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": "web-3", "uid": "web-3-uid", "controller": True}
+    claims = [a_claim(a_set(spec), 0), a_claim(a_set(spec), 3, owners=[owner])]
+    scene = Scene(spec, "0R 1R 2R 3R", *claims, *(a_claim(a_set(spec), ordinal) for ordinal in (1, 2)))
+    assert asked_of(scene, "www-web-2") == ["www-web-2", "www-web-1"]
+
+
 def test_sd_2_the_claim_of_a_condemned_pod_that_somebody_else_controls_is_let_be_in_silence() -> None:
     """Its owners are as they must be, so there is nothing to do about it, and nothing to tell."""
     other = {"apiVersion": "v1", "kind": "Thing", "name": "other", "uid": "other", "controller": True}

@@ -23,8 +23,10 @@ def walk(observed: Observed, now: Now) -> Step:
 
 
 def _claims(observed: Observed) -> Step:
-    plans = (keep_claims(observed, slot.pod, slot.ordinal) for slot in _with_wrong_owners(observed))
-    return in_order(plans) if observed.is_ordered else in_batches(enumerate(plans))
+    due = ((slot.ordinal, keep_claims(observed, slot.pod, slot.ordinal)) for slot in _with_wrong_owners(observed))
+    if observed.is_ordered:
+        return in_order(plan for _, plan in due)
+    return in_batches((_place(observed, ordinal), plan) for ordinal, plan in due)
 
 
 def _with_wrong_owners(observed: Observed) -> Iterator[Slot]:
