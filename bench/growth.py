@@ -3,6 +3,7 @@
 Told in milliseconds of the processor for each replica. The answer hoped for is the same number at every size.
 """
 
+import cProfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -50,6 +51,18 @@ def _deeds(simulation: Simulation, policy: str, replicas: int) -> Iterator[tuple
     yield from {"up": up, "roll": roll, "down": down}.items()
 
 
+def _calls(policy: str, replicas: int) -> Figures:
+    """The same life in calls of Python functions, which no neighbour of this process can disturb."""
+    simulation = Simulation(seed=1)
+    simulation.run_for(1)
+    figures: dict[str, float] = {}
+    for name, deed in _deeds(simulation, policy, replicas):
+        profile = cProfile.Profile(builtins=False)
+        profile.runcall(deed)
+        figures[f"{name}, calls a replica"] = sum(entry.callcount for entry in profile.getstats()) / replicas
+    return figures
+
+
 def _stories() -> Figures:
     """Drawn lives, one after the other on one core, every promise checked after every step, as `make stories` does."""
     began, lives, steps = time.process_time(), 0, 0
@@ -64,6 +77,11 @@ ALL = (
     *(
         Measurement(f"growth, {replicas} {word}", "", partial(_life, policy, replicas), runs)
         for replicas, runs in SIZES.items()
+        for policy, word in POLICIES.items()
+    ),
+    *(
+        Measurement(f"growth in calls, {replicas} {word}", "", partial(_calls, policy, replicas), 1)
+        for replicas in (100, 1000)
         for policy, word in POLICIES.items()
     ),
     Measurement("stories", "", _stories, 1),

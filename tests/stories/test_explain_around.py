@@ -98,7 +98,7 @@ STORIES: list[tuple[Callable[[], Simulation], tuple[str, ...]]] = [
     (scheduling_gate, ("it has no node: Scheduling is blocked", "whoever set the gates must take them off")),
     (other_scheduler, ('its scheduler "mine" has not looked at it', 'run the scheduler "mine", or leave out')),
     (missing_volume, ('configmap "settings" not found', "kubectl create configmap settings --from-literal=KEY=VALUE")),
-    (unknown_class, ("web-0 cannot be created", "leave it out of the template: kubectl edit statefulset web")),
+    (unknown_class, ("web-0 cannot be created", "leave out priorityClassName: kubectl edit statefulset web")),
     (cordoned, ("it has no node", "what to do: kubectl uncordon stead")),
     (
         lost_volume,

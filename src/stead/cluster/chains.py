@@ -31,9 +31,8 @@ _REFUSED = {
     re.compile(r"failed quota: \S+ must specify (limits|requests)\.(cpu|memory)"): (
         "say so in the template: {kubectl} set resources statefulset {name} --{0}={1}=AMOUNT"
     ),
-    re.compile(r"no PriorityClass with name|RuntimeClass \S+ not found"): (
-        "leave it out of the template: {kubectl} edit statefulset {name}"
-    ),
+    re.compile(r"no PriorityClass with name"): "leave out priorityClassName: {kubectl} edit statefulset {name}",
+    re.compile(r"RuntimeClass \S+ not found"): "leave out runtimeClassName: {kubectl} edit statefulset {name}",
     re.compile(r'serviceaccount "([^"]+)" not found'): "{kubectl} create serviceaccount {0}",
     re.compile(r"(maximum|minimum) \S+ (usage|amount)|limit to request ratio"): (
         "ask for what the LimitRange allows (it is in {kubectl} describe limitrange), or change it"
