@@ -1,4 +1,4 @@
-"""Growth: what a replica costs does not grow with the set, counted in calls, which no neighbour of the test disturbs."""
+"""Growth: what a replica costs does not grow with the set, counted in calls, which no neighbour disturbs."""
 
 import cProfile
 from collections.abc import Callable
