@@ -13,14 +13,18 @@ import platform
 import struct
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from typing import Protocol
 
-# By machine: io_setup, io_destroy, io_getevents, io_submit.
-_CALLS = {"x86_64": (206, 207, 208, 209), "aarch64": (0, 1, 4, 2), "riscv64": (0, 1, 4, 2)}
+# By machine: io_setup, io_destroy, io_getevents, io_submit, sched_setattr.
+_CALLS = {"x86_64": (206, 207, 208, 209, 314), "aarch64": (0, 1, 4, 2, 274), "riscv64": (0, 1, 4, 2, 274)}
 _FDATASYNC = 3
 _RINGS = 1  # an eventfd is given
 _REQUEST = struct.Struct("<QIIHhIQQqQII")  # struct iocb
 _EVENT = struct.Struct("<QQqq")  # struct io_event
+_SCHEDULING = struct.Struct("<IIQiIQQQ")  # struct sched_attr, as old kernels have it too
+_RESET_ON_FORK = 1
+SLICE_SECONDS = 0.005  # of a processor at a stretch; others have 1.4 to 2.8 ms
 
 Done = Callable[[BaseException | None], None]
 
@@ -68,7 +72,8 @@ class ByKernel:
         self._event = ctypes.create_string_buffer(_EVENT.size)
         if platform.machine() not in _CALLS:
             raise OSError(errno.ENOSYS, "the numbers of the calls are not known here")
-        self._setup, self._destroy, self._events, self._submit = map(ctypes.c_long, _CALLS[platform.machine()])
+        numbers = map(ctypes.c_long, _CALLS[platform.machine()])
+        self._setup, self._destroy, self._events, self._submit, self._schedule = numbers
         self._call(self._setup, ctypes.c_long(1), ctypes.byref(self._context))
         try:
             self._bell = os.eventfd(0)
@@ -79,6 +84,8 @@ class ByKernel:
             self.close()
             raise
         self._loop.add_reader(self._bell, self._rung)
+        with suppress(OSError):
+            self._give_way()
 
     def begin(self, file: int, done: Done) -> None:
         try:
@@ -113,6 +120,18 @@ class ByKernel:
         result = _EVENT.unpack_from(self._event)[2]
         if result < 0:
             raise OSError(-result, os.strerror(-result))
+
+    def _give_way(self) -> None:
+        """Let the kernel's worker come before us when it wakes.
+
+        It is bound to the processor that asked, and a loop that is busy there would keep it from its work until the
+        next tick, 4 ms later. Whose slice is shorter comes first (Linux 6.12; before 6.6 who wakes did anyway).
+        """
+        if os.sched_getscheduler(0) != os.SCHED_OTHER:
+            return  # somebody has decided about this process
+        nice, slice_ = os.getpriority(os.PRIO_PROCESS, 0), int(SLICE_SECONDS * 1e9)
+        told = _SCHEDULING.pack(_SCHEDULING.size, os.SCHED_OTHER, _RESET_ON_FORK, nice, 0, slice_, 0, 0)
+        self._call(self._schedule, ctypes.c_long(0), ctypes.create_string_buffer(told), ctypes.c_long(0))
 
     def _call(self, number: ctypes.c_long, *arguments: object) -> None:
         if self._libc.syscall(number, *arguments) < 0:
