@@ -1,4 +1,4 @@
-"""A file is put on the disk beside the loop: by the kernel, and by a thread where the kernel will not."""
+"""A file is put on the disk beside the loop: by the C library, and by a thread of Python's where that cannot."""
 
 import asyncio
 import os
@@ -9,24 +9,25 @@ import pytest
 import uvloop
 
 from stead.cluster import syncing
-from stead.cluster.syncing import ByKernel, ByThread
+from stead.cluster.syncing import ByLibrary, ByThread
 
 
-def by_kernel(file, thread):
+def by_library(file, thread):
     try:
-        return ByKernel(file)
-    except OSError as refused:
-        pytest.skip(f"this kernel or sandbox has no asynchronous I/O: {refused}")
+        return ByLibrary(file)
+    except (OSError, AttributeError) as refused:
+        pytest.skip(f"no asynchronous I/O here: {refused}")
 
 
-@pytest.mark.parametrize("make", [by_kernel, lambda file, thread: ByThread(thread)], ids=["kernel", "thread"])
+async def ask(sync, file):
+    told = asyncio.get_running_loop().create_future()
+    sync.begin(file, told.set_result)
+    assert not told.done(), "never before it has returned"
+    return await asyncio.wait_for(told, 10)
+
+
+@pytest.mark.parametrize("make", [by_library, lambda file, thread: ByThread(thread)], ids=["library", "thread"])
 def test_it_tells_when_it_is_there_and_what_went_wrong(tmp_path, make):
-    async def ask(sync, file):
-        told = asyncio.get_running_loop().create_future()
-        sync.begin(file, told.set_result)
-        assert not told.done(), "never before it has returned"
-        return await asyncio.wait_for(told, 10)
-
     async def scenario():
         file, (pipe, other_end) = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT), os.pipe()
         with ThreadPoolExecutor(1) as thread:
@@ -36,19 +37,48 @@ def test_it_tells_when_it_is_there_and_what_went_wrong(tmp_path, make):
                 assert await ask(sync, file) is None
             assert str(await ask(sync, pipe)) == "[Errno 22] Invalid argument", "nobody can sync a pipe"
             assert await ask(sync, file) is None, "and the next is not concerned"
-            sync.close()
         for one in (file, pipe, other_end):
             os.close(one)
 
     uvloop.run(scenario())
 
 
-def test_where_the_kernel_refuses_a_thread_does_it(tmp_path, monkeypatch):
+def test_where_the_library_cannot_a_thread_does_it(tmp_path, monkeypatch):
     async def scenario():
         file = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
         with ThreadPoolExecutor(1) as thread:
-            monkeypatch.setattr(syncing, "_CALLS", {})
+            monkeypatch.setattr(syncing.sys, "byteorder", "big")
             assert isinstance(syncing.syncing(file, thread), ByThread)
+        os.close(file)
+
+    asyncio.run(scenario())
+
+
+def test_where_no_more_files_may_be_opened_the_loop_syncs_itself(tmp_path):
+    async def scenario():
+        file = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
+        sync = by_library(file, None)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (file, hard))
+        try:
+            assert await ask(sync, file) is None
+            assert "Bad file descriptor" in str(await ask(sync, 9999))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            os.close(file)
+
+    asyncio.run(scenario())
+
+
+def test_a_sync_of_whose_end_nobody_was_told_has_failed(tmp_path, monkeypatch):
+    """The library had no thread to say so; it has forgotten, too, how it went."""
+
+    async def scenario():
+        file = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
+        sync = by_library(file, None)
+        monkeypatch.setattr(syncing, "PATIENCE_SECONDS", 0.05)
+        monkeypatch.setattr(syncing, "_BY_THREAD", 1)  # by nobody
+        assert "was not told" in str(await ask(sync, file))
         os.close(file)
 
     asyncio.run(scenario())
@@ -64,7 +94,7 @@ def test_what_cannot_be_had_leaves_nothing_open(tmp_path):
         try:
             for _ in range(100):
                 with pytest.raises(OSError, match=r"Errno (22|38|1)\b"):
-                    ByKernel(pipe)
+                    ByLibrary(pipe)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             os.close(pipe)

@@ -1,30 +1,27 @@
-"""How a file is put on the disk while Python goes on: the kernel is told which, and rings when it is there.
+"""How a file is put on the disk while Python goes on: the C library does it (POSIX asynchronous I/O), through ctypes.
 
-Linux's asynchronous I/O, through ctypes. A thread that calls `fdatasync` asks for Python's lock before and after, and
-waits for it behind whatever the loop is doing: a sync of 0.5 ms took 4. Where the kernel refuses (a sandbox), a thread
-does it all the same.
+A thread of Python's that calls `fdatasync` needs Python's lock before and after, and makes the loop wait while it gets
+it. The C library's thread knows no Python. When its sync is over it closes one end of a pipe (`close` is content with a
+single number), and the loop sees that at the other. Where there is no such library, Python's thread it is.
 """
 
 import asyncio
 import ctypes
 import errno
 import os
-import platform
+import select
 import struct
+import sys
 from collections.abc import Callable
 from concurrent.futures import Executor
-from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
-# By machine: io_setup, io_destroy, io_getevents, io_submit, sched_setattr.
-_CALLS = {"x86_64": (206, 207, 208, 209, 314), "aarch64": (0, 1, 4, 2, 274), "riscv64": (0, 1, 4, 2, 274)}
-_FDATASYNC = 3
-_RINGS = 1  # an eventfd is given
-_REQUEST = struct.Struct("<QIIHhIQQqQII")  # struct iocb
-_EVENT = struct.Struct("<QQqq")  # struct io_event
-_SCHEDULING = struct.Struct("<IIQiIQQQ")  # struct sched_attr, as old kernels have it too
-_RESET_ON_FORK = 1
-SLICE_SECONDS = 0.005  # of a processor at a stretch; others have 1.4 to 2.8 ms
+_REQUEST = struct.Struct(
+    "<i28xQiiQ"
+)  # struct aiocb: the file; then struct sigevent: a number, SIGEV_THREAD, whom to call
+_REQUEST_BYTES = 512  # with what the library keeps there for itself
+_BY_THREAD = 2
+PATIENCE_SECONDS = 5.0  # until somebody looks whether a sync is over that has not been told of
 
 Done = Callable[[BaseException | None], None]
 
@@ -34,14 +31,12 @@ class Sync(Protocol):
 
     def begin(self, file: int, done: Done) -> None: ...
 
-    def close(self) -> None: ...
-
 
 def syncing(file: int, thread: Executor) -> Sync:
     """The quickest way there is to sync `file` here."""
     try:
-        return ByKernel(file)
-    except OSError:
+        return ByLibrary(file)
+    except (OSError, AttributeError):
         return ByThread(thread)
 
 
@@ -54,85 +49,73 @@ class ByThread:
         ended = self._loop.run_in_executor(self._thread, os.fdatasync, file)
         ended.add_done_callback(lambda ended: done(ended.exception()))
 
-    def close(self) -> None:
-        pass
 
-
-class ByKernel:
-    """Syncs `file` once to see whether the kernel does it. Raises OSError where it does not."""
+class ByLibrary:
+    """Syncs `file` once to see whether that works here. Raises OSError or AttributeError where it does not."""
 
     def __init__(self, file: int) -> None:
+        if struct.calcsize("P") != 8 or sys.byteorder != "little":
+            raise OSError(errno.ENOSYS, "the library's structures are not known here")
         self._loop = asyncio.get_running_loop()
-        self._done: Done | None = None
-        self._bell = -1
-        self._libc = ctypes.PyDLL(None, use_errno=True)  # holds Python's lock: none of the calls waits
-        self._context = ctypes.c_ulong(0)
-        self._request = ctypes.create_string_buffer(_REQUEST.size)
-        self._requests = (ctypes.c_void_p * 1)(ctypes.addressof(self._request))
-        self._event = ctypes.create_string_buffer(_EVENT.size)
-        if platform.machine() not in _CALLS:
-            raise OSError(errno.ENOSYS, "the numbers of the calls are not known here")
-        numbers = map(ctypes.c_long, _CALLS[platform.machine()])
-        self._setup, self._destroy, self._events, self._submit, self._schedule = numbers
-        self._call(self._setup, ctypes.c_long(1), ctypes.byref(self._context))
-        try:
-            self._bell = os.eventfd(0)
-            self._send(file)
-            self._result(waits_for=1)
-            os.eventfd_read(self._bell)
-        except OSError:
-            self.close()
-            raise
-        self._loop.add_reader(self._bell, self._rung)
-        with suppress(OSError):
-            self._give_way()
+        self._library: Any = ctypes.PyDLL(None, use_errno=True)  # holds Python's lock: none of the calls waits
+        self._fsync = self._library.aio_fsync
+        self._close = ctypes.cast(self._library.close, ctypes.c_void_p).value
+        self._request = ctypes.create_string_buffer(_REQUEST_BYTES)
+        self._ear = -1
+        self._alarm: asyncio.TimerHandle | None = None
+        self._done: Done = lambda _: None
+        self._send(file)
+        has_rung, _, _ = select.select([self._ear], [], [], PATIENCE_SECONDS)
+        os.close(self._ear)
+        error = self._outcome()
+        if error is not None or not has_rung:
+            raise error or OSError(errno.ETIMEDOUT, "nobody was told of the end of a sync")
 
     def begin(self, file: int, done: Done) -> None:
         try:
             self._send(file)
-            self._done = done
-        except OSError as error:
-            self._loop.call_soon(done, error)
-
-    def close(self) -> None:
-        if self._bell >= 0:
-            self._loop.remove_reader(self._bell)
-            os.close(self._bell)
-        self._call(self._destroy, self._context)
-
-    def _rung(self) -> None:
-        os.eventfd_read(self._bell)
-        done, self._done = self._done, None
-        assert done is not None, "it rings once for each sync"
-        try:
-            self._result(waits_for=0)
-            done(None)
-        except OSError as error:
-            done(error)
+        except OSError:  # no more files or threads may be had: then all wait for the disk
+            self._loop.call_soon(_sync_here, file, done)
+            return
+        self._done = done
+        self._loop.add_reader(self._ear, self._over)
+        self._alarm = self._loop.call_later(PATIENCE_SECONDS, self._look)
 
     def _send(self, file: int) -> None:
-        _REQUEST.pack_into(self._request, 0, 0, 0, 0, _FDATASYNC, 0, file, 0, 0, 0, 0, _RINGS, self._bell)
-        self._call(self._submit, self._context, ctypes.c_long(1), self._requests)
+        self._ear, mouth = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        ctypes.memset(self._request, 0, _REQUEST_BYTES)
+        _REQUEST.pack_into(self._request, 0, file, mouth, 0, _BY_THREAD, self._close)
+        if self._fsync(os.O_DSYNC, self._request) < 0:
+            number = ctypes.get_errno()
+            os.close(self._ear)
+            os.close(mouth)
+            raise OSError(number, os.strerror(number))
 
-    def _result(self, *, waits_for: int) -> None:
-        """Take the outcome of the sync that has ended; raises what went wrong."""
-        self._call(self._events, self._context, ctypes.c_long(waits_for), ctypes.c_long(1), self._event, None)
-        result = _EVENT.unpack_from(self._event)[2]
-        if result < 0:
-            raise OSError(-result, os.strerror(-result))
+    def _outcome(self) -> OSError | None:
+        number = self._library.aio_error(self._request)
+        self._library.aio_return(self._request)
+        return OSError(number, os.strerror(number)) if number else None
 
-    def _give_way(self) -> None:
-        """Let the kernel's worker come before us when it wakes.
+    def _over(self) -> None:
+        assert self._alarm is not None, "set with each sync"
+        self._alarm.cancel()
+        self._loop.remove_reader(self._ear)
+        os.close(self._ear)
+        self._done(self._outcome())
 
-        It is bound to the processor that asked, and a loop that is busy there would keep it from its work until the
-        next tick, 4 ms later. Whose slice is shorter comes first (Linux 6.12; before 6.6 who wakes did anyway).
-        """
-        if os.sched_getscheduler(0) != os.SCHED_OTHER:
-            return  # somebody has decided about this process
-        nice, slice_ = os.getpriority(os.PRIO_PROCESS, 0), int(SLICE_SECONDS * 1e9)
-        told = _SCHEDULING.pack(_SCHEDULING.size, os.SCHED_OTHER, _RESET_ON_FORK, nice, 0, slice_, 0, 0)
-        self._call(self._schedule, ctypes.c_long(0), ctypes.create_string_buffer(told), ctypes.c_long(0))
+    def _look(self) -> None:
+        """A slow disk; or a sync that is over, and the library had no thread to say so: nobody knows how it went."""
+        if self._library.aio_error(self._request) == errno.EINPROGRESS:
+            self._alarm = self._loop.call_later(PATIENCE_SECONDS, self._look)
+            return
+        self._loop.remove_reader(self._ear)
+        os.close(self._ear)
+        self._done(OSError(errno.EAGAIN, "how a sync ended was not told: the system has no more threads"))
 
-    def _call(self, number: ctypes.c_long, *arguments: object) -> None:
-        if self._libc.syscall(number, *arguments) < 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+def _sync_here(file: int, done: Done) -> None:
+    try:
+        os.fdatasync(file)
+        done(None)
+    except OSError as error:
+        done(error)
