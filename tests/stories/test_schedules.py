@@ -30,6 +30,16 @@ steps:
 - {at: 76.0, do: lose-node, node: stead-2}
 - {at: 535.0, do: delete-pod, pod: web-6}
 """,
+    "7310466: a claim goes with its pod, and the policy turns to Retain when the pod is gone": """
+sets: [{name: web, replicas: 3, policy: "Parallel", start: 5, claims: [www], startAfter: 3, stopAfter: 10}]
+steps:
+- {at: 2.8, do: scale, set: web, replicas: 4}
+- {at: 3.0, do: lose-node}
+- {at: 10.4, do: retention, set: web, deleted: "Delete", scaled: "Delete"}
+- {at: 15.1, do: start, set: web, start: 1}
+- {at: 19.9, do: start, set: web, start: 2}
+- {at: 31.5, do: retention, set: web, deleted: "Retain", scaled: "Retain"}
+""",
 }
 
 

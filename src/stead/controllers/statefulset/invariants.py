@@ -114,7 +114,7 @@ def _claims_are_kept(observed: Observed, plan: Plan, now: Now) -> Iterator[str]:
             yield f"claim {action.key.name} is deleted"
         if isinstance(action, Patch) and action.key.kind == "PersistentVolumeClaim" and observed.spec.retains_all:
             owners = dig(action.body, "metadata", "ownerReferences", default=[])
-            if any(owner["uid"] == observed.spec.uid for owner in owners):
+            if any(owner["uid"] == observed.spec.uid or _is_pod_of(owner, action.key.name) for owner in owners):
                 yield f"claim {action.key.name} is owned though the policy keeps it"
 
 
@@ -208,10 +208,15 @@ def _one_process_for_one_identity(before: Cache, event: WatchEvent, told: Contai
 
 
 def _a_kept_claim_stays(before: Cache, event: WatchEvent, told: Container[Key]) -> Iterator[str]:
-    """Nothing deletes a claim that the policy keeps."""
+    """Nothing deletes a claim that the policy keeps.
+
+    But for one that went with its pod when the policy was another: what was decided about it stays (RP-7).
+    """
     was_going = event.old is not None and meta.is_terminating(event.old)
     is_going = event.type == "DELETED" or meta.is_terminating(event.obj)
     if not is_going or was_going or event.key in told:
+        return
+    if any(_is_pod_of(owner, event.key.name) for owner in meta.owners(event.old or event.obj)):
         return
     for obj in before.all("StatefulSet", event.key.namespace):
         read = spec.read(obj)
@@ -224,6 +229,11 @@ _CHANGES = {
     "Sandbox": (_one_process_for_one_identity,),
     "PersistentVolumeClaim": (_a_kept_claim_stays,),
 }
+
+
+def _is_pod_of(owner: Json, claim: str) -> bool:
+    """Whether an owner is the pod that a claim is for: `web-1` of `www-web-1`."""
+    return owner.get("kind") == "Pod" and claim.endswith(f"-{owner.get('name')}")
 
 
 def _runs(sandbox: Json) -> bool:
