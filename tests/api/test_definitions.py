@@ -325,3 +325,93 @@ def test_replicas_are_no_less_than_none(client: Client) -> None:
     defined(client, an_object(spec=an_object(x=INT), status=an_object(x=INT)), subresources=scale)
     answer = client.ask("POST", THINGS, a_thing(x=-1))
     assert causes(answer) == [(".spec.x", "Invalid value: -1: should be a non-negative integer")]
+
+
+INT32 = {**INT, "format": "int32"}
+CHECKED = 'Invalid value: "": Checked value must be of type integer with format int32 in spec.x'
+EITHER = {"x-kubernetes-int-or-string": True, "anyOf": [{"type": "integer"}, {"type": "string"}]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "told"),
+    [
+        (INT32, 2147483647, []),
+        (INT32, -2147483648, []),
+        (INT32, 2147483648, [("<nil>", CHECKED)]),
+        (
+            INT32,
+            5.5,
+            [
+                ("spec.x", 'Invalid value: "float64": spec.x in body must be of type int32: "float64"'),
+                ("<nil>", CHECKED),
+            ],
+        ),
+        (INT32, True, [("spec.x", 'Invalid value: "": spec.x in body must be of type int32: ""')]),
+        (INT32, "a", [("spec.x", 'Invalid value: "string": spec.x in body must be of type integer: "string"')]),
+        (
+            {**INT32, "minimum": 1, "maximum": 4294967295},
+            2,
+            [
+                (
+                    "<nil>",
+                    'Invalid value: "": Maximum boundary value must be of type integer with format int32 in spec.x',
+                )
+            ],
+        ),
+        ({**INT, "format": "uint32"}, 4294967296, []),
+        ({**INT, "format": "int64"}, 9223372036854775807, []),
+        ({"type": "number", "format": "float"}, 3.4e38, []),
+        (
+            {"type": "number", "format": "float"},
+            3.5e38,
+            [("<nil>", 'Invalid value: "": Checked value must be of type number with format float in spec.x')],
+        ),
+        ({"type": "number", "format": "double"}, 3.5e38, []),
+        (
+            {**TEXT, "format": "date"},
+            5,
+            [("spec.x", 'Invalid value: "int64": spec.x in body must be of type date: "int64"')],
+        ),
+        (
+            EITHER,
+            0.5,
+            [
+                ("spec.x", 'Invalid value: "number": spec.x in body must be of type integer,string: "number"'),
+                ("<nil>", 'Invalid value: "": "spec.x" must validate at least one schema (anyOf)'),
+                ("spec.x", 'Invalid value: "number": spec.x in body must be of type integer: "number"'),
+            ],
+        ),
+    ],
+)
+def test_numbers_have_their_place_in_the_format(
+    client: Client, schema: Json, value: Any, told: list[tuple[str, str]]
+) -> None:
+    answer = defined(client, with_spec(x=schema)).ask("POST", THINGS, a_thing(x=value))
+    if told:
+        assert causes(answer) == told
+    else:
+        assert answer.code == 201, answer.body
+
+
+def test_a_number_without_its_place_may_stay_but_not_come(client: Client) -> None:
+    defined(client, with_spec(x=INT, y=INT))
+    client.ask("POST", THINGS, a_thing(x=2147483648))
+    narrow = a_definition(with_spec(x=INT32, y=INT32))["spec"]
+    assert client.ask("PATCH", f"{DEFINITIONS}/things.example.com", {"spec": narrow}, MERGE).code == 200
+    assert client.ask("PATCH", f"{THINGS}/t", {"spec": {"y": 1}}, MERGE).code == 200
+    assert causes(client.ask("PATCH", f"{THINGS}/t", {"spec": {"x": 2147483649}}, MERGE)) == [("<nil>", CHECKED)]
+
+
+@pytest.mark.parametrize(
+    ("schema", "warned"),
+    [
+        (INT32, ()),
+        ({**INT, "format": "uint32"}, ('unrecognized format "uint32"',)),
+        ({"type": "number", "format": "double"}, ()),
+        ({"type": "number", "format": "int32"}, ('unrecognized format "int32"',)),
+        ({"type": "boolean", "format": "date"}, ('unrecognized format "date"',)),
+        ({**EITHER, "format": "int-or-string"}, ('unrecognized format "int-or-string"',)),
+    ],
+)
+def test_formats_that_nobody_looks_at_are_told(client: Client, schema: Json, warned: tuple[str, ...]) -> None:
+    assert client.ask("POST", DEFINITIONS, a_definition(with_spec(x=schema))).warnings == warned

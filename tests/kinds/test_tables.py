@@ -185,6 +185,13 @@ def test_a_pod_that_is_done_says_so_beside_its_row() -> None:
             "Ready,SchedulingDisabled",
         ),
         ("Node", {"status": {"addresses": [{"type": "InternalIP", "address": "10.0.0.1"}]}}, "Internal-IP", "10.0.0.1"),
+        ("Node", {}, "Kernel-Version", "<unknown>"),
+        (
+            "Node",
+            {"status": {"nodeInfo": {"kernelVersion": "6.8.0-124-generic", "architecture": "amd64"}}},
+            "Kernel-Version",
+            "6.8.0-124-generic (amd64)",
+        ),
         ("PodDisruptionBudget", {"spec": {"maxUnavailable": 1}}, "Min Available", "N/A"),
         ("Event", {"involvedObject": {"kind": "Pod", "name": "web-0"}}, "Object", "pod/web-0"),
         ("Event", {"source": {"component": "kubelet", "host": "here"}}, "Source", "kubelet, here"),

@@ -357,7 +357,7 @@ def warnings(obj: Json) -> list[str]:
 
 def _unknown_formats(schema: Json) -> Iterator[str]:
     form = schema.get("format") or ""
-    if form and schema.get("type") == "string" and not formats.is_known(form):
+    if form and not formats.is_known(form, schema.get("type") or ""):
         yield form
     for _, below in structural.parts(schema, ""):
         yield from _unknown_formats(below)

@@ -32,6 +32,7 @@ _HEX = "[0-9a-fA-F]"
 
 
 _LEFT_ALONE = ("password",)
+_OF_NUMBERS = {"integer": ("int32", "int64"), "number": ("float", "double")}
 
 
 def _uuid(version: str = "") -> Holds:
@@ -118,12 +119,25 @@ _HOLDS: Mapping[str, Holds] = {
 }
 
 
-def is_known(form: str) -> bool:
-    """Whether anybody looks at texts of that format."""
-    return form.replace("-", "") in _HOLDS or form in _LEFT_ALONE
+def is_known(form: str, sort: str = "string") -> bool:
+    """Whether anybody looks at that format of values of a type; without a type it is one of texts."""
+    if sort in ("", "string"):
+        return form.replace("-", "") in _HOLDS or form in _LEFT_ALONE
+    return form in _OF_NUMBERS.get(sort, ())
 
 
 def holds(form: str, text: str) -> bool:
     """Whether a text has a format; dashes in the format's name do not count."""
     known = _HOLDS.get(form.replace("-", ""))
     return known is None or known(text)
+
+
+_RANGES = {"int32": 1 << 31, "int64": 1 << 63}
+_FIRST_BEYOND_FLOAT = 3.4028235677973366e38  # halfway from the largest 32-bit number to the next there would be
+
+
+def fits(form: str, number: float) -> bool:
+    """Whether a number has a place in a format of numbers."""
+    if form in _RANGES:
+        return (isinstance(number, int) or number.is_integer()) and -_RANGES[form] <= number < _RANGES[form]
+    return form != "float" or abs(number) < _FIRST_BEYOND_FLOAT

@@ -164,6 +164,12 @@ def _info(member: str) -> Cell:
     return lambda obj, now: dig(obj, "status", "nodeInfo", member) or "<unknown>"
 
 
+def _kernel(obj: Json, now: Now) -> str:
+    kernel = _info("kernelVersion")(obj, now)
+    architecture = dig(obj, "status", "nodeInfo", "architecture")
+    return f"{kernel} ({architecture})" if architecture else kernel
+
+
 NODE = Kind(
     id="Node",
     name="Node",
@@ -188,7 +194,7 @@ NODE = Kind(
         Column("Internal-IP", _address("InternalIP"), priority=1, description="Its address among nodes."),
         Column("External-IP", _address("ExternalIP"), priority=1, description="Its address outside."),
         Column("OS-Image", _info("osImage"), priority=1, description="Its operating system."),
-        Column("Kernel-Version", _info("kernelVersion"), priority=1, description="Its kernel."),
+        Column("Kernel-Version", _kernel, priority=1, description="Its kernel."),
         Column("Container-Runtime", _info("containerRuntimeVersion"), priority=1, description="Who runs containers."),
     ),
     subresources=(Subresource("status"),),

@@ -11,6 +11,9 @@ from stead.machinery import fields
 from stead.machinery.fields import TOO_LONG, TOO_MANY, TYPE_INVALID, FieldError, shown
 from stead.machinery.objects import Json, canonical
 
+_OF_NUMBERS = ("integer", "number")
+_SAFE = (1 << 53) - 1  # beyond it a number written with a fraction or too long is never a whole one
+
 Check = Callable[[Any, Json, str], Iterator[FieldError]]
 
 
@@ -43,10 +46,10 @@ def _sort(value: Any) -> str:
             return "null"
         case bool():
             return "boolean"
-        case int():
+        case int() if formats.fits("int64", value):
             return "integer"
-        case float():
-            return "integer" if value.is_integer() else "number"
+        case int() | float():
+            return "integer" if float(value).is_integer() and abs(value) <= _SAFE else "number"
         case str():
             return "string"
         case list():
@@ -63,10 +66,27 @@ def _type_error(value: Any, schema: Json, path: str) -> FieldError | None:
         told = "integer,string"
     else:
         allowed, told = (wanted,), wanted
-    if not told or found in allowed or (wanted == "number" and found == "integer"):
+    form = _format(schema)
+    if found in allowed or (wanted == "number" and found == "integer") or not (told or form):
         return None
+    if form and found in ("string", "array") and wanted not in _OF_NUMBERS:
+        return None  # whoever looks at texts of a format passes lists by
+    if form and found not in ("string", "array"):
+        told, found = form, _go_format(value)
     text = f'Invalid value: "{found}": {_named(path)} in body must be of type {told}: "{found}"'
     return FieldError(_place(path), TYPE_INVALID, text)
+
+
+def _format(schema: Json) -> str:
+    """The format that somebody looks at, if any."""
+    form, sort = schema.get("format") or "", "" if schema.get(INT_OR_STRING) else schema.get("type") or ""
+    return form if form and formats.is_known(form, sort) else ""
+
+
+def _go_format(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    return "int64" if isinstance(value, int) and formats.fits("int64", value) else "float64"
 
 
 def _place(path: str) -> str:
@@ -91,16 +111,29 @@ def _enum(value: Any, schema: Json, path: str) -> Iterator[FieldError]:
 def _number(value: Any, schema: Json, path: str) -> Iterator[FieldError]:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
-    least, most = schema.get("minimum"), schema.get("maximum")
+    least, most, factor = schema.get("minimum"), schema.get("maximum"), schema.get("multipleOf")
+    yield from _fitting(value, schema, path, "Checked")
+    if factor:
+        yield from _fitting(factor, schema, path, "MultipleOf")
+        if value % factor:
+            yield _invalid(path, value, f"should be a multiple of {_plain(factor)}")
+    if least is not None:
+        yield from _fitting(least, schema, path, "Minimum boundary")
     if least is not None and (value < least or (schema.get("exclusiveMinimum") and value == least)):
         how = "greater than" if schema.get("exclusiveMinimum") else "greater than or equal to"
         yield _invalid(path, value, f"should be {how} {_plain(least)}")
+    if most is not None:
+        yield from _fitting(most, schema, path, "Maximum boundary")
     if most is not None and (value > most or (schema.get("exclusiveMaximum") and value == most)):
         how = "less than" if schema.get("exclusiveMaximum") else "less than or equal to"
         yield _invalid(path, value, f"should be {how} {_plain(most)}")
-    factor = schema.get("multipleOf")
-    if factor and value % factor:
-        yield _invalid(path, value, f"should be a multiple of {_plain(factor)}")
+
+
+def _fitting(number: float, schema: Json, path: str, what: str) -> Iterator[FieldError]:
+    """A value and its bounds have their place in the format; what has none is told of no field but of the whole."""
+    sort, form = schema.get("type"), _format(schema)
+    if form and sort in _OF_NUMBERS and not formats.fits(form, number):
+        yield fields.invalid("<nil>", "", f"{what} value must be of type {sort} with format {form} in {path}")
 
 
 def _plain(number: float) -> str:
@@ -117,8 +150,8 @@ def _text(value: Any, schema: Json, path: str) -> Iterator[FieldError]:
         yield _invalid(path, value, f"should be at least {least} chars long")
     if pattern and not _matches(pattern, value):
         yield _invalid(path, value, f"should match '{pattern}'")
-    form = schema.get("format") or ""
-    if form and not formats.holds(form, value):
+    form = _format(schema)
+    if form and schema.get("type") not in _OF_NUMBERS and not formats.holds(form, value):
         told = f"{_named(path)} in body must be of type {form}: {shown(value)}"
         yield FieldError(_place(path), TYPE_INVALID, f"Invalid value: {shown(value)}: {told}")
 
@@ -169,7 +202,7 @@ def _counted(value: Json, schema: Json, path: str) -> Iterator[FieldError]:
 def _combined(value: Any, schema: Json, path: str) -> Iterator[FieldError]:
     """The junctions: what they miss is told of no field but of the whole, beside the faults of the first branch."""
     any_of, one_of, all_of = schema.get("anyOf"), schema.get("oneOf"), schema.get("allOf")
-    if any_of and not schema.get(INT_OR_STRING):
+    if any_of:
         branches = [list(errors(value, one, path)) for one in any_of]
         if all(branches):
             yield _whole(path, "must validate at least one schema (anyOf)")
