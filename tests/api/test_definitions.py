@@ -415,3 +415,33 @@ def test_a_number_without_its_place_may_stay_but_not_come(client: Client) -> Non
 )
 def test_formats_that_nobody_looks_at_are_told(client: Client, schema: Json, warned: tuple[str, ...]) -> None:
     assert client.ask("POST", DEFINITIONS, a_definition(with_spec(x=schema))).warnings == warned
+
+
+def test_formats_that_were_told_are_not_told_again(client: Client) -> None:
+    assert client.ask("POST", DEFINITIONS, a_definition(with_spec(x={**INT, "format": "uint8"}))).warnings
+    at = f"{DEFINITIONS}/things.example.com"
+    assert client.ask("PATCH", at, {"metadata": {"labels": {"a": "b"}}}, MERGE).warnings == ()
+    wider = a_definition(with_spec(x={**INT, "format": "uint8"}, y={**INT, "format": "uint16"}))["spec"]
+    assert client.ask("PATCH", at, {"spec": wider}, MERGE).warnings == ('unrecognized format "uint16"',)
+
+
+@pytest.mark.parametrize("headers", [MERGE, {"content-type": "application/apply-patch+yaml"}])
+def test_nobody_owns_metadata_through_the_status_of_custom_objects(client: Client, headers: Any) -> None:
+    defined(client, an_object(spec=an_object(x=INT), status=an_object(y=INT)), subresources={"status": {}})
+    client.ask("POST", THINGS, a_thing(x=1))
+    given = {"apiVersion": "example.com/v1", "kind": "Thing", "status": {"y": 1}}
+    given["metadata"] = {"name": "t", "labels": {"a": "b"}, "annotations": {"c": "d"}}
+    metadata = client.ask("PATCH", f"{THINGS}/t/status?fieldManager=me", given, headers).body["metadata"]
+    (entry,) = [entry for entry in metadata["managedFields"] if entry["manager"] == "me"]
+    assert "labels" not in metadata
+    assert set(entry["fieldsV1"]) == {"f:status"}
+
+
+def test_metadata_is_owned_through_the_status_of_definitions(client: Client) -> None:
+    defined(client, with_spec(x=INT))
+    given = {"metadata": {"labels": {"a": "b"}}}
+    metadata = client.ask("PATCH", f"{DEFINITIONS}/things.example.com/status?fieldManager=me", given, MERGE).body[
+        "metadata"
+    ]
+    (entry,) = [entry for entry in metadata["managedFields"] if entry["manager"] == "me"]
+    assert (metadata["labels"], entry["fieldsV1"]) == ({"a": "b"}, {"f:metadata": {"f:labels": {".": {}, "f:a": {}}}})

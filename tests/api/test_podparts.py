@@ -151,11 +151,15 @@ def test_what_a_resize_may_not_do(served: Client, container: Any, wrong: list[st
 
 def test_init_containers_are_resized_where_that_needs_no_restart(client: Client) -> None:
     """1.36: InPlacePodVerticalScalingInitContainers"""
-    restarting = [{"resourceName": "cpu", "restartPolicy": "RestartContainer"}]
+    policy = {"resourceName": "cpu", "restartPolicy": "NotRequired"}
     container = {"name": "c", "image": "nginx:1", "resources": {"requests": {"cpu": "1"}}}
-    starters = [{**container, "name": "i"}, {**container, "name": "j", "resizePolicy": restarting}]
+    starters = [{**container, "name": "i"}, {**container, "name": "j", "resizePolicy": [policy]}]
     spec = {"containers": [container], "initContainers": starters}
     assert client.ask("POST", PODS, obj("v1", "Pod", "p", spec=spec)).code == 201
+    (row,) = client.store.rows("Pod")  # a release before let such a policy in
+    first, second = row.obj["spec"]["initContainers"]
+    second = {**second, "resizePolicy": [{**policy, "restartPolicy": "RestartContainer"}]}
+    client.store.put(row.key, {**row.obj, "spec": {**row.obj["spec"], "initContainers": [first, second]}})
     more = {"resources": {"requests": {"cpu": "2"}}}
     assert resize(client, {"initContainers": [{"name": "i", **more}]}).code == 200
     assert told(resize(client, {"initContainers": [{"name": "j", **more}]})) == [
@@ -216,6 +220,20 @@ def test_the_whole_may_be_added(served: Client) -> None:
     """As long as the pod's class of service stays."""
     got = resize(served, {"resources": {"requests": {"cpu": "3", "memory": "3Gi"}}})
     assert (got.code, got.body["spec"]["resources"]) == (200, {"requests": {"cpu": "3", "memory": "3Gi"}})
+
+
+@pytest.mark.parametrize(("restarts", "code"), [(None, 422), ("Never", 422), ("Always", 201)])
+def test_what_runs_once_is_not_begun_anew_for_a_resize(client: Client, restarts: str | None, code: int) -> None:
+    policy = {"resourceName": "memory", "restartPolicy": "RestartContainer"}
+    starter = {"name": "i", "image": "nginx:1", "resizePolicy": [policy], "restartPolicy": restarts}
+    spec = {"containers": [{"name": "c", "image": "nginx:1"}], "initContainers": [starter]}
+    got = client.ask("POST", PODS, obj("v1", "Pod", "p", spec=spec))
+    assert got.code == code
+    if code == 422:
+        assert told(got) == [
+            'spec.initContainers[0].resizePolicy[0].restartPolicy: Invalid value: "RestartContainer": '
+            "must not be set to 'RestartContainer' for non-sidecar initContainers"
+        ]
 
 
 def test_a_node_that_tells_no_resources_cannot_resize(served: Client) -> None:

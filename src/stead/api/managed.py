@@ -120,6 +120,8 @@ def _resets(kind: Kind, subresource: str) -> Paths:
     if subresource in SPEC_PARTS:
         rest = (name for name in types.fields_of("core.v1.PodSpec") if name not in SPEC_PARTS[subresource])
         return (("metadata",), *STATUS_PATHS, *(("spec", name) for name in rest))
+    if subresource == "status" and not kind.type:  # nothing of a custom object's metadata is written there
+        return (*SUBRESOURCE_RESETS[subresource], ("metadata",))
     if subresource:
         return SUBRESOURCE_RESETS.get(subresource, ())
     return STATUS_PATHS if kind.subresource("status") else ()

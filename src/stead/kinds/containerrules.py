@@ -24,6 +24,7 @@ _MOST_RULES, _MOST_CODES = 20, 255
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _NOT_EPHEMERAL = "cannot be set for an Ephemeral Container"
 _LASTING = ("ports", "resources", "resizePolicy", "restartPolicy", "restartPolicyRules", *_PROBES)
+_NOT_BEGUN_ANEW = "must not be set to 'RestartContainer' for non-sidecar initContainers"
 _SIDECARS_ONLY = "may not be set for init containers without restartPolicy=Always"
 
 
@@ -64,7 +65,24 @@ def validate_init_containers(init: list[Json], containers: list[Json], pod: Surr
         errors += _host_port_conflicts([container], path)
         is_sidecar = container.get("restartPolicy") == "Always"
         errors += _running_errors(container, pod, at) if is_sidecar else _not_running_errors(container, at)
+        errors += [] if is_sidecar else _restarting_errors(container.get("resizePolicy") or [], f"{at}.resizePolicy")
     return errors
+
+
+def without_old(errors: Errors, before: Json) -> Errors:
+    """`errors` of a pod's spec without those that it was let in with once."""
+    init = [one for one in before.get("initContainers") or [] if one.get("restartPolicy") != "Always"]
+    is_old = any(_restarting_errors(one.get("resizePolicy") or [], "") for one in init)
+    return [error for error in errors if not error.text.endswith(_NOT_BEGUN_ANEW)] if is_old else errors
+
+
+def _restarting_errors(policies: list[Json], path: str) -> Errors:
+    """What runs to its end once is not begun anew for other amounts."""
+    return [
+        fields.invalid(f"{path}[{index}].restartPolicy", policy["restartPolicy"], _NOT_BEGUN_ANEW)
+        for index, policy in enumerate(policies)
+        if policy.get("restartPolicy") == "RestartContainer"
+    ]
 
 
 def validate_ephemeral(ephemeral: list[Json], others: list[Json], pod: Surroundings, path: str) -> Errors:

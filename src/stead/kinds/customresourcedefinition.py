@@ -172,7 +172,7 @@ def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
 
 def warnings(new: Json, old: Json | None) -> Sequence[str]:
     """What is said by a schema and held by nobody: formats that no one knows."""
-    found: Sequence[str] = definitionrules.warnings(new)
+    found: Sequence[str] = definitionrules.warnings(new, old)
     return found
 
 

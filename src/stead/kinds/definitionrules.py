@@ -347,12 +347,16 @@ def stored_errors(obj: Json) -> Errors:
             yield fields.invalid(f"status.storedVersions[{index}]", name, told)
 
 
-def warnings(obj: Json) -> list[str]:
-    """Formats that nobody knows, each once."""
+def warnings(new: Json, old: Json | None) -> list[str]:
+    """Formats that nobody looks at, each once; an update is told of those that it brings."""
+    known = () if old is None else _formats_of(old)
+    return [f'unrecognized format "{form}"' for form in dict.fromkeys(_formats_of(new)) if form not in known]
+
+
+def _formats_of(obj: Json) -> list[str]:
     versions: Sequence[Json] = dig(obj, "spec", "versions", default=[])
     schemas = [dig(version, "schema", "openAPIV3Schema", default={}) for version in versions]
-    found = [form for schema in schemas for form in _unknown_formats(schema)]
-    return [f'unrecognized format "{form}"' for form in dict.fromkeys(found)]
+    return [form for schema in schemas for form in _unknown_formats(schema)]
 
 
 def _unknown_formats(schema: Json) -> Iterator[str]:

@@ -42,7 +42,7 @@ def validate_ephemeral(new: Json, old: Json) -> Sequence[FieldError]:
     """Those that were there stay as they are; the order does not count."""
     if MIRROR in meta.annotations(old):
         return [fields.forbidden("[]", "static pods do not support ephemeral containers")]
-    errors = [*objectmeta.validate_update(new, old), *podrules.validate_whole(new)]
+    errors = [*objectmeta.validate_update(new, old), *podrules.validate_whole(new, old)]
     now = {container.get("name", ""): container for container in new["spec"].get("ephemeralContainers") or []}
     for container in old["spec"].get("ephemeralContainers") or []:
         errors += _kept_errors(container, now.get(container["name"]))
@@ -87,7 +87,7 @@ def validate_resize(new: Json, old: Json) -> Sequence[FieldError]:
         return [fields.forbidden("[]", "static pods cannot be resized")]
     if dig(old, "spec", "os", "name") == "windows":
         return [fields.forbidden("[]", "windows pods cannot be resized")]
-    errors = [*objectmeta.validate_update(new, old), *podrules.validate_whole(new)]
+    errors = [*objectmeta.validate_update(new, old), *podrules.validate_whole(new, old)]
     class_ = dig(old, "status", "qosClass", default=podlife.qos_class(old))
     if podlife.qos_class(new) != class_:
         told = "Pod QOS Class may not change as a result of resizing"

@@ -5,6 +5,7 @@ from typing import Any
 
 from stead.kinds import apparmor, objectmeta
 from stead.kinds.checks import Errors, between, faults, needed, unchanged, without_known
+from stead.kinds.containerrules import without_old
 from stead.kinds.podspecrules import MIRROR, pod_annotation_errors, validate_pod_spec
 from stead.kinds.schedulingrules import validate_tolerations
 from stead.kinds.shownstructs import as_struct, difference
@@ -34,8 +35,8 @@ def validate_create(obj: Json) -> Sequence[FieldError]:
     return errors
 
 
-def validate_whole(obj: Json) -> Errors:
-    """All that holds of a pod whenever it is written."""
+def validate_whole(obj: Json, old: Json | None = None) -> Errors:
+    """All that holds of a pod whenever it is written; some is let be where it was so before."""
     spec = obj["spec"]
     errors = pod_annotation_errors(meta.annotations(obj), spec, "metadata.annotations")
     errors += validate_pod_spec(spec, "spec", meta.name(obj))
@@ -44,7 +45,7 @@ def validate_whole(obj: Json) -> Errors:
         errors += [fields.forbidden(path, told) for path in _token_paths(spec)]
     for list_ in ("containers", "initContainers", "ephemeralContainers"):
         errors += _padding_errors(spec.get(list_) or [], f"spec.{list_}")
-    return errors
+    return errors if old is None else without_old(errors, old["spec"])
 
 
 def _token_paths(spec: Json) -> Iterator[str]:
@@ -67,7 +68,7 @@ def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
     """Its images, its deadline, more tolerations, fewer gates: nothing else."""
     spec, before = new["spec"], old["spec"]
     errors = [*objectmeta.validate_update(new, old), *objectmeta.validate_create(new, subdomain_faults)]
-    errors += [*validate_whole(new), *_annotation_errors(new, old)]
+    errors += [*validate_whole(new, old), *_annotation_errors(new, old)]
     for list_ in ("containers", "initContainers"):
         now, then = spec.get(list_) or [], before.get(list_) or []
         if len(now) != len(then):
