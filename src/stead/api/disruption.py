@@ -93,8 +93,7 @@ def _spend(core: Core, call: Call, budget: Json, pod: str) -> None:
     if len(status.get("disruptedPods") or {}) > MOST_DISRUPTED:
         raise _forbidden(name, "DisruptedPods map too big - too many evictions not confirmed by PDB controller")
     if allowed == 0:
-        healthy, wanted = _counts(budget)
-        raise _refusal(f"The disruption budget {name} needs {wanted} healthy pods and has {healthy} currently", None)
+        raise _refusal(f"The disruption budget {name} {_want(budget)}", None)
 
     def change(old: Json) -> Json:
         return {**old, "status": _spent(old.get("status") or {}, pod, call)}
@@ -102,6 +101,20 @@ def _spend(core: Core, call: Call, budget: Json, pod: str) -> None:
     kind = core.registry.by_id("PodDisruptionBudget")
     place = Place(kind, key_in(kind, meta.namespace(budget), name), "status")
     verbs.update(core, Call(call.now, call.user, is_dry_run=call.is_dry_run), place, change)
+
+
+def _want(budget: Json) -> str:
+    """Why no disruption is allowed; counts are not told where they could not be reckoned, or do not say why."""
+    healthy, wanted = _counts(budget)
+    conditions: list[Json] = dig(budget, "status", "conditions", default=[])
+    told: Json = next((one for one in conditions if one["type"] == "DisruptionAllowed"), {})
+    reason, message = told.get("reason", ""), told.get("message", "") if told.get("status") == "False" else ""
+    refused = "does not allow evicting pods currently"
+    if message and reason == "SyncFailed":
+        return f"{refused} because it failed sync: {message}"
+    if healthy <= wanted:
+        return f"needs {wanted} healthy pods and has {healthy} currently"
+    return f"{refused} ({reason}): {message}" if message else refused
 
 
 def _spent(status: Json, pod: str, call: Call) -> Json:

@@ -131,7 +131,9 @@ def update(core: Core, call: Call, place: Place, change: Change) -> Written:
     refusals.invalid(kind, place.name, place.errors(kind.to_stored(new), row.obj))
     limits.require(core, kind, new, old)
     quota.require_more(core, kind, new, old)
-    if place.part is None:
+    if place.subresource == "status":
+        call.warn(kind.status_warnings(new))
+    elif place.part is None:
         call.warn(kind.warnings(new, old))
     return keep(core, call, place, new=new, old=old)
 

@@ -72,6 +72,7 @@ def _kind(spec: Json, version: Json) -> Kind:
         validate_update=partial(_validate_update, book),
         validate_status=partial(_validate_update, book) if has_status else nothing_wrong,
         warnings=partial(_warnings, version, book),
+        status_warnings=lambda new: _warnings(version, book, new, new),
         columns=tuple(_columns(version)),
         subresources=subresources,
         selectable_fields=_selectable(version),

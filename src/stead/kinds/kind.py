@@ -74,6 +74,7 @@ class Kind(Struct, frozen=True):
     validate_update(new, old)
     validate_status(new, old)
     warnings(new, old or None) texts for Warning headers
+    status_warnings(new)      those of a write to /status
     """
 
     id: str
@@ -97,6 +98,7 @@ class Kind(Struct, frozen=True):
     validate_update: Callable[[Json, Json], Sequence[FieldError]] = nothing_wrong
     validate_status: Callable[[Json, Json], Sequence[FieldError]] = nothing_wrong
     warnings: Callable[[Json, Json | None], Sequence[str]] = field(default=lambda new, old: ())
+    status_warnings: Callable[[Json], Sequence[str]] = field(default=lambda new: ())
     deprecation: str = ""  # a warning on every answer
     columns: tuple[Column, ...] = ()
     row_conditions: Callable[[Json], Sequence[Json]] = nothing_to_say  # what a table's row says of its object

@@ -1,11 +1,11 @@
-"""Pod: the view and the kind. What it becomes, may not be and is shown as: `podlife`, `podrules`, `podtable`."""
+"""Pod: the view and the kind. What it becomes, may not be and is shown as: `podlife`, `pod...rules`, `podtable`."""
 
 from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
 
-from stead.kinds import podlife, podparts, podrules, podtable
+from stead.kinds import podlife, podparts, podrules, podstatusrules, podtable
 from stead.kinds.kind import Kind, Subresource
 from stead.kinds.podwarnings import pod_warnings
 from stead.machinery import meta, times
@@ -92,8 +92,9 @@ POD = Kind(
     prepare_status=podlife.prepare_status,
     validate_create=podrules.validate_create,
     validate_update=podrules.validate_update,
-    validate_status=podrules.validate_status,
+    validate_status=podstatusrules.validate_status,
     warnings=lambda new, old: [] if old is not None else pod_warnings(new),
+    status_warnings=podstatusrules.warnings,
     columns=podtable.COLUMNS,
     row_conditions=podtable.row_conditions,
     subresources=(

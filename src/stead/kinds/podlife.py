@@ -1,5 +1,6 @@
 """What a pod becomes: its defaults, what create sets, its quality of service and its grace (S-7, S-8 in api.md)."""
 
+from collections import defaultdict
 from typing import Any
 
 from stead.kinds import apparmor, labelkeys
@@ -18,6 +19,7 @@ _GATED = {
     "reason": "SchedulingGated",
     "message": "Scheduling is blocked due to non-empty scheduling gates",
 }
+_OBSERVED = "observedGeneration"
 
 
 def default(obj: Json) -> Json:
@@ -60,11 +62,29 @@ def prepare_update(new: Json, old: Json) -> Json:
 def prepare_status(new: Json, old: Json) -> Json:
     """The spec is the stored one, and so are deletion and owners; the class of service never changes."""
     status = filled(new.get("status") or {}, qosClass=dig(old, "status", "qosClass", default=qos_class(old)))
+    status = _with_observed(status, old.get("status") or {})
     new = {**new, "spec": old["spec"], "status": status}
     owners = old["metadata"].get("ownerReferences")
     if owners:
         return {**new, "metadata": {**new["metadata"], "ownerReferences": owners}}
     return without(new, "metadata", "ownerReferences")
+
+
+def _with_observed(status: Json, before: Json) -> Json:
+    """What was said to be seen stays said by those who do not know of it."""
+    seen = defaultdict[str, list[int]](list)
+    for condition in before.get("conditions") or []:
+        seen[condition.get("type", "")].append(condition.get(_OBSERVED) or 0)
+    conditions = []
+    for condition in status.get("conditions") or []:
+        was = seen[condition.get("type", "")]
+        generation = was.pop(0) if was else 0
+        is_missing = generation and not condition.get(_OBSERVED)
+        conditions.append({**condition, _OBSERVED: generation} if is_missing else condition)
+    if conditions:
+        status = {**status, "conditions": conditions}
+    last = before.get(_OBSERVED)
+    return {**status, _OBSERVED: last} if last and not status.get(_OBSERVED) else status
 
 
 def qos_class(obj: Json) -> str:

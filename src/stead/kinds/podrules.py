@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from stead.kinds import apparmor, objectmeta
-from stead.kinds.checks import Errors, between, faults, needed, unchanged, without_known
+from stead.kinds.checks import Errors, between, needed
 from stead.kinds.containerrules import without_old
 from stead.kinds.podspecrules import MIRROR, pod_annotation_errors, validate_pod_spec
 from stead.kinds.schedulingrules import validate_tolerations
 from stead.kinds.shownstructs import as_struct, difference
-from stead.kinds.syntax import ip_faults, qualified_name_faults, subdomain_faults
+from stead.kinds.syntax import subdomain_faults
 from stead.machinery import fields, meta
 from stead.machinery.fields import FieldError
 from stead.machinery.objects import Json, dig
@@ -20,7 +20,6 @@ _MUTABLE = (
     "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
 )
 _LARGEST_DEADLINE = 2**31 - 1
-_SYSTEM_CONDITIONS = ("PodScheduled", "Ready", "Initialized")
 
 
 def validate_create(obj: Json) -> Sequence[FieldError]:
@@ -68,7 +67,7 @@ def validate_update(new: Json, old: Json) -> Sequence[FieldError]:
     """Its images, its deadline, more tolerations, fewer gates: nothing else."""
     spec, before = new["spec"], old["spec"]
     errors = [*objectmeta.validate_update(new, old), *objectmeta.validate_create(new, subdomain_faults)]
-    errors += [*validate_whole(new, old), *_annotation_errors(new, old)]
+    errors += [*validate_whole(new, old), *annotation_changes(new, old)]
     for list_ in ("containers", "initContainers"):
         now, then = spec.get(list_) or [], before.get(list_) or []
         if len(now) != len(then):
@@ -189,25 +188,7 @@ def _keep(spec: dict[str, Any], before: Json, member: str) -> None:
         spec[member] = before[member]
 
 
-def validate_status(new: Json, old: Json) -> Sequence[FieldError]:
-    errors = [*objectmeta.validate_update(new, old), *_annotation_errors(new, old)]
-    for index, condition in enumerate(dig(new, "status", "conditions", default=[])):
-        sort = condition.get("type", "")
-        if sort not in _SYSTEM_CONDITIONS:
-            errors += faults(f"metadata.conditions[{index}].Type", sort, qualified_name_faults(sort))
-    nominated = dig(new, "status", "nominatedNodeName", default="")
-    if nominated and nominated != dig(old, "status", "nominatedNodeName", default=""):
-        errors += faults("status.nominatedNodeName", nominated, subdomain_faults(nominated))
-    errors += unchanged("status.qosClass", dig(new, "status", "qosClass"), dig(old, "status", "qosClass"))
-    for list_ in ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"):
-        errors += _revival_errors(new, old, list_)
-    errors += _pod_ip_errors(dig(new, "status", "podIPs", default=[]))
-    errors += _host_ip_errors(new.get("status") or {})
-    known = [one.get("ip", "") for list_ in ("podIPs", "hostIPs") for one in dig(old, "status", list_, default=[])]
-    return without_known(errors, known)
-
-
-def _annotation_errors(new: Json, old: Json) -> Errors:
+def annotation_changes(new: Json, old: Json) -> Errors:
     """What a pod mirrors, and what AppArmor does to it, is said once, when it is made."""
     now, before = meta.annotations(new), meta.annotations(old)
     errors: Errors = []
@@ -227,62 +208,3 @@ def _said_once(key: str) -> str:
     if key == MIRROR:
         return "mirror pod annotation"
     return "AppArmor annotations" if key.startswith(apparmor.PREFIX) else ""
-
-
-def _revival_errors(new: Json, old: Json, list_: str) -> Errors:
-    """A container that is done for good does not run again; sidecars may, and those to look in with never."""
-    policy = "Never" if list_.startswith("ephemeral") else dig(old, "spec", "restartPolicy")
-    if policy == "Always":
-        return []
-    now = {status["name"]: status for status in dig(new, "status", list_, default=[])}
-    sidecars = [one["name"] for one in old["spec"].get("initContainers") or [] if one.get("restartPolicy") == "Always"]
-    errors: Errors = []
-    for index, status in enumerate(dig(old, "status", list_, default=[])):
-        after = now.get(status["name"])
-        is_free = _may_run_again(status, policy) or (list_.startswith("init") and status["name"] in sidecars)
-        if not is_free and after is not None and dig(after, "state", "terminated") is None:
-            told = "may not be transitioned to non-terminated state"
-            errors.append(fields.forbidden(f"status.{list_}[{index}].state", told))
-    return errors
-
-
-def _may_run_again(status: Json, policy: str) -> bool:
-    ended = dig(status, "state", "terminated")
-    return ended is None or (ended.get("exitCode", 0) != 0 and policy == "OnFailure")
-
-
-def _pod_ip_errors(ips: list[Json]) -> Errors:
-    path = "status.podIPs"
-    return [*_ip_errors(ips, path), *_family_errors(ips, "core.v1.PodIP", path), *_twice(ips, "core.v1.PodIP", path)]
-
-
-def _host_ip_errors(status: Json) -> Errors:
-    ips, path = status.get("hostIPs") or [], "status.hostIPs"
-    first = ips[0].get("ip", "") if ips else ""
-    errors: Errors = []
-    if ips and first != status.get("hostIP", ""):
-        errors.append(fields.invalid(f"{path}[0].ip", first, "must be equal to `hostIP`"))
-    errors += [*_ip_errors(ips, path), *_twice(ips, "core.v1.HostIP", path)]
-    return [*errors, *_family_errors(ips, "core.v1.HostIP", path)]
-
-
-def _ip_errors(ips: list[Json], path: str) -> Errors:
-    errors: Errors = []
-    for index, entry in enumerate(ips):
-        errors += faults(f"{path}[{index}]", entry.get("ip", ""), ip_faults(entry.get("ip", "")))
-    return errors
-
-
-def _family_errors(ips: list[Json], type_: str, path: str) -> Errors:
-    """One address of each family."""
-    families = [":" in entry.get("ip", "") for entry in ips]
-    if len(families) == len(set(families)):
-        return []
-    shown = [as_struct(type_, entry) for entry in ips]
-    return [fields.invalid(path, shown, "may specify no more than one IP for each IP family")]
-
-
-def _twice(ips: list[Json], type_: str, path: str) -> Errors:
-    texts = [entry.get("ip", "") for entry in ips]
-    repeated = [index for index, text in enumerate(texts) if text in texts[:index]]
-    return [fields.duplicate(f"{path}[{index}]", as_struct(type_, ips[index])) for index in repeated]

@@ -106,6 +106,13 @@ def prepare_status(new: Json, old: Json) -> Json:
     return {**new, "spec": old["spec"]}
 
 
+def status_warnings(new: Json) -> list[str]:
+    """Addresses of a balancer in odd forms."""
+    ingress = enumerate(dig(new, "status", "loadBalancer", "ingress", default=[]))
+    at = "status.loadBalancer.ingress"
+    return [text for index, one in ingress for text in address_warnings(f"{at}[{index}]", one.get("ip") or "")]
+
+
 def warnings(new: Json, old: Json | None) -> list[str]:
     """What a service says that nobody will act on, or not for ever."""
     spec, externals = new["spec"], new["spec"].get("externalIPs") or []
@@ -195,6 +202,7 @@ SERVICE = Kind(
     validate_update=validate_update,
     validate_status=validate_status,
     warnings=warnings,
+    status_warnings=status_warnings,
     allows_create_on_update=True,
     columns=(
         NAME,
