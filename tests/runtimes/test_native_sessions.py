@@ -164,7 +164,7 @@ PROBES: list[tuple[dict[str, Any], bool, str]] = [
     ({"exec": {"command": ["sh", "-c", "echo fine"]}}, True, "fine"),
     ({"exec": {"command": ["sh", "-c", "echo bad; exit 1"]}}, False, "bad"),
     ({"exec": {"command": ["sleep", "100"]}}, False, "timed out"),
-    ({"exec": {"command": ["/no/such"]}}, False, "No such file"),
+    ({"exec": {"command": ["/no/such"]}}, False, "no such file"),
     ({"grpc": {"port": 81}}, False, "connection refused"),
     ({}, False, "missing probe handler"),
 ]

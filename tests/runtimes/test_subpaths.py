@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stead.machinery.runtime import ContainerStarted, Mount
+from stead.machinery.runtime import ContainerNotCreated, ContainerStarted, Mount
 from stead.runtimes import inside
 from stead.runtimes.logs import LogReader
 from stead.runtimes.native import volumes
@@ -104,6 +104,8 @@ def test_real_containers_race(play: Play, tier: str) -> None:
         for attempt in range(40):
             order = {"container": "good", "attempt": attempt, "mounts": part}
             event = await machine.start("a", "sh", "-c", "ls /m; echo there", **order)
+            if isinstance(event, ContainerNotCreated):
+                continue
             await machine.exited("a", "good", attempt)
             said = LogReader(machine.log("a", "good", attempt)).read()
             assert b"key" not in said, "a file of the host was mounted"
