@@ -7,6 +7,7 @@ return: a step that fails is told through the trouble pipe, and the process ends
 import contextlib
 import gc
 import os
+import resource
 import signal
 import stat
 from typing import Any, NoReturn
@@ -132,6 +133,10 @@ def _join_groups(spec: Spec) -> None:
     for path in spec["cgroups"]:
         with open(f"{path}/cgroup.procs", "w") as file:
             file.write("0")
+    if spec["most_processes"]:
+        allowed = resource.getrlimit(resource.RLIMIT_NPROC)  # RLIM_INFINITY is -1
+        least = min(most for most in (spec["most_processes"], *allowed) if most >= 0)
+        resource.setrlimit(resource.RLIMIT_NPROC, (least, least))
 
 
 def _become(spec: Spec, stdio: tuple[int, int, int]) -> None:

@@ -61,6 +61,7 @@ class Job:
         spec = self.spec
         self._groups = cgroups.make(spec["cgroup"], spec["memory_bytes"], spec["cpu_millis"], pod=spec["pod_limits"])
         spec["cgroups"] = self._groups
+        spec["most_processes"] = cgroups.most_processes(self._groups)
         try:
             words = self._fork(loop, beside)
         except OSError as error:  # no more processes or descriptors
