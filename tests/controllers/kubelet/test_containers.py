@@ -380,6 +380,7 @@ def test_what_cannot_be_made_waits_without_an_attempt_and_is_tried_again():
     assert ("Warning", "Failed", f"Error: {told}") in world.told
     world.run(11)
     assert world.shown[-1] == "Pending 0/1 CreateContainerError" and started(world) == [("c", 0), ("c", 0)]
+    assert world.reasons() == ["Runtime", "Pulled", "Failed", "Pulled", "Failed"], "each time it is tried"
     world.run(10)
     assert phases(world)[-2:] == ["Pending 0/1 CreateContainerError", "Running 1/1 running"]
     assert world.status()["restartCount"] == 0 and started(world)[-1] == ("c", 0)

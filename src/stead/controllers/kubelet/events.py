@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 
 from stead.controllers.kubelet import resizing
 from stead.controllers.kubelet.lives import Life
-from stead.controllers.kubelet.round import Round
+from stead.controllers.kubelet.round import NOT_CREATED, Round
 from stead.machinery import meta, times
 from stead.machinery.objects import Json, dig
 from stead.machinery.plan import Emit
-from stead.machinery.runtime import ImagePulling, ImageReady, PodEvent
+from stead.machinery.runtime import ContainerNotCreated, ImagePulling, ImageReady, PodEvent
 
 # reason of a waiting container -> type, reason and message of its event ({}: the container's image or name)
 WAITING: Mapping[str, tuple[str, str]] = {
@@ -22,7 +22,6 @@ WAITING: Mapping[str, tuple[str, str]] = {
     "ErrImageNeverPull": ("Warning", "ErrImageNeverPull"),
     "InvalidImageName": ("Warning", "InspectFailed"),
     "CreateContainerConfigError": ("Warning", "Failed"),
-    "CreateContainerError": ("Warning", "Failed"),
 }
 
 
@@ -30,14 +29,23 @@ FIELDS = ("initContainers", "containers", "ephemeralContainers")
 
 
 def at_once(pod: Json, what: PodEvent) -> Iterator[Emit]:
-    """The events of what the runtime reports about a pod's images."""
-    if not isinstance(what, ImagePulling | ImageReady):
+    """The events of what the runtime reports about a pod's images, and about containers that it cannot make: each time
+    it is tried.
+    """
+    if isinstance(what, ContainerNotCreated) and what.reason == "ContainerCreating":
+        yield Emit(pod, "Warning", "FailedMount", what.message)
+        return
+    if not isinstance(what, ImagePulling | ImageReady | ContainerNotCreated):
         return
     for part in FIELDS:
         for container in pod["spec"].get(part) or ():
             if container["name"] == what.container:
+                place = f"spec.{part}{{{what.container}}}"
+                if isinstance(what, ContainerNotCreated):
+                    yield Emit(pod, "Warning", "Failed", f"Error: {what.message}", place)
+                    return
                 for reason, message in _of_image(container.get("image", ""), what):
-                    yield Emit(pod, "Normal", reason, message, f"spec.{part}{{{what.container}}}")
+                    yield Emit(pod, "Normal", reason, message, place)
 
 
 def _of_image(image: str, what: ImagePulling | ImageReady) -> Iterator[tuple[str, str]]:
@@ -113,8 +121,10 @@ def _of_start(round_: Round, life: Life, status: Json) -> Iterator[Emit]:
 
 def _of_waiting(round_: Round, life: Life, waiting: Json) -> Iterator[Emit]:
     image, reason, message = life.spec.get("image", ""), str(waiting["reason"]), str(waiting.get("message", ""))
+    if life.image.get("reason") in NOT_CREATED and life.image.get("message") == message:
+        return  # told at once
     if reason == "ContainerCreating" and message:
-        is_mount = message == round_.ground.problem or message == life.image.get("message")
+        is_mount = message == round_.ground.problem
         yield round_.event("Warning", "FailedMount" if is_mount else "FailedCreatePodSandBox", message)
     if reason not in WAITING:
         return
@@ -123,7 +133,6 @@ def _of_waiting(round_: Round, life: Life, waiting: Json) -> Iterator[Emit]:
         "ImagePullBackOff": f'Back-off pulling image "{image}"',
         "ErrImagePull": f'Failed to pull image "{image}": {message}',
         "CreateContainerConfigError": f"Error: {message}",
-        "CreateContainerError": f"Error: {message}",
     }
     type_, event = WAITING[reason]
     yield round_.event(type_, event, texts.get(reason) or message, life)

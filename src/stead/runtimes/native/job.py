@@ -62,6 +62,9 @@ class Job:
         self._groups = cgroups.make(spec["cgroup"], spec["memory_bytes"], spec["cpu_millis"], pod=spec["pod_limits"])
         spec["cgroups"] = self._groups
         spec["most_processes"] = cgroups.most_processes(self._groups)
+        spec["most_in_namespace"] = 0
+        if spec["most_processes"] and spec["is_user"] and spec["processes"] == "own" and linux.bounds_namespaces():
+            spec["most_processes"], spec["most_in_namespace"] = 0, cgroups.MOST_PROCESSES
         try:
             words = self._fork(loop, beside)
         except OSError as error:  # no more processes or descriptors

@@ -6,6 +6,7 @@ Everything here raises OSError with the errno of the call.
 import ctypes
 import fcntl
 import os
+import re
 import select
 import signal
 import termios
@@ -50,6 +51,12 @@ def _number(index: int) -> int:
 
 def _bytes(text: str | None) -> bytes | None:
     return None if text is None else os.fsencode(text)
+
+
+def bounds_namespaces() -> bool:
+    """Whether a namespace of processes has a highest number (kernel.pid_max) of its own, from Linux 6.14 on."""
+    numbers = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    return numbers is not None and (int(numbers[1]), int(numbers[2])) >= (6, 14)
 
 
 def mount_points() -> list[str]:

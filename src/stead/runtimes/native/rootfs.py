@@ -36,7 +36,7 @@ def build(spec: Spec) -> str:
         overlay.mount_host_root(own, root)
         for path in spec["hidden"]:
             _hide(root, path)
-    _kernel_places(root, spec["is_host_ipc"])
+    _kernel_places(root, spec["is_host_ipc"], spec["most_in_namespace"])
     _temporary_places(root, is_image=bool(spec["lowers"]))
     for source, target in spec["files"]:
         _bind_file(root, source, target)
@@ -53,12 +53,16 @@ def _hide(root: str, path: str) -> None:
         linux.mount("tmpfs", place, "tmpfs", linux.READ_ONLY | linux.NO_SUID, options="size=4k,mode=755")
 
 
-def _kernel_places(root: str, is_host_ipc: bool) -> None:
+def _kernel_places(root: str, is_host_ipc: bool, most: int) -> None:
+    """`most` processes may be in our namespace, 0 any number."""
     for name in ("proc", "sys", "dev"):
         os.makedirs(os.path.join(root, name), exist_ok=True)
     safe = linux.NO_SUID | linux.NO_DEVICES | linux.NO_EXEC
     _mount_or_bind("proc", os.path.join(root, "proc"), safe)
     _mount_or_bind("sysfs", os.path.join(root, "sys"), safe | linux.READ_ONLY)
+    if most:
+        with open(os.path.join(root, "proc/sys/kernel/pid_max"), "w") as file:
+            file.write(str(most))
     for path in _HIDDEN:
         if os.path.exists(root + path):
             linux.mount("/dev/null", root + path, None, linux.BIND)
