@@ -188,7 +188,7 @@ def test_how_containers_end_is_told(play: Play) -> None:
         started = await machine.start("job", "/nope", attempt=2)
         assert isinstance(started, ContainerExited)
         assert (started.exit_code, started.reason) == (128, "StartError")
-        assert "/nope" in started.message
+        assert "/nope" in started.message and started.container_id.startswith("containerd://")
         hungry = "x=a; while :; do x=$x$x; done"
         await machine.start("job", "sh", "-c", hungry, attempt=3, memory_limit_bytes=48 << 20)
         assert (await machine.exited("job", attempt=3)).reason == "OOMKilled"

@@ -3,9 +3,11 @@
 import contextlib
 import http.server
 import json
+import socket
 import stat
 import tarfile
 import threading
+import urllib.error
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,7 @@ from stead.machinery.runtime import ContainerStarted
 from stead.runtimes import layers, references
 from stead.runtimes.images import Aliases, Image, ImageStore, ImageTrouble, architecture
 from stead.runtimes.logins import logins
+from stead.runtimes.registry import why_unreached
 
 from .conftest import Machine, Play, image_goes_and_comes
 from .ocimaking import File, Layout, docker_archive, host_programs, layer, special
@@ -348,8 +351,21 @@ def test_a_registry_that_is_not_there(tmp_path: Path) -> None:
     table = Aliases({}, {"127.0.0.1:1/app": "host:shell"})
     store = ImageStore(tmp_path / "images", table)
     assert store.pull("127.0.0.1:1/app:1", "IfNotPresent").alias == "host:shell"
-    with pytest.raises(ImageTrouble, match=r"failed to pull image .*refused"):
+    with pytest.raises(ImageTrouble, match=r"dial tcp 127\.0\.0\.1:1: connect: connection refused"):
         store.pull("127.0.0.1:1/other:1", "IfNotPresent")
+
+
+@pytest.mark.parametrize(
+    "error, told",
+    [
+        (urllib.error.URLError(socket.gaierror(-2, "Name or service not known")), "dial tcp: lookup a.b: no such host"),
+        (urllib.error.URLError(TimeoutError("timed out")), "dial tcp a.b: i/o timeout"),
+        (urllib.error.URLError(OSError(113, "No route to host")), "dial tcp a.b: connect: no route to host"),
+        (urllib.error.URLError("unknown url type: x"), "a.b: unknown url type: x"),
+    ],
+)
+def test_why_a_registry_is_not_reached(error: OSError, told: str) -> None:
+    assert why_unreached("a.b", error) == told
 
 
 # real containers from images

@@ -104,11 +104,11 @@ def make_room(directory: str, order: StartContainer) -> None:
             os.unlink(os.path.join(os.path.dirname(log), name))
 
 
-def not_started(action: StartContainer, message: str) -> ContainerExited:
-    """The end of an attempt that never began."""
+def not_started(action: StartContainer, message: str, container_id: str = "") -> ContainerExited:
+    """The end of an attempt that never began; of a container, where one was made."""
     now = time.time()
     identity = (action.pod, action.uid, action.container, action.attempt)
-    return ContainerExited(*identity, "", _START_FAILED, "StartError", now, now, message=message)
+    return ContainerExited(*identity, container_id, _START_FAILED, "StartError", now, now, message=message)
 
 
 def not_created(action: StartContainer, error: Exception) -> ContainerNotCreated:

@@ -5,6 +5,7 @@ Blocks; runs on a thread. Registries on loopback are spoken to in plain HTTP, ot
 
 import json
 import re
+import socket
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -86,9 +87,19 @@ def _opened(request: urllib.request.Request) -> Any:
     except urllib.error.HTTPError:
         raise
     except OSError as error:
-        raise Unreachable(
-            f"{urllib.parse.urlsplit(request.full_url).netloc}: {getattr(error, 'reason', error)}"
-        ) from error
+        raise Unreachable(why_unreached(urllib.parse.urlsplit(request.full_url).netloc, error)) from error
+
+
+def why_unreached(place: str, error: OSError) -> str:
+    """In the words that people look for."""
+    reason = getattr(error, "reason", error)
+    if isinstance(reason, socket.gaierror):
+        return f"dial tcp: lookup {place}: no such host"
+    if isinstance(reason, TimeoutError):
+        return f"dial tcp {place}: i/o timeout"
+    if isinstance(reason, OSError) and reason.strerror:
+        return f"dial tcp {place}: connect: {reason.strerror.lower()}"
+    return f"{place}: {reason}"
 
 
 def _refused(error: urllib.error.HTTPError) -> PullTrouble:

@@ -136,12 +136,22 @@ async def start_container(node: Node, action: StartContainer) -> None:
             await _start(node, pod, action, held)
         except (VolumeTrouble, PartTrouble, CreateTrouble) as error:
             node.report(furnishing.not_created(action, error))
+        except NotRun as error:
+            node.report(furnishing.not_started(action, str(error), error.container_id))
         except (OSError, Refusal, ImageTrouble, EngineTrouble) as error:
             node.report(furnishing.not_started(action, str(error)))
 
 
 class CreateTrouble(Exception):
     """The engine does not make the container; the message is its own."""
+
+
+class NotRun(Exception):
+    """The engine has made the container and cannot run it; the message is its own."""
+
+    def __init__(self, message: str, container_id: str):
+        super().__init__(message)
+        self.container_id = container_id
 
 
 async def _start(node: Node, pod: Pod, action: StartContainer, before: Held | None) -> None:
@@ -160,10 +170,10 @@ async def _start(node: Node, pod: Pod, action: StartContainer, before: Held | No
         raise CreateTrouble(str(trouble)) from trouble
     try:
         await node.engine.ask("StartContainer", {"container_id": identity})
-    except EngineTrouble:
+    except EngineTrouble as trouble:
         with contextlib.suppress(EngineTrouble):
             await node.ask_gone("RemoveContainer", {"container_id": identity})
-        raise
+        raise NotRun(str(trouble), f"{node.engine_name}://{identity}") from trouble
     answer = await node.engine.ask("ContainerStatus", {"container_id": identity, "verbose": True})
     held = node.hold(pod, answer)
     node.report(held.told)
