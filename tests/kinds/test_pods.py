@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from stead.kinds import podstatusrules
 from stead.kinds.containers import pull_policy
 from stead.kinds.pod import POD
 from stead.machinery.objects import Json, with_value
@@ -368,3 +369,36 @@ def test_a_key_that_a_selector_has_already_is_refused() -> None:
         f"spec.affinity.podAntiAffinity.{PREFERRED}[0].podAffinityTerm[1]: {both}",
         f"spec.topologySpreadConstraints[0][1]: {both}",
     ]
+
+
+RULES = [{"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}]
+OTHERS = [{"action": "Restart", "exitCodes": {"operator": "NotIn", "values": [0, 1]}}]
+
+
+@pytest.mark.parametrize(
+    "policy, own, code, may",
+    [
+        ("Never", {}, 42, False),
+        ("Never", {"restartPolicyRules": RULES, "restartPolicy": "Never"}, 42, True),
+        ("Never", {"restartPolicyRules": RULES, "restartPolicy": "Never"}, 1, False),
+        ("Never", {"restartPolicyRules": OTHERS, "restartPolicy": "Never"}, 2, True),
+        ("Never", {"restartPolicyRules": OTHERS, "restartPolicy": "Never"}, 0, False),
+        ("Never", {"restartPolicy": "OnFailure"}, 1, True),
+        ("Never", {"restartPolicy": "Always"}, 0, True),
+        ("OnFailure", {"restartPolicy": "Never"}, 1, False),
+        ("OnFailure", {}, 1, True),
+        ("OnFailure", {}, 0, False),
+        ("Always", {}, 0, True),
+    ],
+)
+def test_a_container_runs_again_where_its_own_policy_its_rules_or_its_pods_say_so(
+    policy: str, own: Any, code: int, may: bool
+) -> None:
+    ended, running = {"terminated": {"exitCode": code}}, {"running": {}}
+
+    def a_pod_that(state: Any) -> Any:
+        pod = a_pod(restartPolicy=policy, containers=[{"name": "c", "image": "i", **own}])
+        return with_value(pod, ("status", "containerStatuses"), [{"name": "c", "image": "i", "state": state}])
+
+    told = podstatusrules.validate_status(a_pod_that(running), a_pod_that(ended))
+    assert [error.field for error in told] == ([] if may else ["status.containerStatuses[0].state"])

@@ -63,7 +63,8 @@ class Job:
         spec["cgroups"] = self._groups
         spec["most_processes"] = cgroups.most_processes(self._groups)
         spec["most_in_namespace"] = 0
-        if spec["most_processes"] and spec["is_user"] and spec["processes"] == "own" and linux.bounds_namespaces():
+        has_namespace = spec["tier"] == "user" and spec["processes"] == "own"
+        if spec["most_processes"] and has_namespace and linux.bounds_namespaces():
             spec["most_processes"], spec["most_in_namespace"] = 0, cgroups.MOST_PROCESSES
         try:
             words = self._fork(loop, beside)
