@@ -102,6 +102,23 @@ def test_what_happens_between_the_pieces_is_folded_in_at_the_end() -> None:
     assert house.engine.cache.get(Key("Pod", "a", "new")) is not None
 
 
+def test_what_the_runtime_says_is_folded_in_at_once_and_what_comes_after_the_end_is_not_waited_for() -> None:
+    house = House("a/x")
+    house.turn(2)
+    said = an_object("a/said")._replace(revision=0)
+    house.engine.feed(said)
+    assert house.engine.cache.get(said.key) is not None
+    for number in range(3):
+        house.engine.feed(an_object(f"a/early-{number}"))
+    rounds = 0
+    while house.engine._cut and rounds < 20:
+        house.engine.go_on(NOON, 2)
+        house.engine.feed(an_object(f"a/late-{rounds}"))
+        house.engine.feed(an_object(f"a/later-{rounds}"))
+        rounds += 1
+    assert rounds < 8
+
+
 def test_several_rounds_go_on_in_turns() -> None:
     house = House("a/x", "b/y")
     house.turn(1)

@@ -30,6 +30,15 @@ steps:
 - {at: 76.0, do: lose-node, node: stead-2}
 - {at: 535.0, do: delete-pod, pod: web-6}
 """,
+    "174: a round of a node is cut while kubelets probe: what their runtimes say must not wait": """
+piece: 1
+nodes: 3
+zones: [a, b]
+sets: [{name: web, replicas: 2, readyAfter: 1}]
+steps:
+- {at: 72.0, do: lose-node, node: stead-3}
+- {at: 344.4, do: quota, pods: 3}
+""",
     "7310466: a claim goes with its pod, and the policy turns to Retain when the pod is gone": """
 sets: [{name: web, replicas: 3, policy: "Parallel", start: 5, claims: [www], startAfter: 3, stopAfter: 10}]
 steps:

@@ -56,6 +56,7 @@ class _Space:
 
     def __init__(self) -> None:
         self.events: deque[WatchEvent] = deque()
+        self.left: int | None = None  # of what had come when the round was over
         self.turns: list[Turn] = []
 
 
@@ -85,7 +86,8 @@ class Engine:
 
     def feed(self, event: WatchEvent) -> None:
         """Fold one event into the cache and wake whom it concerns."""
-        if self._under_way and (space := self._under_way.get(event.key.namespace)) is not None:
+        space = self._under_way.get(event.key.namespace) if self._under_way else None
+        if space is not None and event.revision:  # what has none is of the house alone: what its runtime says
             space.events.append(event)
         else:
             self._fold_in(event)
@@ -184,11 +186,16 @@ class Engine:
         return ended
 
     def _is_behind(self, turn: Turn, most: int) -> bool:
-        """Fold in `most` of what came during a round that is over; says whether there is more."""
-        events = self._under_way[turn.key.namespace].events
-        for _ in range(min(most, len(events))):
-            self._fold_in(events.popleft())
-        return bool(events)
+        """Fold in `most` of what came during a round that is over; says whether there is more.
+
+        What comes after its end is not waited for, or it might never end.
+        """
+        space = self._under_way[turn.key.namespace]
+        left = len(space.events) if space.left is None else min(space.left, len(space.events))
+        for _ in range(min(most, left)):
+            self._fold_in(space.events.popleft())
+        space.left = max(0, left - most)
+        return space.left > 0
 
     # --- rounds that take time
 
