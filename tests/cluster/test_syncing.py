@@ -1,6 +1,7 @@
 """A file is put on the disk beside the loop: by the C library, and by a thread of Python's where that cannot."""
 
 import asyncio
+import errno
 import os
 import resource
 from concurrent.futures import ThreadPoolExecutor
@@ -70,15 +71,29 @@ def test_where_no_more_files_may_be_opened_the_loop_syncs_itself(tmp_path):
     asyncio.run(scenario())
 
 
-def test_a_sync_of_whose_end_nobody_was_told_has_failed(tmp_path, monkeypatch):
-    """The library had no thread to say so; it has forgotten, too, how it went."""
+class NoThread:
+    """The C library where no thread may be made for telling: its own words for that, whatever came of the sync."""
 
+    def __init__(self, library):
+        self.aio_return = library.aio_return
+
+    def aio_error(self, request):
+        return errno.EAGAIN
+
+
+def test_what_the_library_cannot_tell_the_witness_can(tmp_path, monkeypatch):
     async def scenario():
         file = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
         sync = by_library(file, None)
         monkeypatch.setattr(syncing, "PATIENCE_SECONDS", 0.05)
         monkeypatch.setattr(syncing, "_BY_THREAD", 1)  # by nobody
-        assert "was not told" in str(await ask(sync, file))
+        sync._library = NoThread(sync._library)
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(3):
+            assert await ask(sync, file) is None
+        assert len(os.listdir("/proc/self/fd")) == before, "nothing is left open"
+        os.close(sync._witness)
+        assert "Bad file descriptor" in str(await ask(sync, file)), "what the witness says counts"
         os.close(file)
 
     asyncio.run(scenario())

@@ -49,6 +49,7 @@ class Keeping:
 
     async def close(self) -> None:
         await self.settled()
+        self._sync.close()
         self._thread.shutdown()
 
     def _synced(self, until: int, error: BaseException | None) -> None:

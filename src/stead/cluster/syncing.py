@@ -16,12 +16,12 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any, Protocol
 
-_REQUEST = struct.Struct(
-    "<i28xQiiQ"
-)  # struct aiocb: the file; then struct sigevent: a number, SIGEV_THREAD, whom to call
+# struct aiocb: the file; then struct sigevent: a number, SIGEV_THREAD, whom to call.
+_REQUEST = struct.Struct("<i28xQiiQ")
 _REQUEST_BYTES = 512  # with what the library keeps there for itself
 _BY_THREAD = 2
-PATIENCE_SECONDS = 5.0  # until somebody looks whether a sync is over that has not been told of
+TRIAL_SECONDS = 5.0
+PATIENCE_SECONDS = 0.25  # until somebody looks why the end of a sync is not told
 
 Done = Callable[[BaseException | None], None]
 
@@ -30,6 +30,8 @@ class Sync(Protocol):
     """One sync at a time. `done` is called by the loop, with what went wrong; never before `begin` has returned."""
 
     def begin(self, file: int, done: Done) -> None: ...
+
+    def close(self) -> None: ...
 
 
 def syncing(file: int, thread: Executor) -> Sync:
@@ -49,9 +51,15 @@ class ByThread:
         ended = self._loop.run_in_executor(self._thread, os.fdatasync, file)
         ended.add_done_callback(lambda ended: done(ended.exception()))
 
+    def close(self) -> None:
+        """The thread is somebody else's."""
+
 
 class ByLibrary:
-    """Syncs `file` once to see whether that works here. Raises OSError or AttributeError where it does not."""
+    """Syncs `file` once to see whether that works here. Raises OSError or AttributeError where it does not.
+
+    The file is open once more, as a witness: the system tells each who has opened a file of an error in writing it.
+    """
 
     def __init__(self, file: int) -> None:
         if struct.calcsize("P") != 8 or sys.byteorder != "little":
@@ -61,15 +69,16 @@ class ByLibrary:
         self._fsync = self._library.aio_fsync
         self._close = ctypes.cast(self._library.close, ctypes.c_void_p).value
         self._request = ctypes.create_string_buffer(_REQUEST_BYTES)
-        self._ear = -1
+        self._ear = self._mouth = -1
         self._alarm: asyncio.TimerHandle | None = None
         self._done: Done = lambda _: None
         self._send(file)
-        has_rung, _, _ = select.select([self._ear], [], [], PATIENCE_SECONDS)
+        has_rung, _, _ = select.select([self._ear], [], [], TRIAL_SECONDS)
         os.close(self._ear)
         error = self._outcome()
         if error is not None or not has_rung:
             raise error or OSError(errno.ETIMEDOUT, "nobody was told of the end of a sync")
+        self._witness = os.open(f"/proc/self/fd/{file}", os.O_RDONLY | os.O_CLOEXEC)
 
     def begin(self, file: int, done: Done) -> None:
         try:
@@ -81,14 +90,17 @@ class ByLibrary:
         self._loop.add_reader(self._ear, self._over)
         self._alarm = self._loop.call_later(PATIENCE_SECONDS, self._look)
 
+    def close(self) -> None:
+        os.close(self._witness)
+
     def _send(self, file: int) -> None:
-        self._ear, mouth = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._ear, self._mouth = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         ctypes.memset(self._request, 0, _REQUEST_BYTES)
-        _REQUEST.pack_into(self._request, 0, file, mouth, 0, _BY_THREAD, self._close)
+        _REQUEST.pack_into(self._request, 0, file, self._mouth, 0, _BY_THREAD, self._close)
         if self._fsync(os.O_DSYNC, self._request) < 0:
             number = ctypes.get_errno()
             os.close(self._ear)
-            os.close(mouth)
+            os.close(self._mouth)
             raise OSError(number, os.strerror(number))
 
     def _outcome(self) -> OSError | None:
@@ -104,13 +116,15 @@ class ByLibrary:
         self._done(self._outcome())
 
     def _look(self) -> None:
-        """A slow disk; or a sync that is over, and the library had no thread to say so: nobody knows how it went."""
-        if self._library.aio_error(self._request) == errno.EINPROGRESS:
+        """The disk is slow; or the library had no thread to tell of the end, and has forgotten how it went."""
+        if self._library.aio_error(self._request) != errno.EAGAIN:
             self._alarm = self._loop.call_later(PATIENCE_SECONDS, self._look)
             return
+        self._outcome()
         self._loop.remove_reader(self._ear)
         os.close(self._ear)
-        self._done(OSError(errno.EAGAIN, "how a sync ended was not told: the system has no more threads"))
+        os.close(self._mouth)
+        _sync_here(self._witness, self._done)
 
 
 def _sync_here(file: int, done: Done) -> None:
