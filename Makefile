@@ -35,9 +35,11 @@ test: setup check ## everything: contracts, unit tests, stories, real processes 
 	@tools/clients
 	@tools/images
 	$(BIN)/python -m pytest -n 2 -m "not shell"
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m shell
-	@tools/as-user -m pytest -n 2 --dist loadfile -m "shell and anyone" -p no:cacheprovider
-	@tools/as-user --lent -m pytest -m "shell and anyone" -p no:cacheprovider tests/shells/test_tiers.py tests/programs
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "shell and not alone"
+	$(BIN)/python -m pytest -m alone tests/runtimes
+	@tools/as-user -m pytest -n 2 --dist loadfile -m "shell and anyone and not alone" -p no:cacheprovider
+	@tools/as-user --lent -m pytest -m "shell and anyone" -p no:cacheprovider tests/shells/test_tiers.py tests/programs \
+		tests/runtimes/test_multiplying.py
 
 stories: setup ## simulated lives of StatefulSets, by seed
 	$(BIN)/python -m tests.stories.many $(SEEDS)

@@ -10,19 +10,27 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from stead.runtimes.native import container, linux
+from stead.runtimes.native import cgroups, container, linux
 from stead.runtimes.native.job import Job
 from stead.runtimes.native.loop import Loop
 
 pytestmark = pytest.mark.shell
 
+POD = f"test-parents-{os.getpid()}"
 TRIES = 40 * (25 if os.environ.get("STEAD_LONG") else 1)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Path]:
+    """No shim that is killed removes its control groups."""
+    yield tmp_path
+    cgroups.let_go_of_pod(POD)
 
 
 def order(directory: Path) -> dict:
@@ -42,7 +50,7 @@ def order(directory: Path) -> dict:
         "memory_bytes": None,
         "cpu_millis": None,
         "seccomp": "",
-        "cgroup": "",
+        "cgroup": f"{POD}/{directory.name}",
         "pod_limits": (None, None),
         "may_gain_privileges": True,
     }
@@ -121,45 +129,45 @@ def killed_while_its_child_is_born(directory: Path, wish: Callable[[int], None])
     return child
 
 
-def test_a_shim_that_nobody_kills_starts_its_program(tmp_path: Path) -> None:
+def test_a_shim_that_nobody_kills_starts_its_program(place: Path) -> None:
     """Without this the tests below would pass where nothing starts at all."""
-    parent = shim(tmp_path, None, linux.die_with_parent)
+    parent = shim(place, None, linux.die_with_parent)
     deadline = time.monotonic() + 10
-    while not (tmp_path / "started").exists() and time.monotonic() < deadline:
+    while not (place / "started").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert (tmp_path / "started").exists()
+    assert (place / "started").exists()
     os.kill(parent, signal.SIGKILL)
     os.waitpid(parent, 0)
 
 
-def test_the_cause_of_the_orphan(tmp_path: Path) -> None:
+def test_the_cause_of_the_orphan(place: Path) -> None:
     """Without the look at the parent, the program runs although its shim has gone: what was found."""
-    child = killed_while_its_child_is_born(tmp_path, as_it_was)
+    child = killed_while_its_child_is_born(place, as_it_was)
     try:
         assert lives_on(child, 0.5)
-        assert (tmp_path / "started").read_text().strip() == str(child), "the container's program runs"
+        assert (place / "started").read_text().strip() == str(child), "the container's program runs"
     finally:
         os.kill(child, signal.SIGKILL)
 
 
-def test_who_is_born_to_a_dying_shim_dies_with_it(tmp_path: Path) -> None:
-    child = killed_while_its_child_is_born(tmp_path, linux.die_with_parent)
+def test_who_is_born_to_a_dying_shim_dies_with_it(place: Path) -> None:
+    child = killed_while_its_child_is_born(place, linux.die_with_parent)
     assert not lives_on(child, 5)
-    assert not (tmp_path / "started").exists(), "its program never ran"
+    assert not (place / "started").exists(), "its program never ran"
 
 
-def test_a_shim_killed_at_any_moment_of_a_start_leaves_nobody(tmp_path: Path) -> None:
+def test_a_shim_killed_at_any_moment_of_a_start_leaves_nobody(place: Path) -> None:
     """Moments drawn from a seed; in the long form (STEAD_LONG=1) a thousand."""
     chance = Random(5)
     for number in range(TRIES):
-        directory = tmp_path / str(number)
+        directory = place / str(number)
         directory.mkdir()
         parent = shim(directory, None, linux.die_with_parent)
         time.sleep(chance.random() * 0.03)
         os.kill(parent, signal.SIGKILL)
         os.waitpid(parent, 0)
     time.sleep(0.3)
-    started = [int(path.read_text() or 0) for path in tmp_path.glob("*/started")]
+    started = [int(path.read_text() or 0) for path in place.glob("*/started")]
     alive = [pid for pid in started if pid and lives_on(pid, 1)]
     for pid in alive:
         os.kill(pid, signal.SIGKILL)

@@ -9,7 +9,7 @@ from stead.runtimes.native import cgroups, linux
 
 from .conftest import Machine, Play
 
-pytestmark = [pytest.mark.shell, pytest.mark.anyone]
+pytestmark = [pytest.mark.shell, pytest.mark.anyone, pytest.mark.alone]
 
 MORE_THAN_MAY_BE = 6000
 FORKS = f"""

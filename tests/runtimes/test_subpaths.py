@@ -101,7 +101,7 @@ def test_real_containers_race(play: Play, tier: str) -> None:
         program = f"{begin}\ncode = compile({SWAP!r}, '', 'exec')\nwhile True: exec(code)"
         await machine.start("a", "python3", "-c", program, container="bad", mounts=(Mount(str(claim), "/v"),))
         seen, part = 0, (Mount(str(claim / "sub"), "/m", within=str(claim)),)
-        for attempt in range(40):
+        for attempt in range(400):
             order = {"container": "good", "attempt": attempt, "mounts": part}
             event = await machine.start("a", "sh", "-c", "ls /m; echo there", **order)
             if isinstance(event, ContainerNotCreated):
@@ -110,6 +110,8 @@ def test_real_containers_race(play: Play, tier: str) -> None:
             said = LogReader(machine.log("a", "good", attempt)).read()
             assert b"key" not in said, "a file of the host was mounted"
             seen += isinstance(event, ContainerStarted)
+            if seen and attempt > 40:  # one in ten starts, where nothing else runs
+                break
         assert seen, "some start"
         assert LogReader(machine.log("a", "bad")).read() == b"", "it plays to the end"
         assert [entry.name for entry in secret.iterdir()] == ["key"]
