@@ -6,6 +6,7 @@ reads a clock and throws no dice of its own; the shells around it do.
 
 import contextlib
 import logging
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -53,6 +54,8 @@ log = logging.getLogger(__name__)
 
 TURNS_A_STEP = 128
 ALL = 2**62  # more actions than any round has
+NEWS_SECONDS = 0.02  # that news may wait for something else to be written with
+REFUSED_SECONDS = 1.0  # until news that could not be written is tried again
 
 
 class Cluster:
@@ -81,6 +84,7 @@ class Cluster:
         self._orders: deque[tuple[int, list[tuple[Member, RuntimeAction, Now]]]] = deque()
         self._housekeeping = Housekeeping(store, api)
         self._news: list[tuple[Emit, str]] = []  # what runtimes reported that is told people, by node
+        self._news_at = math.inf  # monotonic seconds
         self._is_refused = False
         for kind in store.kinds():
             for row in store.rows(kind):
@@ -130,7 +134,8 @@ class Cluster:
         seen: list[WatchEvent] = []
         try:
             with self.store.transaction():
-                for emit, node in self._news:
+                is_told = now.mono >= self._news_at
+                for emit, node in self._news if is_told else ():
                     self._recorder.tell("kubelet", emit, now, node)
                 ended = self.engine.go_on(now, most_deeds)
                 rounds += [ended] if ended is not None else []
@@ -142,9 +147,11 @@ class Cluster:
         except StoreRefuses as trouble:
             self._complain(trouble)
             self.engine.undo(rounds, seen, now)
+            self._news_at = max(self._news_at, now.mono + REFUSED_SECONDS)
             self._cursor.revision = self.store.revision
             return []
-        self._news.clear()
+        if is_told:
+            self._news, self._news_at = [], math.inf
         self._is_refused = self._is_refused and not rounds
         self.deliver()
         self._take_in(now)
@@ -172,9 +179,10 @@ class Cluster:
 
     def next_wake(self) -> float | None:
         """Monotonic seconds when `step` will have work: minus infinity is now, None is not before something happens."""
-        if self.is_behind or self._news:
+        if self.is_behind:
             return float("-inf")
-        wakes = [self.engine.next_wake(), *(member.runtime.next_wake() for member in self.members.values())]
+        news = self._news_at if self._news else None
+        wakes = [news, self.engine.next_wake(), *(member.runtime.next_wake() for member in self.members.values())]
         return min((wake for wake in wakes if wake is not None), default=None)
 
     # --- nodes
@@ -239,15 +247,22 @@ class Cluster:
                     self._note_removed(event)
                 elif member.state != "off":
                     self._fold(member, event, now)
-                    self._note_news(member, event)
+                    self._note_news(member, event, now)
         if self.is_behind:
             self._read_on()
 
-    def _note_news(self, member: Member, event: PodEvent) -> None:
-        """What is told of a pod as its runtime reports it; nobody hears a node that is cut off."""
+    def _note_news(self, member: Member, event: PodEvent, now: Now) -> None:
+        """What is told of a pod as its runtime reports it; nobody hears a node that is cut off.
+
+        A short pull is told together with the start that follows: a commit of its own would hold that start up.
+        """
         pod = self.cache.get(event.pod)
-        if member.state == "on" and pod is not None and meta.uid(pod) == event.uid:
-            self._news += [(emit, member.name) for emit in at_once(pod, event)]
+        if member.state != "on" or pod is None or meta.uid(pod) != event.uid:
+            return
+        told = [(emit, member.name) for emit in at_once(pod, event)]
+        self._news += told
+        if self._news:
+            self._news_at = min(self._news_at, now.mono + (NEWS_SECONDS if told else 0))
 
     def _read_on(self) -> list[WatchEvent]:
         """Feed the engine what is new in the log; answers it."""
