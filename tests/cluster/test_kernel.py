@@ -26,6 +26,17 @@ def test_a_step_that_reads_on_places_the_pod_it_has_made():
     assert controllers.index("statefulset") < controllers.index("scheduler") < controllers.index("kubelet")
 
 
+def test_what_came_of_an_image_is_told_with_the_start_that_follows():
+    """A commit of its own would hold the start up."""
+    simulation, told = _with_a_set(replicas=1), []
+    for _ in range(60):
+        before = len(_events(simulation))
+        simulation.advance(simulation.now.mono + 60)
+        simulation.cluster.step(simulation.now, reads_on=True)
+        told.append([event["reason"] for event in _events(simulation)[before:]])
+    assert list(filter(None, told)) == [["Scheduled"], ["Runtime"], ["Pulled", "Created", "Started"]]
+
+
 def test_what_could_not_be_written_was_never_seen():
     simulation = _with_a_set()
     cluster, db = simulation.cluster, simulation.store.disk._db
@@ -120,6 +131,12 @@ def test_the_runtime_hears_nothing_before_it_is_on_the_disk(tmp_path):
         store.disk.keep(store.disk.flush())
     assert [row.key.name for row in store.rows("Pod")] == ["web-0", "web-1", "web-2"]
     store.close()
+
+
+def _events(simulation: Simulation) -> list[Json]:
+    """Of the pod, oldest first."""
+    events = [row.obj for row in simulation.store.rows("Event") if row.obj["involvedObject"]["kind"] == "Pod"]
+    return sorted(events, key=lambda event: int(event["metadata"]["resourceVersion"]))
 
 
 def _with_a_set(**spec: Any) -> Simulation:
