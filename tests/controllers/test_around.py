@@ -145,14 +145,19 @@ def test_a_claim_grows_under_a_running_pod() -> None:
     assert dig(stage.get("PersistentVolumeClaim", "www-web-0"), "status", "capacity", "storage") == "5Gi"
 
 
-def test_a_namespace_goes_with_its_set() -> None:
-    """3.7: the set's controller is refused, and the namespace is gone in the end."""
+def _with_a_set_in(namespace: str) -> Stage:
     stage = Stage()
-    stage.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "red"}})
+    stage.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     stage.run_for(1)
     web = a_set()
-    stage.apply({**web, "metadata": {**web["metadata"], "namespace": "red"}})
+    stage.apply({**web, "metadata": {**web["metadata"], "namespace": namespace}})
     stage.settle()
+    return stage
+
+
+def test_a_namespace_goes_with_its_set() -> None:
+    """3.7: the set's controller is refused, and the namespace is gone in the end."""
+    stage = _with_a_set_in("red")
     stage.delete("Namespace", "red", "")
     stage.run_for(300)
     assert stage.get("Namespace", "red", "") is None
@@ -230,12 +235,7 @@ def _reasons(stage: Stage) -> set[str]:
 
 def test_a_set_in_a_namespace_that_goes_is_refused_its_replacements() -> None:
     """3.7: 403 with the cause NamespaceTerminating, and the event that would tell of it is refused as well."""
-    stage = Stage()
-    stage.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "red"}})
-    stage.run_for(1)
-    web = a_set()
-    stage.apply({**web, "metadata": {**web["metadata"], "namespace": "red"}})
-    stage.settle()
+    stage = _with_a_set_in("red")
     stage.rounds.clear()
     stage.delete("Namespace", "red", "")
     stage.run_for(60)

@@ -39,6 +39,7 @@ from stead.machinery.runtime import (
 from stead.runtimes.cri.runtime import CriRuntime, CriTrouble, Settings
 from stead.runtimes.logs import LogReader
 from stead.runtimes.native import linux
+from stead.runtimes.real import datagrams_to
 
 from .conftest import Machine, drained, image_goes_and_comes, pod
 from .ocimaking import Layout, host_programs, layer
@@ -557,7 +558,7 @@ def test_datagrams_go_from_the_nodes_network_to_a_pod(play: Play) -> None:
     async def scenario(machine: CriMachine) -> None:
         running = await machine.sandbox("web-0")
         await machine.start("web-0", "python3", "-c", echo, mounts=LIBRARIES)
-        way = await machine.runtime.dial_datagrams(running.ips[0], 53)
+        way = await datagrams_to(machine.runtime, running.ips[0], 53)
         heard = b""
         while heard != b"you":
             with contextlib.suppress(OSError, TimeoutError):

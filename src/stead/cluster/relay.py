@@ -19,7 +19,7 @@ from stead.cluster.datagrams import Datagrams
 from stead.cluster.routes import Front, Routes, Target
 from stead.machinery.keys import Key
 from stead.runtimes.native.runtime import Refusal
-from stead.runtimes.real import RealRuntime
+from stead.runtimes.real import RealRuntime, datagrams_to
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Relay:
         self._of: dict[Key, set[Front]] = {}
         self._open: dict[Front, Door] = {}
         self._told: dict[Front, str] = {}
-        self._datagrams = Datagrams(self._chosen, lambda target: runtime.dial_datagrams(*target))
+        self._datagrams = Datagrams(self._chosen, lambda target: datagrams_to(runtime, *target))
         self._tasks: dict[Front, asyncio.Task[None]] = {}
 
     def look(self, changed: Iterable[Key]) -> None:

@@ -73,5 +73,13 @@ class RealRuntime(Runtime, Protocol):
     async def dial_address(self, address: str, port: int) -> socket.socket:
         """A connection from the node's network. Raises OSError or Refusal."""
 
-    async def dial_datagrams(self, address: str, port: int) -> socket.socket:
-        """A datagram socket of the node's network, connected. Raises OSError or Refusal."""
+
+async def datagrams_to(runtime: RealRuntime, address: str, port: int) -> socket.socket:
+    """A datagram socket of the node's network, connected. Raises OSError or Refusal."""
+    made = await runtime.bind_udp(0)
+    try:
+        made.connect((address, port))
+    except OSError:
+        made.close()
+        raise
+    return made

@@ -37,15 +37,14 @@ def at_once(pod: Json, what: PodEvent) -> Iterator[Emit]:
         return
     if not isinstance(what, ImagePulling | ImageReady | ContainerNotCreated):
         return
-    for part in FIELDS:
-        for container in pod["spec"].get(part) or ():
-            if container["name"] == what.container:
-                place = f"spec.{part}{{{what.container}}}"
-                if isinstance(what, ContainerNotCreated):
-                    yield Emit(pod, "Warning", "Failed", f"Error: {what.message}", place)
-                    return
-                for reason, message in _of_image(container.get("image", ""), what):
-                    yield Emit(pod, "Normal", reason, message, place)
+    named = ((part, one) for part in FIELDS for one in pod["spec"].get(part) or () if one["name"] == what.container)
+    for part, container in named:
+        place = f"spec.{part}{{{what.container}}}"
+        if isinstance(what, ContainerNotCreated):
+            yield Emit(pod, "Warning", "Failed", f"Error: {what.message}", place)
+            return
+        for reason, message in _of_image(container.get("image", ""), what):
+            yield Emit(pod, "Normal", reason, message, place)
 
 
 def _of_image(image: str, what: ImagePulling | ImageReady) -> Iterator[tuple[str, str]]:

@@ -288,15 +288,5 @@ class CriRuntime(Mailbox):
         """A connection from the node's network. Raises OSError."""
         return await spaces.connected(self._node.network, address, port)
 
-    async def dial_datagrams(self, address: str, port: int) -> socket.socket:
-        """A datagram socket of the node's network, connected. Raises OSError."""
-        made = await self.bind_udp(0)
-        try:
-            made.connect((address, port))
-        except OSError:
-            made.close()
-            raise
-        return made
-
 
 __all__ = ["CriRuntime", "CriTrouble", "ExecSession", "Refusal", "Settings"]

@@ -173,16 +173,6 @@ class NativeRuntime(Mailbox):
             raise
         return made
 
-    async def dial_datagrams(self, address: str, port: int) -> socket.socket:
-        """A datagram socket of the node's network, connected. Raises OSError or Refusal."""
-        made = await self.bind_udp(0)
-        try:
-            made.connect((address, port))
-        except OSError:
-            made.close()
-            raise
-        return made
-
     async def bind_udp(self, port: int, address: str = "") -> socket.socket:
         """A datagram socket on the node's bridge address, or on another that the bridge gets. Raises OSError."""
         return await self._bind("udp", port, address)
