@@ -8,6 +8,7 @@ import shutil
 import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ from stead.runtimes.real import datagrams_to
 
 from .conftest import Machine, drained, image_goes_and_comes, pod
 from .ocimaking import Layout, host_programs, layer
-from .test_subpaths import SWAP
+from .test_subpaths import race
 
 pytestmark = [
     pytest.mark.shell,
@@ -519,36 +520,8 @@ def _mounted_parts(machine: CriMachine) -> list[str]:
     return [point for point in linux.mount_points() if point.startswith(place) and "/subpaths/" in point]
 
 
-def test_real_containers_race_for_a_part(play: Play, tmp_path: Path) -> None:
-    """A container that puts a link to the host's own in the way of another's subPath never gets it mounted."""
-
-    async def scenario(machine: CriMachine) -> None:
-        claim, secret = machine.place / "claim", machine.place / "secret"
-        claim.mkdir()
-        secret.mkdir()
-        (secret / "key").write_text("host's own")
-        await machine.sandbox("a")
-        words = f"import shutil\nplace, aside, outside = '/v/sub', '/v/aside', {str(secret)!r}"
-        begin = f"import os\nos.makedirs('/v/sub', exist_ok=True)\n{words}"
-        program = f"{begin}\ncode = compile({SWAP!r}, '', 'exec')\nwhile True: exec(code)"
-        await machine.start(
-            "a", "python3", "-c", program, container="bad", mounts=(*LIBRARIES, Mount(str(claim), "/v"))
-        )
-        seen, part = 0, (Mount(str(claim / "sub"), "/m", within=str(claim)),)
-        for attempt in range(400):
-            order = {"container": "good", "attempt": attempt, "mounts": part}
-            event = await machine.start("a", "sh", "-c", "ls /m; echo there", **order)
-            if isinstance(event, ContainerStarted):
-                await machine.exited("a", "good", attempt)
-                seen += 1
-                assert b"key" not in LogReader(machine.log("a", "good", attempt)).read(), "the host's own was mounted"
-                if attempt > 20:
-                    break
-        assert seen, "some start"
-        assert [entry.name for entry in secret.iterdir()] == ["key"]
-        assert LogReader(machine.log("a", "bad")).read() == b"", "it plays to the end"
-
-    play(scenario)
+def test_real_containers_race_for_a_part(play: Play) -> None:
+    play(partial(race, beside=LIBRARIES, least=20))
 
 
 def test_datagrams_go_from_the_nodes_network_to_a_pod(play: Play) -> None:
